@@ -1,0 +1,1 @@
+"""Drivers: how rows get onto devices and counters come back."""

@@ -1,0 +1,65 @@
+"""The one protocol between the hub and a device, whatever the device speaks."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import attrs
+
+from paranet.models.device import Delta, Rows
+from paranet.models.topology import Modality
+
+
+@attrs.frozen(kw_only=True)
+class Capabilities:
+    """What the device can do by itself. Without *candidate* staging only checks; without *confirmed_commit* the hub holds the timer."""
+
+    candidate: bool
+    confirmed_commit: bool
+    modalities: frozenset[Modality]
+
+
+@attrs.frozen(kw_only=True)
+class Sample:
+    """One reading: a metric's name, its labels, its value in the metric's base unit (bytes, seconds, ratio)."""
+
+    metric: str
+    labels: Mapping[str, str]
+    value: float
+
+
+class Driver(Protocol):
+    """A session with one device. Every method may raise DeviceError (the device refused, failed or is gone).
+
+    The order of a deployment is `stage`, `commit`, then `confirm`, or `discard` / `revert` to go back. Each step may be
+    repeated with the same effect, so that a caller who lost an answer may ask again.
+    """
+
+    async def connect(self) -> Capabilities:
+        """Open the session."""
+
+    async def read_rows(self) -> Rows:
+        """Return what is installed now."""
+
+    async def transaction_id(self) -> str:
+        """Return a value that changes whenever the installed rows do (as RFC 9144 comparisons need)."""
+
+    async def stage(self, delta: Delta, *, base: str) -> None:
+        """Check *delta* and hold it ready. *base* is the transaction id it was computed on; another one is refused."""
+
+    async def commit(self, *, confirm_within: float | None) -> None:
+        """Make the staged delta live. Unless `confirm` follows within *confirm_within* seconds a device that can, reverts."""
+
+    async def confirm(self) -> None:
+        """Keep what was committed."""
+
+    async def discard(self) -> None:
+        """Forget what is staged."""
+
+    async def revert(self, inverse: Delta) -> None:
+        """Undo a commit: make the rows of *inverse* as they were, whether or not the commit got through."""
+
+    async def counters(self) -> Sequence[Sample]:
+        """Return the device's figures now. Counters only grow, but for a restart of the device."""
+
+    async def close(self) -> None:
+        """End the session; the device goes on."""

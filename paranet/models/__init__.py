@@ -1,0 +1,1 @@
+"""Values: topologies, device rows, intents and the units they are measured in."""
