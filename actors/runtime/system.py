@@ -1,0 +1,98 @@
+"""The system: the root of the tree, the register of paths, and what all actors share."""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Callable
+
+from actors.runtime.actor import Actor
+from actors.runtime.cell import Cell
+from actors.runtime.deadletters import DeadLetters
+from actors.runtime.mailbox import Envelope
+from actors.runtime.ref import Ref, Sweeper
+from actors.runtime.supervisor import Backoff, Restart, Supervision
+
+log = logging.getLogger(__name__)
+Tracer = Callable[[Cell, Envelope, float], None]
+
+
+class Root(Actor):
+    """Parent of the top-level actors. When they keep failing the process is to end."""
+
+    supervision = Supervision(intensity=10, period=60.0, backoff=Backoff())
+
+
+class ActorSystem:
+    """All actors of a process. Use it as `async with ActorSystem() as system`.
+
+    *now* is the wall clock (UNIX time, s), for what people read; everything else runs on the loop's monotonic clock.
+    """
+
+    def __init__(self, *, now: Callable[[], float] = time.time, seed: int | None = None, root: Callable[[], Actor] = Root) -> None:
+        self.now = now
+        self.dice = random.Random(seed)  # noqa: S311  # jitter, no secret
+        self.dead_letters = DeadLetters(now)
+        self.draining = False
+        self.tracer: Tracer | None = None
+        self._cells: dict[str, Cell] = {}
+        self._left: dict[str, int] = {}
+        self._make_root = root
+
+    async def __aenter__(self) -> "ActorSystem":
+        self.loop = asyncio.get_running_loop()
+        self.clock = self.loop.time
+        self.sweeper = Sweeper(self)
+        self.failure: asyncio.Future[BaseException] = self.loop.create_future()
+        self._root = Cell(self, None, "", self._make_root)
+        self._root.fail = self._fail  # type: ignore[method-assign]  # the root has no parent to escalate to
+        await self._root.begin()
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        await self._root.stop()
+        self.sweeper.close()
+
+    def _fail(self, error: BaseException) -> None:
+        if not self.failure.done():
+            self.failure.set_result(error)
+
+    async def spawn(self, name: str, factory: Callable[[], Actor], *, restart: Restart = Restart.ON_CRASH) -> Ref:
+        """Start a top-level actor and wait until it runs. Raise StartFailed."""
+        return await self._root.spawn(name, factory, restart=restart)
+
+    def ref(self, path: str) -> Ref:
+        """Return the address; nobody need live there yet."""
+        return Ref(self, path)
+
+    def cell(self, path: str) -> Cell | None:
+        """Return the cell at *path*. For the runtime and its inspection only."""
+        return self._cells.get(path)
+
+    def cells(self) -> list[Cell]:
+        """Return all cells, parents before children."""
+        return list(self._cells.values())
+
+    def register(self, cell: Cell) -> None:
+        """Make the cell known under its path."""
+        self._cells[cell.path] = cell
+
+    def unregister(self, cell: Cell, left: int) -> None:
+        """Forget the cell; *left* messages were still queued."""
+        if self._cells.get(cell.path) is cell:
+            del self._cells[cell.path]
+        if left and self.draining:
+            self._left[cell.path] = left
+
+    async def drain(self, within: float) -> dict[str, int]:
+        """Refuse messages from outside, let the actors finish what they have within that many seconds, leaves first.
+
+        Return how many messages were left unhandled, by path.
+        """
+        self.draining = True
+        await self._root.drain(self.clock() + within)
+        return self._left
+
+    def kill(self) -> None:
+        """End everything now (a second signal)."""
+        self._root.kill()

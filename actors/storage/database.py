@@ -1,0 +1,117 @@
+"""One SQLite file with one writer. Commits are on disk before `transaction` returns (control database)."""
+
+import asyncio
+import re
+import sqlite3
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from importlib import resources
+from pathlib import Path
+from typing import Literal
+
+import aiosqlite
+
+from paranet.errors import SchemaTooNew, StorageFailed
+
+Value = str | int | float | bytes | None
+_NUMBERED = re.compile(r"(\d{4})_\w+\.sql")
+
+
+class Transaction:
+    """Statements that take effect together."""
+
+    def __init__(self, connection: aiosqlite.Connection) -> None:
+        self._connection = connection
+
+    async def execute(self, sql: str, parameters: Sequence[Value] = ()) -> int:
+        """Run one statement and return the number of rows it changed."""
+        cursor = await self._connection.execute(sql, parameters)
+        return cursor.rowcount
+
+    async def execute_many(self, sql: str, rows: Iterable[Sequence[Value]]) -> None:
+        """Run one statement for each row of parameters, in a single hop to the database thread."""
+        await self._connection.executemany(sql, rows)
+
+
+class Database:
+    """Open with `Database.open`. sqlite3's errors come out as StorageFailed."""
+
+    def __init__(self, connection: aiosqlite.Connection, path: Path) -> None:
+        self._connection = connection
+        self._lock = asyncio.Lock()
+        self.path = path
+
+    @classmethod
+    async def open(cls, path: Path, schema: Literal["control", "telemetry"]) -> "Database":
+        """Open or make the file and bring it to the newest schema. Raise StorageFailed or SchemaTooNew."""
+        try:
+            connection = await aiosqlite.connect(path, isolation_level=None)
+        except sqlite3.Error as error:
+            raise StorageFailed(f"{path}: {error}") from error
+        database = cls(connection, path)
+        try:
+            durable = "FULL" if schema == "control" else "NORMAL"
+            for pragma in ("journal_mode=WAL", f"synchronous={durable}", "foreign_keys=ON", "busy_timeout=5000"):
+                await connection.execute(f"PRAGMA {pragma}")
+            await database._migrate(schema)
+        except sqlite3.Error as error:
+            await connection.close()
+            raise StorageFailed(f"{path}: {error}") from error
+        except BaseException:
+            await connection.close()
+            raise
+        return database
+
+    async def close(self) -> None:
+        """Close the file. Waits for a transaction under way."""
+        async with self._lock:
+            await self._connection.close()
+
+    async def fetch(self, sql: str, parameters: Sequence[Value] = ()) -> list[tuple[Value, ...]]:
+        """Return all rows; callers bound them with LIMIT."""
+        try:
+            return [tuple(row) for row in await self._connection.execute_fetchall(sql, parameters)]
+        except sqlite3.Error as error:
+            raise StorageFailed(f"{self.path.name}: {error}") from error
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """Run the block's statements as one; any exception takes all of them back."""
+        async with self._lock:
+            try:
+                await self._connection.execute("BEGIN IMMEDIATE")
+                try:
+                    yield Transaction(self._connection)
+                    await self._connection.execute("COMMIT")
+                except BaseException:
+                    if self._connection.in_transaction:  # COMMIT itself may have failed and rolled back already
+                        await self._connection.execute("ROLLBACK")
+                    raise
+            except sqlite3.Error as error:
+                raise StorageFailed(f"{self.path.name}: {error}") from error
+
+    async def _migrate(self, schema: str) -> None:
+        folder = resources.files("actors.storage") / "migrations" / schema
+        steps = sorted((int(m[1]), f) for f in folder.iterdir() if (m := _NUMBERED.fullmatch(f.name)))
+        ((version,),) = await self.fetch("PRAGMA user_version")
+        assert isinstance(version, int)
+        if version > steps[-1][0]:
+            raise SchemaTooNew(f"{self.path} has schema {version}; this version knows {steps[-1][0]} at most")
+        for number, file in steps:
+            if number > version:
+                async with self.transaction() as tx:
+                    for statement in _statements(file.read_text(encoding="utf-8")):
+                        await tx.execute(statement)
+                    await tx.execute(f"PRAGMA user_version = {number}")
+
+
+def _statements(script: str) -> list[str]:
+    """Cut a script where SQLite says a statement is complete (executescript would commit on its own)."""
+    found: list[str] = []
+    rest = ""
+    for line in script.splitlines(keepends=True):
+        rest += line
+        if sqlite3.complete_statement(rest):
+            found.append(rest)
+            rest = ""
+    return found
