@@ -1,6 +1,7 @@
 -- Topology: the parts as they are now, and every change that led here. A channel position is epoch:revision.
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE part (kind TEXT NOT NULL, id TEXT NOT NULL, position INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (kind, id)) WITHOUT ROWID;
+CREATE TABLE part (kind TEXT NOT NULL, id TEXT NOT NULL, position INTEGER NOT NULL, revision INTEGER NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (kind, id)) WITHOUT ROWID;
 CREATE TABLE topology_change (revision INTEGER PRIMARY KEY, at REAL NOT NULL, author TEXT NOT NULL, summary TEXT NOT NULL, event TEXT NOT NULL);
 
 -- Accounts.

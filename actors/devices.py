@@ -1,0 +1,119 @@
+"""Devices: follows the topology, keeps one DeviceSession for each node and makes them read their counters."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+
+import attrs
+
+from actors.device import DeviceSession, Poll, ReadRows
+from actors.runtime import Actor, Backoff, Message, Request, Supervision, handles
+from actors.topology import GetTopology, TopologyChanged
+from paranet.controller.driver import Driver
+from paranet.controller.simulator.network import SimulatedNetwork
+from paranet.errors import ParaNetError
+from paranet.models.device import Rows
+from paranet.models.topology import Node, Topology
+
+log = logging.getLogger(__name__)
+
+READ_TIMEOUT = 5.0
+MAKE_DRIVER = Callable[[Node], Driver]
+
+
+@attrs.frozen(kw_only=True)
+class Tick(Message):
+    """Time to read all counters."""
+
+
+@attrs.frozen(kw_only=True)
+class Installed:
+    """What the devices hold: rows by node; devices that did not answer are in *unreachable* with the reason."""
+
+    rows: Mapping[str, Rows]
+    unreachable: Mapping[str, str]
+
+
+@attrs.frozen(kw_only=True)
+class ReadInstalled(Request[Installed]):
+    """Read the rows of all devices."""
+
+
+class Devices(Actor):
+    """Parent of the device sessions. With the simulated network it also moves that network's time."""
+
+    supervision = Supervision(intensity=100, period=10.0, backoff=Backoff(first=0.1))
+    jobs_limit = 8
+
+    def __init__(
+        self,
+        make_driver: Callable[[Node], Driver],
+        network: SimulatedNetwork | None,
+        interval: float,
+        now: Callable[[], float],
+        collector: str = "telemetry",
+    ) -> None:
+        self._make_driver = make_driver
+        self._network = network
+        self._interval = interval
+        self._now = now
+        self._collector = collector
+
+    async def on_start(self) -> None:
+        self._sessions: dict[str, Node] = {}
+        state = await self.system.ref("topology").ask(GetTopology(), timeout=READ_TIMEOUT)
+        if self._network is not None:
+            self._network.set_topology(state.topology)
+            await self._network.boot()
+        await self._follow(state.topology)
+        self.timers.every("tick", Tick(), interval=self._interval)
+
+    def inspect(self) -> Mapping[str, object]:
+        return {"devices": len(self._sessions), "interval": self._interval, "simulated": self._network is not None}
+
+    @handles
+    async def topology_changed(self, message: TopologyChanged) -> None:
+        if self._network is not None:
+            self._network.set_topology(message.state.topology)
+        await self._follow(message.state.topology)
+
+    async def _follow(self, topology: Topology) -> None:
+        """Stop the sessions of nodes that went or are managed otherwise now, start those of new ones."""
+        for node_id, known in list(self._sessions.items()):
+            node = topology.nodes.get(node_id)
+            if node is None or node.management != known.management:
+                await self.stop_child(node_id)
+                del self._sessions[node_id]
+        for node in topology.nodes.values():
+            if node.id not in self._sessions:
+                await self.spawn(node.id, lambda node=node: self._session(node))  # type: ignore[misc]
+                self._sessions[node.id] = node
+
+    def _session(self, node: Node) -> DeviceSession:
+        return DeviceSession(node.id, self._make_driver(node), self._collector)
+
+    @handles
+    async def tick(self, message: Tick) -> None:
+        now = self._now()
+        if self._network is not None:
+            self._network.tick(self._interval, now)
+        poll = Poll(at=int(now / self._interval) * int(self._interval * 1000))
+        for node_id in self._sessions:
+            self.system.ref(f"device/{node_id}").tell(poll)
+
+    @handles
+    async def read_installed(self, message: ReadInstalled) -> Installed:
+        return await self.defer(self._read_all(tuple(self._sessions)))
+
+    async def _read_all(self, nodes: tuple[str, ...]) -> Installed:
+        answers = await asyncio.gather(*(self._read_one(node) for node in nodes))
+        return Installed(
+            rows={node: rows for node, rows in zip(nodes, answers, strict=True) if not isinstance(rows, str)},
+            unreachable={node: reason for node, reason in zip(nodes, answers, strict=True) if isinstance(reason, str)},
+        )
+
+    async def _read_one(self, node: str) -> Rows | str:
+        try:
+            return await self.system.ref(f"device/{node}").ask(ReadRows(), timeout=READ_TIMEOUT)
+        except ParaNetError as error:
+            return error.detail

@@ -1,0 +1,1 @@
+"""How the network gets from what is installed to what is wanted: differences, plans, waves."""

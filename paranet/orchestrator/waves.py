@@ -1,0 +1,39 @@
+"""Which devices are changed together."""
+
+from collections.abc import Sequence
+
+import attrs
+
+from paranet.errors import InvalidInput
+
+
+@attrs.frozen(kw_only=True)
+class Strategy:
+    """`canary`: one device, then a tenth, then the rest (or *waves*, fractions of all devices); `all-at-once`: one wave."""
+
+    kind: str = "canary"
+    waves: tuple[float, ...] = (0.1,)
+
+    def __attrs_post_init__(self) -> None:
+        if self.kind not in ("canary", "all-at-once"):
+            raise InvalidInput(f"strategy.kind: must be canary or all-at-once, not {self.kind[:60]!r}")
+        if not all(0 < part <= 1 for part in self.waves) or len(self.waves) > 20:
+            raise InvalidInput("strategy.waves: must be at most 20 fractions above 0 and up to 1")
+
+
+def split(nodes: Sequence[str], strategy: Strategy) -> tuple[tuple[str, ...], ...]:
+    """Return the waves, in order, every node in exactly one."""
+    if not nodes:
+        return ()
+    if strategy.kind == "all-at-once":
+        return (tuple(nodes),)
+    waves = [tuple(nodes[:1])]
+    rest = list(nodes[1:])
+    for part in strategy.waves:
+        size = max(1, round(part * len(nodes)))
+        if rest:
+            waves.append(tuple(rest[:size]))
+            rest = rest[size:]
+    if rest:
+        waves.append(tuple(rest))
+    return tuple(waves)
