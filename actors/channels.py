@@ -104,6 +104,9 @@ class Outlets:
         """Return the outlet while its client is there."""
         return self._by_path.get(path)
 
+    def __len__(self) -> int:
+        return len(self._by_path)
+
 
 Select = Callable[[Any, Filter], Any]
 """Return the part of an item that a filter wants, or None for nothing."""

@@ -18,6 +18,7 @@ from paranet.models.units import Bandwidth, Ratio, Seconds, parse_bandwidth, par
 
 T = TypeVar("T")
 MAX_FAULTS = 100
+MAX_DEPTH = 64  # of free values such as `properties`; what is read must be writable again, and orjson writes 254 levels
 
 _NAMES = {str: "a string", bool: "a boolean", int: "a number", float: "a number", list: "a list", dict: "an object", type(None): "null"}
 Hook = Callable[[Any, Any], Any]
@@ -62,6 +63,15 @@ def _enum(value: Any, cls: Any) -> Any:
         raise ValueError(f"must be one of {', '.join(str(m.value) for m in cls)}") from None
 
 
+def _check_depth(value: object, left: int) -> None:
+    if left == 0:
+        raise ValueError(f"must not be nested deeper than {MAX_DEPTH} levels")
+    if isinstance(value, (dict, list)):
+        for item in value.values() if isinstance(value, dict) else value:
+            if isinstance(item, (dict, list)):
+                _check_depth(item, left - 1)
+
+
 def _collection(converter: cattrs.Converter) -> Callable[[Any], Hook]:
     """Structure `tuple[X, ...]` from a JSON array only (a string is no list) and `Mapping[str, X]` from an object only."""
 
@@ -74,6 +84,7 @@ def _collection(converter: cattrs.Converter) -> Callable[[Any], Hook]:
             if not isinstance(value, dict if is_mapping else list):
                 raise _must_be("an object" if is_mapping else "a list", value)
             if inner is object:
+                _check_depth(value, MAX_DEPTH)
                 return value if is_mapping else tuple(value)
             found: list[Any] = []
             errors: list[Exception] = []

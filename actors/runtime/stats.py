@@ -84,7 +84,6 @@ class ActorInfo:
     sent: int
     processed: int
     dead: int
-    rate: float
     current: str | None
     current_age: float
     stuck: bool

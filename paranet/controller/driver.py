@@ -5,6 +5,7 @@ from typing import Protocol
 
 import attrs
 
+from paranet.errors import DeviceError
 from paranet.models.device import Delta, Rows
 from paranet.models.topology import Modality
 
@@ -63,3 +64,40 @@ class Driver(Protocol):
 
     async def close(self) -> None:
         """End the session; the device goes on."""
+
+
+class NoDriver:
+    """The session of a device that nobody can talk to: every step is refused with the reason."""
+
+    def __init__(self, reason: str) -> None:
+        self._reason = reason
+
+    async def connect(self) -> Capabilities:
+        raise DeviceError(self._reason)
+
+    async def read_rows(self) -> Rows:
+        raise DeviceError(self._reason)
+
+    async def transaction_id(self) -> str:
+        raise DeviceError(self._reason)
+
+    async def stage(self, delta: Delta, *, base: str) -> None:
+        raise DeviceError(self._reason)
+
+    async def commit(self, *, confirm_within: float | None) -> None:
+        raise DeviceError(self._reason)
+
+    async def confirm(self) -> None:
+        raise DeviceError(self._reason)
+
+    async def discard(self) -> None:
+        raise DeviceError(self._reason)
+
+    async def revert(self, inverse: Delta) -> None:
+        raise DeviceError(self._reason)
+
+    async def counters(self) -> Sequence[Sample]:
+        raise DeviceError(self._reason)
+
+    async def close(self) -> None:
+        """There is nothing to end."""

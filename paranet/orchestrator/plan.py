@@ -78,7 +78,9 @@ def wanted_rows(installed: Mapping[str, Rows], compiled: Mapping[str, Sequence[R
         try:
             wanted[node] = desired_rows(rows, compiled.get(node, ()), intents)
         except RowConflict as conflict:
-            raise RowConflict(f"{node}: {conflict.detail}", node=node, **conflict.extra) from None
+            conflict.detail = f"{node}: {conflict.detail}"
+            conflict.extra["node"] = node
+            raise
     return wanted
 
 

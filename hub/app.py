@@ -1,0 +1,139 @@
+"""The aiohttp application: every operation of the table behind its route, sockets, pages, and the figures for machines."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from aiohttp import BodyPartReader, web
+
+from hub import metrics
+from hub.codec import encode
+from hub.house import House
+from hub.keys import HOUSE
+from hub.middlewares import add_headers, answer_errors
+from hub.operations import Access, Call, Operation, Reply
+from hub.rest import OPERATIONS
+from hub.signin import caller_of, check_origin
+from hub.web import views
+from hub.ws import endpoint
+from paranet import __version__
+from paranet.errors import Forbidden, InvalidInput, TooLarge, Unauthenticated
+
+BODY_WITHIN = 60.0
+"""seconds a client has to send its body"""
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def make_app(house: House) -> web.Application:
+    """Return the application over a house that is open."""
+    app = web.Application(middlewares=[answer_errors], client_max_size=house.settings.server.max_body)
+    app[HOUSE] = house
+    app.on_response_prepare.append(add_headers)
+    for operation in OPERATIONS:
+        app.router.add_route(operation.method, operation.path, _served(operation))
+    for path, socket in endpoint.ROUTES:
+        app.router.add_get(path, socket, allow_head=False)
+    for path, figures in MACHINES:
+        app.router.add_get(path, figures, allow_head=False)
+    views.add_pages(app)
+    return app
+
+
+def _served(operation: Operation) -> Handler:
+    """Return the aiohttp handler: sign-in, role, query and body are checked here, once for all operations."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        house = request.app[HOUSE]
+        caller = await caller_of(request, house.tokens) if operation.access else None
+        if operation.access:
+            if caller is None:
+                raise Unauthenticated
+            if caller.user.role < operation.access:
+                raise Forbidden(f"{operation.name} needs role {operation.access.name.lower()}, you are {caller.user.role.word}")
+        elif request.cookies and operation.method != "GET":
+            check_origin(request)
+        unknown = sorted(request.query.keys() - operation.query)
+        if unknown:
+            known = ", ".join(sorted(operation.query)) or "none"
+            raise InvalidInput(f"?{unknown[0][:60]}= means nothing here; the parameters are: {known}")
+        body, filename = await _body(request)
+        call = Call(
+            house=house,
+            caller=caller,
+            path=request.match_info,
+            query=request.query,
+            headers={name.lower(): value for name, value in request.headers.items()},
+            cookies=request.cookies,
+            body=body,
+            filename=filename,
+        )
+        return _response(await operation.handler(call), request)
+
+    return handle
+
+
+async def _body(request: web.Request) -> tuple[bytes, str | None]:
+    """Return the body, or the first file of a multipart one with its name; never more than the settings allow."""
+    if not request.can_read_body:
+        return b"", None
+    try:
+        async with asyncio.timeout(BODY_WITHIN):
+            if request.content_type == "multipart/form-data":
+                return await _first_file(request)
+            return await request.read(), None
+    except TimeoutError:
+        raise InvalidInput(f"the body did not come within {BODY_WITHIN:g} s") from None
+
+
+async def _first_file(request: web.Request) -> tuple[bytes, str | None]:
+    try:
+        parts = await request.multipart()
+        while (part := await parts.next()) is not None:
+            if isinstance(part, BodyPartReader) and part.filename:
+                raw = bytearray()
+                while chunk := await part.read_chunk(2**16):
+                    raw += chunk
+                    if len(raw) > request.app[HOUSE].settings.server.max_body:
+                        raise TooLarge("the file is larger than this hub accepts")
+                return bytes(raw), part.filename
+    except (ValueError, AssertionError) as error:
+        raise InvalidInput(f"the multipart body cannot be read: {error}") from None
+    raise InvalidInput("the multipart body holds no file")
+
+
+def _response(reply: Reply, request: web.Request) -> web.Response:
+    headers = dict(reply.headers)
+    if reply.etag is not None:
+        headers["ETag"] = reply.etag
+    if reply.location is not None:
+        headers["Location"] = reply.location
+    headers.setdefault("Cache-Control", "no-cache" if reply.etag is not None else "no-store")
+    if reply.status in (204, 304):
+        response = web.Response(status=reply.status, headers=headers)
+    else:
+        raw = reply.raw if reply.raw is not None else encode(reply.body)
+        response = web.Response(status=reply.status, body=raw, content_type=reply.content_type, headers=headers)
+    for name, (value, path, age) in reply.cookies.items():
+        response.set_cookie(name, value, path=path, max_age=age, httponly=True, samesite="Strict", secure=request.secure)
+    return response
+
+
+async def healthz(_request: web.Request) -> web.Response:
+    """The process answers."""
+    return web.Response(body=encode({"status": "ok", "version": __version__}), content_type="application/json")
+
+
+async def readyz(request: web.Request) -> web.Response:
+    """Store and actors are as they should be, or 503 and what is not."""
+    faults = await request.app[HOUSE].ready()
+    body = encode({"status": "degraded" if faults else "ok", "faults": faults})
+    return web.Response(status=503 if faults else 200, body=body, content_type="application/json")
+
+
+async def figures(request: web.Request) -> web.Response:
+    """The hub's own metrics for Prometheus."""
+    return web.Response(body=metrics.exposition(request.app[HOUSE]), headers={"Content-Type": metrics.CONTENT_TYPE})
+
+
+MACHINES = (("/healthz", healthz), ("/readyz", readyz), ("/metrics", figures))
+MACHINES_ACCESS = Access.OPEN

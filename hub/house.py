@@ -1,0 +1,163 @@
+"""The whole house put together: databases, actors in their order, and the way out."""
+
+import asyncio
+import fcntl
+import itertools
+import logging
+import os
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from actors.accounts import Accounts
+from actors.channels import Outlets
+from actors.deployer import DeploySupervisor, Execute
+from actors.devices import Devices
+from actors.intents import Compile, IntentStore
+from actors.journal import Journal
+from actors.runtime import ActorSystem
+from actors.storage import Database
+from actors.telemetry import TelemetryCollector
+from actors.topology import GetTopology, ImportTopology, TopologyStore
+from hub.auth import Tokens, signing_key
+from hub.settings import Settings
+from hub.ws.door import Door
+from hub.ws.outbox import Outbox
+from paranet import examples
+from paranet.controller.driver import Driver, NoDriver
+from paranet.controller.simulator.device import SimulatorDriver
+from paranet.controller.simulator.flash import FileFlash
+from paranet.controller.simulator.network import SimulatedNetwork
+from paranet.errors import StorageFailed
+from paranet.interop.registry import read
+from paranet.models.topology import Node, Topology
+
+log = logging.getLogger(__name__)
+
+ASK = 30.0
+
+
+class House:
+    """A running hub without its door. Use it as `async with House(settings) as house`."""
+
+    def __init__(self, settings: Settings, *, show_first_password: Callable[[str], None], now: Callable[[], float] = time.time) -> None:
+        self.settings = settings
+        self.outlets = Outlets()
+        self.system = ActorSystem(now=now)
+        self._show_first_password = show_first_password
+        self._began = time.monotonic()
+        self.waiting: dict[int, Outbox] = {}
+        self.tickets = itertools.count(1)
+
+    @property
+    def uptime(self) -> float:
+        """Seconds since the house was opened."""
+        return time.monotonic() - self._began
+
+    async def __aenter__(self) -> "House":
+        folder = self.settings.server.data_dir
+        self._lock = _claim(folder)
+        self.control = await Database.open(folder / "control.sqlite3", "control")
+        try:
+            self._telemetry = await Database.open(folder / "telemetry.sqlite3", "telemetry")
+        except BaseException:
+            await self.control.close()
+            raise
+        self._flash = FileFlash(folder / "simulator.sqlite3")
+        await self.system.__aenter__()
+        try:
+            await self._move_in(folder)
+        except BaseException:
+            await self.__aexit__()
+            raise
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        await self.system.__aexit__()
+        await self._flash.close()
+        await self._telemetry.close()
+        await self.control.close()
+        self._lock.close()
+
+    async def _move_in(self, folder: Path) -> None:
+        """Start the actors, each after those it asks while starting; they stop in the opposite order."""
+        settings, now, spawn = self.settings, self.system.now, self.system.spawn
+        accounts = await spawn("accounts", partial(Accounts, self.control, now, self._show_first_password, settings.admin.password))
+        self.tokens = Tokens(signing_key(folder), settings.auth, accounts, now)
+        telemetry = settings.telemetry
+        collector = partial(
+            TelemetryCollector,
+            self._telemetry,
+            self.outlets,
+            now,
+            flush_every=telemetry.flush_every,
+            retention=telemetry.retention,
+            max_series=telemetry.max_series,
+        )
+        await spawn("telemetry", collector)
+        await spawn("topology", partial(TopologyStore, self.control, self.outlets, now, listeners=("device",)))
+        network = SimulatedNetwork(
+            Topology(), seed=settings.network.seed, flash=self._flash, background_load=settings.network.background_load
+        )
+        await spawn("device", partial(Devices, partial(_driver, network), network, settings.network.interval, now))
+        await spawn("intents", partial(IntentStore, self.control, now))
+        await spawn("deployer", partial(DeploySupervisor, Journal(self.control), self.outlets, now))
+        await spawn("ws", partial(Door, self.tokens, self.outlets, settings.realtime, self.waiting))
+        if settings.network.demo:
+            await self._furnish()
+
+    async def _furnish(self) -> None:
+        """Load the demo network and deploy its intents, if nobody has written a topology yet."""
+        topology = self.system.ref("topology")
+        state = await topology.ask(GetTopology(), timeout=ASK)
+        if state.revision:
+            return
+        network = read(examples.demo(), format="json").topology
+        await topology.ask(ImportTopology(author="demo", topology=network, source="demo", if_revision=0), timeout=ASK)
+        request = Compile(source=examples.demo_intents(), name="demo", author="demo")
+        compilation = await self.system.ref("intents").ask(request, timeout=ASK)
+        await self.system.ref("deployer").ask(Execute(compile_id=compilation.id, author="demo"), timeout=ASK)
+
+    async def ready(self) -> dict[str, str]:
+        """Return what is not as it should be, by part; empty when all is well."""
+        faults: dict[str, str] = {}
+        try:
+            async with asyncio.timeout(2.0):
+                await self.control.fetch("SELECT 1")
+        except (StorageFailed, TimeoutError) as error:
+            faults["storage"] = str(error) or "does not answer"
+        for cell in self.system.cells():
+            if "/" not in cell.path and cell.status not in ("running", "suspended"):
+                faults[cell.path] = cell.status.value
+        return faults
+
+
+def _driver(network: SimulatedNetwork, node: Node) -> Driver:
+    """Return the driver a node asks for; without a wish it lives in the simulated network."""
+    wish = node.management.driver if node.management else "simulator"
+    return SimulatorDriver(network, node.id) if wish == "simulator" else NoDriver(f"this hub has no driver {wish!r}")
+
+
+def _claim(folder: Path) -> "_Lock":
+    """Make the data directory ours: two hubs on one directory would be two writers. Raise StorageFailed."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return _Lock(folder / "hub.lock")
+    except BlockingIOError:
+        raise StorageFailed(f"{folder} is in use by another hub") from None
+    except OSError as error:
+        raise StorageFailed(f"{folder} cannot be used: {error.strerror}") from error
+
+
+class _Lock:
+    def __init__(self, path: Path) -> None:
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(self._descriptor)
+            raise
+
+    def close(self) -> None:
+        os.close(self._descriptor)

@@ -1,0 +1,55 @@
+"""The hub's own figures for Prometheus. Actors are summed by type, so their number does not matter."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from hub.house import House
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class HouseCollector(Collector):
+    """Reads the house when it is scraped; keeps nothing."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+
+    def collect(self) -> Iterable[Metric]:
+        """Return the metrics as they are now."""
+        system = self._house.system
+        yield GaugeMetricFamily("paranet_hub_uptime_seconds", "Time since the hub started", value=self._house.uptime)
+        yield GaugeMetricFamily("paranet_hub_clients", "WebSocket clients connected", value=len(self._house.outlets))
+        dead = CounterMetricFamily("paranet_hub_dead_letters", "Messages that nobody processed", labels=["reason"])
+        for reason, count in system.dead_letters.by_reason.items():
+            dead.add_metric([reason], count)
+        yield dead
+        sums: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+        for cell in system.cells():
+            of_type = sums[type(cell.actor).__name__]
+            of_type["actors"] += 1
+            of_type["mailbox_messages"] += len(cell.lane.queue)
+            of_type["processed"] += cell.processed
+            of_type["dropped"] += sum(cell.dropped.values())
+            of_type["restarts"] += cell.restarts
+        for name, help_text, kind in (
+            ("actors", "Actors alive", GaugeMetricFamily),
+            ("mailbox_messages", "Messages that wait", GaugeMetricFamily),
+            ("processed", "Messages processed by the actors alive", CounterMetricFamily),
+            ("dropped", "Messages dropped by the actors alive", CounterMetricFamily),
+            ("restarts", "Restarts of the actors alive", CounterMetricFamily),
+        ):
+            family = kind(f"paranet_hub_actor_{name}" if name != "actors" else "paranet_hub_actors", help_text, labels=["type"])
+            for type_name, of_type in sums.items():
+                family.add_metric([type_name], of_type[name])
+            yield family
+
+
+def exposition(house: House) -> bytes:
+    """Return the figures in Prometheus' text format."""
+    registry = CollectorRegistry()
+    registry.register(HouseCollector(house))
+    return generate_latest(registry)

@@ -1,0 +1,125 @@
+"""What can be asked of the hub, whatever door the question comes through: one declared table, one calling convention."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import attrs
+
+from hub.auth import Caller
+from hub.codec import read
+from paranet.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from hub.house import House
+
+T = TypeVar("T")
+
+
+class Access(IntEnum):
+    """The least role an operation asks for; numbers above zero are those of `Role`."""
+
+    OPEN = 0
+    VIEWER = 1
+    OPERATOR = 2
+    ADMIN = 3
+
+
+@attrs.frozen(kw_only=True)
+class Call:
+    """One question: who asks, about what (*path*), how (*query*, *headers* in lower case), with which body."""
+
+    house: "House"
+    caller: Caller | None
+    path: Mapping[str, str] = attrs.field(factory=dict)
+    query: Mapping[str, str] = attrs.field(factory=dict)
+    headers: Mapping[str, str] = attrs.field(factory=dict)
+    cookies: Mapping[str, str] = attrs.field(factory=dict)
+    body: bytes = b""
+    filename: str | None = None
+
+    @property
+    def author(self) -> str:
+        """The name that goes into histories."""
+        return self.caller.user.username if self.caller else ""
+
+    def read(self, cls: type[T]) -> T:
+        """Return the JSON body as *cls*. Raise InvalidInput."""
+        return read(self.body, cls)
+
+    def integer(self, name: str, default: int, low: int, high: int) -> int:
+        """Return a query parameter as a whole number within bounds. Raise InvalidInput."""
+        text = self.query.get(name)
+        if text is None:
+            return default
+        if not (text.removeprefix("-").isascii() and text.removeprefix("-").isdigit() and len(text) < 19 and low <= int(text) <= high):
+            raise InvalidInput(f"?{name}= must be a whole number from {low} to {high}, not {text[:60]!r}")
+        return int(text)
+
+    def flag(self, name: str) -> bool:
+        """Return a query parameter as a boolean, absent is false. Raise InvalidInput."""
+        return self.choice(name, ("false", "true")) == "true"
+
+    def choice(self, name: str, words: tuple[str, ...]) -> str:
+        """Return a query parameter that is one of *words*; absent is the first. Raise InvalidInput."""
+        text = self.query.get(name, words[0])
+        if text not in words:
+            raise InvalidInput(f"?{name}= must be one of {', '.join(words)}, not {text[:60]!r}")
+        return text
+
+    def names(self, name: str) -> frozenset[str]:
+        """Return a query parameter that lists names with commas between."""
+        return frozenset(part for part in self.query.get(name, "").split(",") if part)
+
+    def if_match(self) -> int | None:
+        """Return the revision the caller insists on (RFC 9110, If-Match). Raise InvalidInput."""
+        text = self.headers.get("if-match")
+        if text is None or text.strip() == "*":
+            return None
+        number = text.strip().removeprefix("W/").strip('"')
+        if not (number.isascii() and number.isdigit() and len(number) < 19):
+            raise InvalidInput(f"If-Match must be an ETag that this hub gave, not {text[:60]!r}")
+        return int(number)
+
+
+@attrs.frozen(kw_only=True)
+class Reply:
+    """The answer: *body* is an attrs value or plain JSON (None for no content), *raw* is bytes sent as they are."""
+
+    body: object = None
+    status: int = 200
+    etag: str | None = None
+    location: str | None = None
+    raw: bytes | None = None
+    content_type: str = "application/json"
+    headers: Mapping[str, str] = attrs.field(factory=dict)
+    cookies: Mapping[str, tuple[str, str, int]] = attrs.field(factory=dict)
+    """name -> (value, path, max age in s)"""
+
+
+Handler = Callable[[Call], Awaitable[Reply]]
+
+
+@attrs.frozen(kw_only=True)
+class Operation:
+    """One row of the table. *query* names every parameter it understands; any other is refused."""
+
+    name: str
+    method: str
+    path: str
+    access: Access
+    handler: Handler
+    summary: str
+    query: frozenset[str] = frozenset()
+
+
+def etag(revision: int) -> str:
+    """Return a revision as an entity tag."""
+    return f'"{revision}"'
+
+
+def page(items: list[Any], limit: int, key: Callable[[Any], str]) -> dict[str, Any]:
+    """Return a page of at most *limit* of *items* (one more was fetched) and the cursor to the next."""
+    more = len(items) > limit
+    shown = items[:limit]
+    return {"items": shown, "next": key(shown[-1]) if more else None}

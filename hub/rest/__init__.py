@@ -1,0 +1,14 @@
+"""REST: one file a resource, each with its part of the operations table. Handlers decode, ask and reply."""
+
+from hub.operations import Operation
+from hub.rest import auth, deploy, intent, monitor, system, topology
+
+OPERATIONS: tuple[Operation, ...] = (
+    *auth.OPERATIONS,
+    *topology.OPERATIONS,
+    *intent.OPERATIONS,
+    *deploy.OPERATIONS,
+    *monitor.OPERATIONS,
+    *system.OPERATIONS,
+)
+"""every operation of /api/v1 with the role it needs"""

@@ -1,0 +1,131 @@
+"""Settings: typed classes, read from settings.toml, then PARANET_* variables, then flags. docs/settings.md tells what each is for."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+import typed_settings as ts
+from typed_settings.loaders import DictLoader, Loader
+
+from paranet.errors import BadSettings
+
+PREFIX = "PARANET_"
+SECTION = "paranet"
+
+
+def _above(low: float) -> Any:
+    return attrs.validators.gt(low)
+
+
+@attrs.frozen(kw_only=True)
+class Server:
+    """The door: where it listens and what it lets in."""
+
+    host: str = "127.0.0.1"
+    port: int = ts.option(default=8000, validator=[attrs.validators.ge(0), attrs.validators.le(65535)])
+    data_dir: Path = Path("var")
+    max_body: int = ts.option(default=16 * 2**20, validator=_above(1023))
+    drain: float = ts.option(default=10.0, validator=_above(0))
+
+
+@attrs.frozen(kw_only=True)
+class Auth:
+    """How long a token lasts, in seconds."""
+
+    access_ttl: int = ts.option(default=900, validator=_above(0))
+    refresh_ttl: int = ts.option(default=14 * 86400, validator=_above(0))
+
+
+@attrs.frozen(kw_only=True)
+class Admin:
+    """The first account."""
+
+    password: str | None = ts.secret(default=None)
+
+
+@attrs.frozen(kw_only=True)
+class Network:
+    """What stands behind the drivers."""
+
+    interval: float = ts.option(default=1.0, validator=_above(0))
+    seed: int = 1
+    background_load: float = ts.option(default=0.05, validator=[attrs.validators.ge(0), attrs.validators.le(1)])
+    demo: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class Telemetry:
+    """What is kept of the samples."""
+
+    flush_every: float = ts.option(default=30.0, validator=_above(0))
+    retention: float = ts.option(default=7 * 86400.0, validator=_above(0))
+    max_series: int = ts.option(default=50_000, validator=_above(0))
+
+
+@attrs.frozen(kw_only=True)
+class Realtime:
+    """What one WebSocket client may cost."""
+
+    max_clients: int = ts.option(default=2000, validator=_above(0))
+    max_frame: int = ts.option(default=64 * 2**10, validator=_above(1023))
+    max_backlog: int = ts.option(default=2**20, validator=_above(1023))
+    max_subscriptions: int = ts.option(default=64, validator=_above(0))
+    ping: float = ts.option(default=20.0, validator=_above(0))
+
+
+@attrs.frozen(kw_only=True)
+class Log:
+    """What goes to stderr."""
+
+    level: str = ts.option(default="INFO", validator=attrs.validators.in_(("DEBUG", "INFO", "WARNING", "ERROR")))
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """Everything that can be set."""
+
+    server: Server = attrs.field(factory=Server)
+    auth: Auth = attrs.field(factory=Auth)
+    admin: Admin = attrs.field(factory=Admin)
+    network: Network = attrs.field(factory=Network)
+    telemetry: Telemetry = attrs.field(factory=Telemetry)
+    realtime: Realtime = attrs.field(factory=Realtime)
+    log: Log = attrs.field(factory=Log)
+
+
+def load(file: Path | None, flags: Mapping[str, Mapping[str, object]]) -> Settings:
+    """Return the settings. Without *file* `settings.toml` of the working directory is read if it is there. Raise BadSettings."""
+    if file is not None and not file.is_file():
+        raise BadSettings(f"there is no settings file {file}")
+    files = [file] if file is not None else [f for f in (Path("settings.toml"),) if f.is_file()]
+    known = set(variables())
+    unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
+    if unknown:
+        raise BadSettings(f"{unknown[0]} sets nothing: docs/settings.md lists the variables")
+    loaders: list[Loader] = [
+        ts.FileLoader({"*.toml": ts.TomlFormat(SECTION)}, files),
+        ts.EnvLoader(PREFIX),
+        DictLoader({section: dict(values) for section, values in flags.items()}),
+    ]
+    try:
+        with attrs.validators.disabled():  # inside the loader a value out of range would lose its name
+            settings = ts.load_settings(Settings, loaders)
+        for section in attrs.fields(Settings):
+            attrs.validate(getattr(settings, section.name))
+    except Exception as error:  # a TOML fault, an unknown option or a value out of range: each its own class, all the user's to read
+        first: BaseException = error
+        while isinstance(first, BaseExceptionGroup):
+            first = first.exceptions[0]
+        raise BadSettings("settings: " + " ".join(str(first.args[0] if first.args else first).split())) from error
+    return settings
+
+
+def variables() -> dict[str, str]:
+    """Return every environment variable with the option it sets (`server.port`)."""
+    return {
+        f"{PREFIX}{section.name}_{option.name}".upper(): f"{section.name}.{option.name}"
+        for section in attrs.fields(Settings)
+        for option in attrs.fields(section.type)
+    }

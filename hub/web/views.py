@@ -1,0 +1,56 @@
+"""Pages: rendered by jinja2, alive through the WebSocket. Their scripts come from /static only (CSP)."""
+
+import secrets
+from pathlib import Path
+
+import aiohttp_jinja2
+import jinja2
+from aiohttp import web
+
+from hub.keys import HOUSE
+from hub.operations import Access
+from hub.signin import caller_of
+from paranet import __version__
+from paranet.errors import Unauthenticated
+
+HERE = Path(__file__).parent
+
+
+async def network(request: web.Request) -> web.Response:
+    """The topology with its load; who is not signed in is sent to do so."""
+    try:
+        caller = await caller_of(request, request.app[HOUSE].tokens)
+    except Unauthenticated:
+        caller = None
+    if caller is None:
+        raise web.HTTPSeeOther("/login")
+    return _page(request, "network.html", user=caller.user.username, role=caller.user.role.word)
+
+
+async def login(request: web.Request) -> web.Response:
+    """The sign-in form."""
+    return _page(request, "login.html")
+
+
+PAGES = (("/", network), ("/login", login))
+ACCESS = Access.OPEN
+
+
+def _page(request: web.Request, template: str, **context: object) -> web.Response:
+    nonce = secrets.token_urlsafe(16)
+    response = aiohttp_jinja2.render_template(template, request, {"nonce": nonce, "version": __version__, **context})
+    response.headers["Content-Security-Policy"] = (
+        f"default-src 'none'; script-src 'self' 'nonce-{nonce}'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    )
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def add_pages(app: web.Application) -> None:
+    """Add the pages and the files they need."""
+    loader = jinja2.FileSystemLoader(HERE / "templates")
+    aiohttp_jinja2.setup(app, loader=loader, autoescape=jinja2.select_autoescape(), enable_async=False)
+    for path, page in PAGES:
+        app.router.add_get(path, page, allow_head=False)
+    app.router.add_static("/static/", HERE / "static", append_version=False)

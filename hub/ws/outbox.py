@@ -1,0 +1,71 @@
+"""What is still to be sent to one client: bounded by bytes, written by one task, never waited for by anybody else."""
+
+import asyncio
+from collections import deque
+
+import orjson
+from aiohttp import WSMsgType, web
+
+from hub.ws.closecodes import CloseCode
+
+NO_PROGRESS = 10.0
+"""seconds a client may take nothing before it is let go"""
+
+
+class Outbox:
+    """The outlet of one socket. Frames are references to bytes that all clients of a channel share."""
+
+    def __init__(self, max_backlog: int) -> None:
+        self._max_backlog = max_backlog
+        self._queue: deque[bytes] = deque()
+        self._bytes = 0
+        self._ready = asyncio.Event()
+        self._closing: CloseCode | None = None
+        self.sent = 0
+
+    @property
+    def backlog(self) -> int:
+        """Bytes that wait."""
+        return self._bytes
+
+    def push(self, frame: bytes) -> None:
+        """Take one frame. A client that lets too much pile up is closed as slow, and its backlog is let go."""
+        if self._closing is not None:
+            return
+        self._queue.append(frame)
+        self._bytes += len(frame)
+        if self._bytes > self._max_backlog:
+            self._queue.clear()
+            self._bytes = 0
+            self.close(CloseCode.SLOW)
+        self._ready.set()
+
+    def close(self, code: CloseCode, retry_ms: int | None = None) -> None:
+        """Say goodbye after what waits has been sent."""
+        if self._closing is None:
+            self._queue.append(orjson.dumps({"type": "bye", "code": int(code), "retry_ms": retry_ms}))
+            self._closing = code
+            self._ready.set()
+
+    async def write_to(self, socket: web.WebSocketResponse) -> None:
+        """Send until closed. Ends with the socket closed."""
+        code = CloseCode.SLOW
+        try:
+            while True:
+                while self._queue:
+                    frame = self._queue.popleft()
+                    self._bytes = max(0, self._bytes - len(frame))
+                    async with asyncio.timeout(NO_PROGRESS):
+                        await socket.send_frame(frame, WSMsgType.TEXT)
+                    self.sent += 1
+                if self._closing is not None:
+                    code = self._closing
+                    break
+                self._ready.clear()
+                await self._ready.wait()
+        except (TimeoutError, ConnectionError):
+            pass  # the client takes nothing any more, or is gone: closing below is all that is left to do
+        finally:
+            self._closing = self._closing or code
+            self._queue.clear()
+        await socket.close(code=code, message=code.name.lower().encode())

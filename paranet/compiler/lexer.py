@@ -1,0 +1,105 @@
+"""Text to tokens. Nothing is refused here: what cannot be read becomes a token that no rule of the grammar accepts."""
+
+import re
+
+from paranet.compiler.ast import Token
+
+MAX_DEPTH = 64
+
+FAULTS = {
+    "ILLEGAL": "PN102",
+    "UNCLOSED_STRING": "PN103",
+    "UNCLOSED_COMMENT": "PN104",
+    "BAD_ESCAPE": "PN105",
+    "TOO_DEEP": "PN106",
+}
+"""Types of the tokens that no rule accepts, and the code each is reported under."""
+
+_BLANK = r"(?:[^\S\n]|\ufeff)"
+_TOKEN = re.compile(
+    rf"""(?: (?P<COMMENT> //[^\n]* | /\*.*?\*/ )
+           | (?P<WORD> (?:[0-9A-Fa-f]{{0,4}}:){{2,8}} [0-9A-Fa-f.]{{0,15}} (?:/\d{{1,3}})? (?:\.\.[\d:]{{1,8}})? (?![\w:])  # IPv6, MAC
+                     | \d{{1,5}}:\d{{2}} (?:\.\.\d{{1,5}}:\d{{2}})? (?![\w:])                                               # times
+                     | (?:[\w.+%@\-] | /(?![/*]))+ )
+           | (?P<PUNCTUATION> [{{}}\[\]():] )
+           | (?P<SEP> [\n;,][\s;,]* )
+           | (?P<STRING> "(?:[^"\\\n]|\\[^\n])*" | '(?:[^'\\\n]|\\[^\n])*' )
+           | (?P<UNCLOSED_STRING> ["'][^\n]* )
+           | (?P<UNCLOSED_COMMENT> /\*.* )
+           | (?P<ILLEGAL> [^\s\w.+%@\-/{{}}\[\]():;,"'\ufeff]+ )
+           | (?={_BLANK}) ) {_BLANK}*""",
+    re.VERBOSE | re.DOTALL,
+)
+_PUNCTUATION = {"{": "LBRACE", "}": "RBRACE", "[": "LSQB", "]": "RSQB", "(": "LPAR", ")": "RPAR", ":": "COLON"}
+_OPENER = {"}": "{", "]": "[", ")": "("}
+_ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|([^u])|u)")
+_ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", '"': '"', "'": "'", "/": "/"}
+
+
+def lex(source: str) -> list[Token]:
+    """Return the tokens of *source*. Stops early, with a TOO_DEEP token, where brackets nest deeper than MAX_DEPTH."""
+    tokens: list[Token] = []
+    nesting: list[str] = []
+    line, bol = 1, -1  # bol: offset of the last character before the line
+    for match in _TOKEN.finditer(source):
+        kind = match.lastgroup
+        if kind is None:
+            continue
+        text = match[kind]
+        start = match.start(kind)
+        if kind == "SEP" or kind == "COMMENT":
+            separator = _separator(kind, text, nesting)
+            if separator and tokens and tokens[-1].type not in ("SEP", "LBRACE"):
+                tokens.append(Token(separator, text[0], line, start - bol, 1))
+            if newlines := text.count("\n"):
+                line += newlines
+                bol = start + text.rindex("\n")
+            continue
+        width = len(text)
+        if kind == "PUNCTUATION":
+            if text == "{" and tokens and tokens[-1].type == "SEP" and tokens[-1].text == "\n":
+                tokens.pop()  # the brace on a line of its own still belongs to what stands before it
+            kind = _PUNCTUATION[text] if text == ":" else _bracket(text, nesting)
+        elif kind == "STRING":
+            kind, text = _unquote(text)
+        elif kind == "UNCLOSED_COMMENT":
+            text, width = "/*", 2
+        tokens.append(Token(kind, text, line, start - bol, width))
+        if kind == "TOO_DEEP":
+            break
+    return tokens
+
+
+def _bracket(text: str, nesting: list[str]) -> str:
+    """Keep *nesting* up to date; a `}` also ends the brackets that were left open inside its block."""
+    if text in "{[(":
+        nesting.append(text)
+        return _PUNCTUATION[text] if len(nesting) <= MAX_DEPTH else "TOO_DEEP"
+    if text == "}" and "{" in nesting:
+        while nesting.pop() != "{":
+            pass
+    elif nesting and nesting[-1] == _OPENER.get(text):
+        nesting.pop()
+    return _PUNCTUATION[text]
+
+
+def _separator(kind: str, text: str, nesting: list[str]) -> str | None:
+    if nesting and nesting[-1] != "{":
+        return "COMMA" if kind == "SEP" and ("," in text or ";" in text) else None
+    return "SEP" if kind == "SEP" or "\n" in text else None
+
+
+def _unquote(text: str) -> tuple[str, str]:
+    inner = text[1:-1]
+    if "\\" not in inner:
+        return "STRING", inner
+    bad = False
+
+    def replace(match: re.Match[str]) -> str:
+        nonlocal bad
+        char = chr(int(match[1], 16)) if match[1] else _ESCAPED.get(match[2] or "", "")
+        bad = bad or not char or "\ud800" <= char <= "\udfff"
+        return char
+
+    unescaped = _ESCAPE.sub(replace, inner)
+    return ("BAD_ESCAPE", text) if bad else ("STRING", unescaped)

@@ -1,0 +1,220 @@
+"""The cheapest path under constraints.
+
+Without waypoints this is label setting for the resource-constrained shortest path (Joksch 1966; Desrochers and Soumis
+1988): a label (cost, latency) at a node is dropped when another there is no worse in both. With waypoints the path must
+stay loop-free across its legs, which makes the problem hard; the labels are then tried first, and where they miss
+the lower bound an enumeration of simple paths, best first and of bounded length, looks for a better one.
+"""
+
+import heapq
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+import attrs
+
+from paranet.models.topology import Link, Modality, Topology
+
+BUDGET = 5_000
+"""How many partial paths the enumeration looks at."""
+_SLACK = 1 + 1e-9  # sums of floats may differ from their bound in the last digits
+
+
+@attrs.frozen
+class Edge:
+    """One direction of a link: where it leads, and what it takes. latency in s, bandwidth in bit/s."""
+
+    node: str
+    link: str
+    cost: float
+    latency: float
+    bandwidth: float
+
+
+Edges = Mapping[str, Sequence[Edge]]
+"""The edges that leave each node."""
+
+
+@attrs.frozen(kw_only=True)
+class Query:
+    """A path is wanted from *source* to *stops* in order, the last of which is the target, passing none of them early.
+
+    *forced* are nodes that may be left by one edge only. With *fastest* latency stands in for cost.
+    """
+
+    source: str
+    stops: tuple[str, ...]
+    avoid_nodes: frozenset[str] = frozenset()
+    avoid_links: frozenset[str] = frozenset()
+    bandwidth: float = 0.0
+    latency: float = math.inf
+    forced: Mapping[str, Edge] = attrs.field(factory=dict)
+    fastest: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class Found:
+    """A loop-free path: nodes, and the edges between them."""
+
+    hops: tuple[str, ...]
+    edges: tuple[Edge, ...]
+    cost: float
+    latency: float
+
+
+class Network:
+    """The links that a modality may use, and what is reserved on them. Reservations hold per direction (links are full duplex)."""
+
+    def __init__(self, topology: Topology, modality: Modality, *, disabled: bool = False) -> None:
+        self._edges: defaultdict[str, list[Edge]] = defaultdict(list)
+        self._reserved: defaultdict[tuple[str, str], float] = defaultdict(float)
+        speaking = {n.id for n in topology.nodes.values() if modality in n.modalities}
+        for link in topology.links.values():
+            if (link.enabled or disabled) and {link.source.node, link.target.node} <= speaking:
+                self._add(link)
+
+    def _add(self, link: Link) -> None:
+        ends = [(link.source.node, link.target.node), (link.target.node, link.source.node)]
+        for origin, node in ends[:1] if link.directed else ends:
+            self._edges[origin].append(Edge(node, link.id, link.cost, link.latency, link.bandwidth))
+
+    def reserve(self, found: Found, bandwidth: float) -> None:
+        for origin, edge in zip(found.hops, found.edges, strict=False):
+            self._reserved[edge.link, origin] += bandwidth
+
+    def room(self, origin: str, edge: Edge) -> float:
+        """Return what is left of the link's bandwidth in this direction, in bit/s."""
+        return edge.bandwidth - self._reserved.get((edge.link, origin), 0.0)
+
+    def rooms(self) -> list[float]:
+        """Return every different amount of bandwidth that is left somewhere, ascending."""
+        return sorted({room for origin, edges in self._edges.items() for e in edges if (room := self.room(origin, e)) > 0})
+
+    def usable(self, query: Query) -> Edges:
+        """Return the edges that the query may use."""
+        found: dict[str, Sequence[Edge]] = dict(self._edges)
+        if query.bandwidth or query.avoid_nodes or query.avoid_links:
+            for origin, edges in found.items():
+                found[origin] = [e for e in edges if self._permits(query, origin, e)]
+        if query.fastest:
+            found = {origin: [attrs.evolve(e, cost=e.latency) for e in edges] for origin, edges in found.items()}
+        for origin, only in query.forced.items():
+            found[origin] = [e for e in found.get(origin, ()) if (e.link, e.node) == (only.link, only.node)]
+        return found
+
+    def _permits(self, query: Query, origin: str, edge: Edge) -> bool:
+        if edge.node in query.avoid_nodes or origin in query.avoid_nodes or edge.link in query.avoid_links:
+            return False
+        return not query.bandwidth or query.bandwidth <= self.room(origin, edge) * _SLACK
+
+
+def cheapest(network: Network, query: Query) -> Found | None:
+    """Return the cheapest path; among equals the fastest, and then the first by the ids of its nodes and links.
+
+    The answer is exact without waypoints, and with them as long as the enumeration fits its budget.
+    """
+    edges = network.usable(query)
+    if len(query.stops) == 1 and query.latency == math.inf:
+        return _search(edges, query, None, exact=False)[0]
+    bounds = _Bounds(edges, query)
+    least = bounds.cost(query.source, 0)
+    if least == math.inf or bounds.latency(query.source, 0) > query.latency * _SLACK:
+        return None
+    found, _ = _search(edges, query, bounds, exact=False)
+    if len(query.stops) == 1 or (found and found.cost <= least * _SLACK):
+        return found
+    better, complete = _search(edges, query, bounds, exact=True)
+    return better if complete or better else found
+
+
+class _Bounds:
+    """What is at least still to come from a node on the way to stop *at*: distances backwards along each leg."""
+
+    def __init__(self, edges: Edges, query: Query) -> None:
+        backwards: defaultdict[str, list[tuple[str, Edge]]] = defaultdict(list)
+        for origin, leaving in edges.items():
+            for edge in leaving:
+                backwards[edge.node].append((origin, edge))
+        self._costs = [_distances(backwards, stop, by_latency=False) for stop in query.stops]
+        self._latencies = [_distances(backwards, stop, by_latency=True) for stop in query.stops]
+        self._stops = query.stops
+
+    def cost(self, node: str, at: int) -> float:
+        return self._rest(self._costs, node, at)
+
+    def latency(self, node: str, at: int) -> float:
+        return self._rest(self._latencies, node, at)
+
+    def _rest(self, legs: list[dict[str, float]], node: str, at: int) -> float:
+        total = 0.0
+        for i in range(at, len(legs)):
+            total += legs[i].get(node, math.inf)
+            node = self._stops[i]
+        return total
+
+
+def _distances(backwards: Mapping[str, Sequence[tuple[str, Edge]]], target: str, *, by_latency: bool) -> dict[str, float]:
+    """Return the distance to *target* from every node that reaches it (Dijkstra 1959)."""
+    found: dict[str, float] = {}
+    heap = [(0.0, target)]
+    while heap:
+        distance, node = heapq.heappop(heap)
+        if node in found:
+            continue
+        found[node] = distance
+        for origin, edge in backwards.get(node, ()):
+            if origin not in found:
+                heapq.heappush(heap, (distance + (edge.latency if by_latency else edge.cost), origin))
+    return found
+
+
+_Label = tuple[float, float, tuple[str, ...], tuple[str, ...], float, int]
+"""(cost with what is at least to come, latency, nodes, links, cost, number of stops passed): compared in this order."""
+
+
+def _search(edges: Edges, query: Query, bounds: _Bounds | None, *, exact: bool) -> tuple[Found | None, bool]:
+    """Return the best path, and whether the search was complete.
+
+    Labels at one node are dropped when dominated, unless *exact*, which then has a BUDGET. Without a latency bound one
+    label a node is enough, as they come in order of cost.
+    """
+    kept: dict[tuple[str, int], float] = {}
+    heap: list[_Label] = [(0.0, 0.0, (query.source,), (), 0.0, 0)]
+    taken = 0
+    while heap:
+        label = heapq.heappop(heap)
+        _, latency, nodes, links, cost, at = label
+        if at == len(query.stops):
+            way = tuple(next(e for e in edges[origin] if e.link == link) for origin, link in zip(nodes, links, strict=False))
+            return Found(hops=nodes, edges=way, cost=cost, latency=latency), True
+        if not exact:
+            state = (nodes[-1], at)
+            if state in kept and (query.latency == math.inf or latency >= kept[state]):
+                continue
+            kept[state] = latency
+        elif (taken := taken + 1) > BUDGET:
+            return None, False
+        for edge in edges.get(nodes[-1], ()):
+            if (following := _extend(label, edge, query, bounds)) and (exact or _new(following, kept, query)):
+                heapq.heappush(heap, following)
+    return None, True
+
+
+def _new(label: _Label, kept: Mapping[tuple[str, int], float], query: Query) -> bool:
+    settled = kept.get((label[2][-1], label[5]))
+    return settled is None or (query.latency != math.inf and label[1] < settled)
+
+
+def _extend(label: _Label, edge: Edge, query: Query, bounds: _Bounds | None) -> _Label | None:
+    _, latency, nodes, links, cost, at = label
+    if edge.node in nodes or edge.node in query.stops[at + 1 :]:
+        return None
+    at += edge.node == query.stops[at]
+    cost += edge.cost
+    latency += edge.latency
+    least = cost
+    if bounds:
+        least += bounds.cost(edge.node, at)
+        if least == math.inf or latency + bounds.latency(edge.node, at) > query.latency * _SLACK:
+            return None
+    return least, latency, (*nodes, edge.node), (*links, edge.link), cost, at

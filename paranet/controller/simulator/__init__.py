@@ -1,0 +1,1 @@
+"""The simulated network: devices that hold rows, and traffic that follows them."""

@@ -1,0 +1,43 @@
+"""docs/language.md keeps its word."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from paranet.compiler import compile_source, declared_topology
+from paranet.compiler.declare import LINK_ATTRIBUTES, NODE_ATTRIBUTES
+from paranet.compiler.diagnostics import CATALOGUE
+from paranet.compiler.lower import KEYWORDS, ROUTE_ATTRIBUTES
+
+PAGE = (Path(__file__).parents[3] / "docs" / "language.md").read_text("utf-8")
+EXAMPLES = re.findall(r"^```pn\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+FAILING = re.findall(r"^```pn-error\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+NETWORK = declared_topology(EXAMPLES[0])[0]
+
+
+@pytest.mark.parametrize("source", EXAMPLES)
+def test_examples(source: str) -> None:
+    """Every example compiles on the network of the first one, without a remark."""
+    assert NETWORK is not None
+    result = compile_source(source, NETWORK)
+    assert result.ok
+    assert result.diagnostics == ()
+
+
+@pytest.mark.parametrize("source", FAILING)
+def test_failing_examples(source: str) -> None:
+    """Every example of an error has the one that its comment names."""
+    assert NETWORK is not None
+    assert [d.code for d in compile_source(source, NETWORK).diagnostics] == re.findall(r"// (PN\d+)", source)
+
+
+def test_diagnostics_table() -> None:
+    """The page lists every code with its title, and no other."""
+    assert dict(re.findall(r"^\| (PN\d+) \| (.*?) \|$", PAGE, re.MULTILINE)) == CATALOGUE
+
+
+def test_attributes() -> None:
+    """The page names every statement and attribute."""
+    assert all(f"### {keyword}\n" in PAGE for keyword in KEYWORDS)
+    assert all(f"| `{name}` |" in PAGE for name in (*ROUTE_ATTRIBUTES, *LINK_ATTRIBUTES, *NODE_ATTRIBUTES))
