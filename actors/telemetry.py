@@ -94,7 +94,7 @@ class Series:
         return self.id, self.times[-n], self.times[-1], n, RAW, zlib.crc32(blob), blob
 
 
-def decode(n: int, crc: int, blob: bytes) -> tuple[array[int], array[float]]:
+def decode(n: int, crc: int, blob: bytes) -> "tuple[array[int], array[float]]":
     """Return times and values of a chunk. Raise ValueError when it is damaged."""
     if zlib.crc32(blob) != crc:
         raise ValueError("checksum does not match")

@@ -124,8 +124,10 @@ def load(file: Path | None, flags: Mapping[str, Mapping[str, object]]) -> Settin
 
 def variables() -> dict[str, str]:
     """Return every environment variable with the option it sets (`server.port`)."""
+    sections = {section.name: section.type for section in attrs.fields(Settings)}
     return {
-        f"{PREFIX}{section.name}_{option.name}".upper(): f"{section.name}.{option.name}"
-        for section in attrs.fields(Settings)
-        for option in attrs.fields(section.type)
+        f"{PREFIX}{name}_{option.name}".upper(): f"{name}.{option.name}"
+        for name, cls in sections.items()
+        if cls is not None
+        for option in attrs.fields(cls)
     }

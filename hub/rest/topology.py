@@ -163,7 +163,7 @@ def _resource(kind: Kind, filters: frozenset[str]) -> tuple[Operation, ...]:
     word = kind[:-1]
     cascade = frozenset({"cascade"}) if kind == "nodes" else frozenset()
 
-    def row(name: str, method: str, path: str, handler: Callable[[Call, Kind], Awaitable[Reply]], summary: str, **more: Any) -> Operation:
+    def row(name: str, method: str, path: str, handler: Callable[..., Awaitable[Reply]], summary: str, **more: Any) -> Operation:
         access = Access.VIEWER if method == "GET" else Access.OPERATOR
         bound = partial(handler, kind=kind)
         return Operation(

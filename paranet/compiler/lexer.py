@@ -21,7 +21,8 @@ _TOKEN = re.compile(
            | (?P<WORD> (?:[0-9A-Fa-f]{{0,4}}:){{2,8}} [0-9A-Fa-f.]{{0,15}} (?:/\d{{1,3}})? (?:\.\.[\d:]{{1,8}})? (?![\w:])  # IPv6, MAC
                      | \d{{1,5}}:\d{{2}} (?:\.\.\d{{1,5}}:\d{{2}})? (?![\w:])                                               # times
                      | (?:[\w.+%@\-] | /(?![/*]))+ )
-           | (?P<PUNCTUATION> [{{}}\[\]():] )
+           | (?P<COLON> : )
+           | (?P<BRACKET> [{{}}\[\]()] )
            | (?P<SEP> [\n;,][\s;,]* )
            | (?P<STRING> "(?:[^"\\\n]|\\[^\n])*" | '(?:[^'\\\n]|\\[^\n])*' )
            | (?P<UNCLOSED_STRING> ["'][^\n]* )
@@ -30,7 +31,8 @@ _TOKEN = re.compile(
            | (?={_BLANK}) ) {_BLANK}*""",
     re.VERBOSE | re.DOTALL,
 )
-_PUNCTUATION = {"{": "LBRACE", "}": "RBRACE", "[": "LSQB", "]": "RSQB", "(": "LPAR", ")": "RPAR", ":": "COLON"}
+_BRACKETS = {"{": "LBRACE", "}": "RBRACE", "[": "LSQB", "]": "RSQB", "(": "LPAR", ")": "RPAR"}
+_PLAIN = frozenset(("WORD", "COLON", "ILLEGAL", "UNCLOSED_STRING"))
 _OPENER = {"}": "{", "]": "[", ")": "("}
 _ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|([^u])|u)")
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", '"': '"', "'": "'", "/": "/"}
@@ -45,28 +47,26 @@ def lex(source: str) -> list[Token]:
         kind = match.lastgroup
         if kind is None:
             continue
-        text = match[kind]
-        start = match.start(kind)
-        if kind == "SEP" or kind == "COMMENT":
+        text, column = match[kind], match.start() - bol
+        if kind in _PLAIN:
+            tokens.append(Token(kind, text, line, column, len(text)))
+        elif kind == "SEP" or kind == "COMMENT":
             separator = _separator(kind, text, nesting)
             if separator and tokens and tokens[-1].type not in ("SEP", "LBRACE"):
-                tokens.append(Token(separator, text[0], line, start - bol, 1))
+                tokens.append(Token(separator, text[0], line, column, 1))
             if newlines := text.count("\n"):
                 line += newlines
-                bol = start + text.rindex("\n")
-            continue
-        width = len(text)
-        if kind == "PUNCTUATION":
+                bol = match.start() + text.rindex("\n")
+        elif kind == "BRACKET":
             if text == "{" and tokens and tokens[-1].type == "SEP" and tokens[-1].text == "\n":
-                tokens.pop()  # the brace on a line of its own still belongs to what stands before it
-            kind = _PUNCTUATION[text] if text == ":" else _bracket(text, nesting)
+                tokens.pop()  # a brace on a line of its own still belongs to what stands before it
+            tokens.append(Token(_bracket(text, nesting), text, line, column, 1))
+            if len(nesting) > MAX_DEPTH:
+                break
         elif kind == "STRING":
-            kind, text = _unquote(text)
-        elif kind == "UNCLOSED_COMMENT":
-            text, width = "/*", 2
-        tokens.append(Token(kind, text, line, start - bol, width))
-        if kind == "TOO_DEEP":
-            break
+            tokens.append(Token(*_unquote(text), line, column, len(text)))
+        else:
+            tokens.append(Token(kind, "/*", line, column, 2))
     return tokens
 
 
@@ -74,13 +74,13 @@ def _bracket(text: str, nesting: list[str]) -> str:
     """Keep *nesting* up to date; a `}` also ends the brackets that were left open inside its block."""
     if text in "{[(":
         nesting.append(text)
-        return _PUNCTUATION[text] if len(nesting) <= MAX_DEPTH else "TOO_DEEP"
+        return _BRACKETS[text] if len(nesting) <= MAX_DEPTH else "TOO_DEEP"
     if text == "}" and "{" in nesting:
         while nesting.pop() != "{":
             pass
     elif nesting and nesting[-1] == _OPENER.get(text):
         nesting.pop()
-    return _PUNCTUATION[text]
+    return _BRACKETS[text]
 
 
 def _separator(kind: str, text: str, nesting: list[str]) -> str | None:
