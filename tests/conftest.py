@@ -1,0 +1,6 @@
+"""What all tests share."""
+
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("paranet", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("paranet")
