@@ -72,8 +72,8 @@ async def running(data_dir: Path, *flags: str, **variables: str) -> AsyncIterato
 async def signed_in(hub: Hub) -> AsyncIterator[aiohttp.ClientSession]:
     """Return a client session with a bearer token of the hub's admin."""
     async with aiohttp.ClientSession(hub.url) as client:
-        async with client.post("/api/v1/auth/login", json={"username": hub.username, "password": hub.password}) as response:
-            assert response.status == 200, await response.text()
-            token = (await response.json())["access_token"]
+        response = await client.post("/api/v1/auth/login", json={"username": hub.username, "password": hub.password})
+        assert response.status == 200, await response.text()
+        token = (await response.json())["access_token"]
     async with aiohttp.ClientSession(hub.url, headers={"Authorization": f"Bearer {token}"}) as client:
         yield client

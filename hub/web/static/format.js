@@ -1,0 +1,33 @@
+// Figures as operators read them.
+
+const PREFIXES = ["", "k", "M", "G", "T", "P"];
+const TIME = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+
+export const NONE = "–";
+
+const given = (value) => typeof value === "number" && Number.isFinite(value);
+
+/** 1234567 bit/s -> "1.23 Mbit/s": three digits that mean something. */
+export function scaled(value, unit) {
+  if (!given(value)) return NONE;
+  let power = 0;
+  while (Math.abs(value) >= 999.5 && power < PREFIXES.length - 1) {
+    value /= 1000;
+    power += 1;
+  }
+  const digits = power === 0 && Number.isInteger(value) ? 0 : value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2;
+  return `${value.toFixed(digits)} ${PREFIXES[power]}${unit}`;
+}
+
+export const bitrate = (value) => scaled(value, "bit/s");
+/** A round nominal figure: 10 Gbit/s, 2.5 Gbit/s. */
+export const capacity = (value) => bitrate(value).replace(/\.?0+ /, (zeros) => (zeros.startsWith(".") ? " " : zeros));
+export const packets = (value) => (given(value) ? scaled(Math.round(value * 100) / 100, "pkt/s") : NONE);
+export const percent = (ratio) => (given(ratio) ? `${(ratio * 100).toFixed(ratio < 0.0995 ? 1 : 0)} %` : NONE);
+export const milliseconds = (seconds) => (given(seconds) ? `${(seconds * 1000).toFixed(seconds < 0.0995 ? 2 : 0)} ms` : NONE);
+export const clock = (ms) => (given(ms) ? TIME.format(ms) : NONE);
+
+export function coordinates({ latitude, longitude }) {
+  const part = (degrees, positive, negative) => `${Math.abs(degrees).toFixed(2)}° ${degrees < 0 ? negative : positive}`;
+  return `${part(latitude, "N", "S")}, ${part(longitude, "E", "W")}`;
+}

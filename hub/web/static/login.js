@@ -1,0 +1,64 @@
+// The sign-in form. A session that has only run out is renewed without asking.
+
+import { Session } from "./paranet-client.js";
+import { forget, remember, remembered } from "./remember.js";
+
+const form = document.getElementById("login");
+const problem = document.getElementById("problem");
+const button = form.querySelector("button");
+const { username, password } = form.elements;
+
+function busy(is) {
+  button.disabled = is;
+  form.setAttribute("aria-busy", String(is));
+}
+
+function refuse(text, field) {
+  problem.textContent = text;
+  for (const input of [username, password]) input.setAttribute("aria-invalid", String(input === field));
+  field?.focus();
+  field?.select();
+}
+
+async function signIn() {
+  const body = JSON.stringify({ username: username.value.trim(), password: password.value });
+  let response;
+  try {
+    response = await fetch("/api/v1/auth/login", { method: "POST", headers: { "Content-Type": "application/json" }, body });
+  } catch {
+    return refuse("The hub cannot be reached. Try again in a moment.");
+  }
+  if (response.ok) {
+    remember();
+    location.assign("/");
+    return;
+  }
+  const { detail, title } = await response.json().catch(() => ({}));
+  refuse(detail ?? title ?? `The hub answered ${response.status}.`, response.status < 500 ? password : undefined);
+}
+
+form.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  if (button.disabled) return;
+  const missing = [username, password].find((input) => !input.value);
+  if (missing) return refuse(`Please enter your ${missing.name}.`, missing);
+  problem.textContent = "";
+  busy(true);
+  try {
+    await signIn();
+  } finally {
+    busy(false);
+  }
+});
+
+if (remembered()) {
+  busy(true);
+  try {
+    await new Session().renew();
+    location.replace("/");
+  } catch {
+    forget();
+    busy(false);
+    username.focus();
+  }
+}

@@ -1,0 +1,151 @@
+// The side panel: the whole network, or the node or link one looks at.
+
+import { html } from "htm/preact";
+import { bitrate, capacity, coordinates, milliseconds, NONE, packets, percent } from "./format.js";
+import { KINDS, kindOf, loadClass } from "./kinds.js";
+import { WINDOW } from "./model.js";
+
+const BUSIEST = 8;
+const CHART = { width: 288, height: 44 };
+const GAP = 5_000; // ms between two points that are not joined by a line
+
+export function Panel({ network, focus }) {
+  const { shown } = focus;
+  if (shown?.kind === "node") return html`<${NodePanel} node=${network.nodes.get(shown.id)} ...${{ network, focus }} />`;
+  if (shown?.kind === "link") return html`<${LinkPanel} link=${network.links.get(shown.id)} ...${{ network, focus }} />`;
+  return html`<${Overview} ...${{ network, focus }} />`;
+}
+
+function Overview({ network, focus }) {
+  const { silent, offered, delivered, drops } = network.totals();
+  const busiest = [...network.links.values()]
+    .map((link) => ({ link, load: network.utilization(link) }))
+    .filter(({ load }) => load !== undefined)
+    .sort((a, b) => b.load - a.load)
+    .slice(0, BUSIEST);
+  return html`
+    <header><p class="kicker">Overview</p><h2>Network</h2></header>
+    <dl class="figures">
+      <${Figure} name="Nodes" value=${network.nodes.size} note=${silent ? `${silent} without data` : "all reporting"} bad=${silent > 0} />
+      <${Figure} name="Links" value=${network.links.size} note="revision ${network.revision}" />
+      <${Figure} name="Delivered" value=${bitrate(delivered)} note="${bitrate(offered)} offered" />
+      <${Figure} name="Dropped" value=${packets(drops)} bad=${drops >= 1} />
+    </dl>
+    ${busiest.length > 0 && html`<h3>Busiest links</h3><${LinkList} rows=${busiest.map(({ link, load }) => ({ link, load, text: ends(network, link).join(" – ") }))} focus=${focus} />`}`;
+}
+
+function NodePanel({ network, focus, node }) {
+  const figures = network.node(node.id);
+  const address = node.interfaces.find(({ name }) => name === "lo")?.address ?? node.interfaces.find(({ address }) => address)?.address;
+  const rows = network.linksOf(node.id).map((link) => {
+    const far = link.source.node === node.id ? link.target : link.source;
+    return { link, load: network.utilization(link), text: network.nodes.get(far.node)?.name ?? far.node };
+  });
+  return html`
+    <${Title} focus=${focus} kicker=${KINDS[kindOf(node.type)].text === "Other" ? node.type : KINDS[kindOf(node.type)].text} name=${node.name} />
+    <p class="facts"><code>${node.id}</code>${node.modalities.map((name) => html`<span class="chip">${name.toUpperCase()}</span>`)}${STATUS[figures.status]}</p>
+    <dl class="figures">
+      <${Figure} name="Sending" value=${bitrate(figures.sending)} />
+      <${Figure} name="Receiving" value=${bitrate(figures.receiving)} />
+      <${Figure} name="Processor" value=${percent(figures.cpu)} />
+      <${Figure} name="Dropped" value=${packets(figures.drops)} bad=${figures.drops >= 1} />
+    </dl>
+    <${Chart} points=${network.history(node.id)} newest=${network.newest} text="Processor load" />
+    ${rows.length > 0 && html`<h3>Links</h3><${LinkList} rows=${rows} focus=${focus} />`}
+    <dl class="details">
+      ${node.region && html`<dt>Region</dt><dd>${node.region}</dd>`}
+      ${node.location && html`<dt>Location</dt><dd>${coordinates(node.location)}</dd>`}
+      ${address && html`<dt>Address</dt><dd><code>${address}</code></dd>`}
+      <dt>Type</dt><dd><code>${node.type}</code></dd>
+    </dl>`;
+}
+
+const STATUS = {
+  up: null,
+  down: html`<span class="chip bad">down</span>`,
+  unknown: html`<span class="chip bad">no data</span>`,
+};
+
+function LinkPanel({ network, focus, link }) {
+  const [source, target] = ends(network, link);
+  return html`
+    <${Title} focus=${focus} kicker="Link" name="${source} – ${target}" />
+    <p class="facts"><code>${link.id}</code><span class="chip">${capacity(link.bandwidth)}</span>${!link.enabled && html`<span class="chip bad">disabled</span>`}</p>
+    <${Direction} ...${{ network, link }} from=${link.source.node} text="${source} → ${target}" />
+    ${!link.directed && html`<${Direction} ...${{ network, link }} from=${link.target.node} text="${target} → ${source}" />`}
+    <dl class="details">
+      <dt>Ports</dt><dd>${[link.source, link.target].map((end) => end.interface ?? NONE).join(" – ")}</dd>
+      <dt>Latency, nominal</dt><dd>${milliseconds(link.latency)}</dd>
+      <dt>MTU</dt><dd>${link.mtu} bytes</dd>
+      <dt>Cost</dt><dd>${link.cost}</dd>
+    </dl>`;
+}
+
+function Direction({ network, link, from, text }) {
+  const { utilization, latency, sending, drops } = network.direction(link, from);
+  return html`
+    <h3>${text}</h3>
+    <dl class="figures">
+      <${Figure} name="Load" value=${percent(utilization)} bad=${utilization >= 0.8} />
+      <${Figure} name="Traffic" value=${bitrate(sending)} />
+      <${Figure} name="Latency" value=${milliseconds(latency)} />
+      <${Figure} name="Dropped" value=${packets(drops)} bad=${drops >= 1} />
+    </dl>
+    <${Chart} points=${network.history(from, link.id)} newest=${network.newest} text="Load ${text}" />`;
+}
+
+function Title({ focus, kicker, name }) {
+  return html`
+    <header>
+      <p class="kicker">${kicker}</p>
+      <h2>${name}</h2>
+      ${focus.selected && html`<button type="button" class="close" aria-label="Back to the overview" title="Back to the overview (Esc)" onClick=${() => focus.select(null)}>×</button>`}
+    </header>`;
+}
+
+function Figure({ name, value, note, bad }) {
+  return html`<div class=${bad ? "bad" : ""}><dt>${name}</dt><dd>${value}${note && html`<small>${note}</small>`}</dd></div>`;
+}
+
+function LinkList({ rows, focus }) {
+  return html`
+    <ul class="links">
+      ${rows.map(
+        ({ link, load, text }) => html`
+          <li key=${link.id}>
+            <button type="button" onClick=${() => focus.select({ kind: "link", id: link.id })} title=${link.id}>
+              <span class="name">${text}</span><span class="value">${percent(load)}</span>
+              <svg class="bar ${loadClass(link, load)}" viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true">
+                <rect class="track" width="100" height="4" /><rect class="fill" width=${(100 * Math.min(1, load ?? 0)).toFixed(1)} height="4" />
+              </svg>
+            </button>
+          </li>`,
+      )}
+    </ul>`;
+}
+
+/** The last two minutes of a ratio; the scale is 0 to 100 %, or the next lower step that holds everything. */
+function Chart({ points, newest, text }) {
+  const { width, height } = CHART;
+  const most = Math.max(0, ...points.map(([, value]) => value));
+  const top = [0.1, 0.25, 0.5, 1].find((step) => most <= step) ?? most;
+  const x = (ts) => (width * (1 - (newest - ts) / WINDOW)).toFixed(1);
+  const y = (value) => (height - 1 - (height - 2) * (value / top)).toFixed(1);
+  const runs = points.reduce((found, point) => {
+    const run = found.at(-1);
+    if (run && point[0] - run.at(-1)[0] <= GAP) run.push(point);
+    else found.push([point]);
+    return found;
+  }, []);
+  const trace = (run) => run.map(([ts, value]) => `${x(ts)} ${y(value)}`).join("L");
+  return html`
+    <figure class="chart">
+      <svg viewBox="0 0 ${width} ${height}" preserveAspectRatio="none" role="img" aria-label="${text}, last two minutes">
+        <line class="grid" x1="0" x2=${width} y1="1" y2="1" /><line class="grid" x1="0" x2=${width} y1=${height / 2} y2=${height / 2} /><line class="base" x1="0" x2=${width} y1=${height - 1} y2=${height - 1} />
+        ${runs.map((run) => html`<path class="area" d="M${x(run[0][0])} ${height - 1}L${trace(run)}L${x(run.at(-1)[0])} ${height - 1}Z" /><path class="trace" d="M${trace(run)}" />`)}
+      </svg>
+      <figcaption><span>2 min ago</span><span>${percent(top)} full scale</span><span>now</span></figcaption>
+    </figure>`;
+}
+
+const ends = (network, link) => [link.source, link.target].map((end) => network.nodes.get(end.node)?.name ?? end.node);

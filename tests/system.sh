@@ -1,0 +1,15 @@
+#!/bin/sh
+# Installs what the tests need at system level: chromium for the pages. Without the right to, it names what is missing.
+set -eu
+missing=""
+command -v chromium > /dev/null || missing="$missing chromium"
+[ -z "$missing" ] && exit 0
+if command -v apt-get > /dev/null && [ "$(id -u)" = 0 ]; then
+    echo "installing:$missing" >&2
+    apt-get update -qq
+    # shellcheck disable=SC2086 # a list of packages
+    DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends $missing fonts-dejavu-core > /dev/null
+    exit 0
+fi
+echo "missing at system level:$missing (Debian: sudo apt-get install$missing); the tests that need it are skipped" >&2
+[ "${CI:-}" != true ]
