@@ -25,7 +25,7 @@ class Poll(Message):
 
 @attrs.frozen(kw_only=True)
 class Readings(Message):
-    """What a device's counters said; empty when it did not answer."""
+    """What a device's counters said; only `paranet_node_up` 0 when it did not answer."""
 
     node: str
     at: int
@@ -127,16 +127,19 @@ class DeviceSession(Actor):
 
     @handles
     async def poll(self, message: Poll) -> None:
-        if not self._polling and self._capabilities is not None:
+        if not self._polling:
             self._polling = True
             await self.pipe_to_self(self._read(message.at), name="poll")
 
     async def _read(self, at: int) -> Message:
-        samples: Sequence[Sample] = ()
+        samples: Sequence[Sample]
         try:
+            if self._capabilities is None:
+                raise DeviceError("not connected")
             samples = await self._driver.counters()
         except DeviceError as error:
             log.debug("%s: no counters: %s", self._node, error.detail)
+            samples = (Sample(metric="paranet_node_up", labels={"node": self._node}, value=0.0),)
         return Readings(node=self._node, at=at, samples=tuple(samples))
 
     @handles

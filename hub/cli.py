@@ -82,6 +82,7 @@ async def _run(settings: Settings) -> int:
         except OSError as error:
             raise ParaNetError(f"cannot listen on {settings.server.host}:{settings.server.port}: {error.strerror or error}") from error
         finally:
+            await site.stop()
             left = await house.system.drain(settings.server.drain)
             if left:
                 log.warning("left unhandled: %s", left)

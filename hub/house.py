@@ -7,6 +7,7 @@ import logging
 import os
 import time
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 
@@ -57,28 +58,21 @@ class House:
 
     async def __aenter__(self) -> "House":
         folder = self.settings.server.data_dir
-        self._lock = _claim(folder)
-        self.control = await Database.open(folder / "control.sqlite3", "control")
-        try:
+        async with AsyncExitStack() as stack:
+            stack.callback(_claim(folder).close)
+            self.control = await Database.open(folder / "control.sqlite3", "control")
+            stack.push_async_callback(self.control.close)
             self._telemetry = await Database.open(folder / "telemetry.sqlite3", "telemetry")
-        except BaseException:
-            await self.control.close()
-            raise
-        self._flash = FileFlash(folder / "simulator.sqlite3")
-        await self.system.__aenter__()
-        try:
+            stack.push_async_callback(self._telemetry.close)
+            self._flash = FileFlash(folder / "simulator.sqlite3")
+            stack.push_async_callback(self._flash.close)
+            await stack.enter_async_context(self.system)
             await self._move_in(folder)
-        except BaseException:
-            await self.__aexit__()
-            raise
+            self._stack = stack.pop_all()
         return self
 
     async def __aexit__(self, *_exc: object) -> None:
-        await self.system.__aexit__()
-        await self._flash.close()
-        await self._telemetry.close()
-        await self.control.close()
-        self._lock.close()
+        await self._stack.aclose()
 
     async def _move_in(self, folder: Path) -> None:
         """Start the actors, each after those it asks while starting; they stop in the opposite order."""

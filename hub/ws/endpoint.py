@@ -90,7 +90,7 @@ async def _converse(socket: web.WebSocketResponse, request: web.Request, caller:
     outbox = Outbox(house.settings.realtime.max_backlog)
     ticket = next(house.tickets)
     house.waiting[ticket] = outbox
-    writer = asyncio.create_task(outbox.write_to(socket), name=f"ws-writer:{ticket}")
+    writer = asyncio.create_task(outbox.write_to(socket, request.transport), name=f"ws-writer:{ticket}")
     session: Ref | None = None
     try:
         session = house.system.ref(await house.system.ref("ws").ask(Enter(caller=caller, ticket=ticket, first=first), timeout=ASK))

@@ -11,6 +11,9 @@ from hub.ws.closecodes import CloseCode
 NO_PROGRESS = 10.0
 """seconds a client may take nothing before it is let go"""
 
+GOODBYE = 3.0
+"""seconds a client has for the closing handshake"""
+
 
 class Outbox:
     """The outlet of one socket. Frames are references to bytes that all clients of a channel share."""
@@ -47,8 +50,8 @@ class Outbox:
             self._closing = code
             self._ready.set()
 
-    async def write_to(self, socket: web.WebSocketResponse) -> None:
-        """Send until closed. Ends with the socket closed."""
+    async def write_to(self, socket: web.WebSocketResponse, transport: asyncio.Transport | None) -> None:
+        """Send until closed. Ends with the socket closed, in peace or, when the client takes nothing, by cutting it off."""
         code = CloseCode.SLOW
         try:
             while True:
@@ -68,4 +71,9 @@ class Outbox:
         finally:
             self._closing = self._closing or code
             self._queue.clear()
-        await socket.close(code=code, message=code.name.lower().encode())
+        try:
+            async with asyncio.timeout(GOODBYE):
+                await socket.close(code=code, message=code.name.lower().encode())
+        except (TimeoutError, ConnectionError):
+            if transport is not None:
+                transport.abort()

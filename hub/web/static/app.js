@@ -66,6 +66,7 @@ function paint() {
   showConnection();
   if (!network.known) return;
   const { width, height } = frame;
+  document.getElementById("starting")?.remove();
   stage.setAttribute("aria-busy", "false");
   render(network.nodes.size && width ? html`<${NetworkMap} ...${{ network, focus, width, height, scene: sceneNow() }} />` : html`<${Empty} />`, stage);
   render(html`<${Panel} ...${{ network, focus }} />`, panel);

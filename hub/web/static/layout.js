@@ -125,6 +125,7 @@ function graticule(projection, width, height) {
   }
   for (let at = Math.ceil(Math.max(south, -80) / step) * step; at < Math.min(north, 80); at += step) {
     const y = projection.yOf(at);
+    if (y < 18) continue; // its text would be cut off
     lines.push({ x1: 0, y1: y, x2: width, y2: y, tx: 6, ty: y - 4, text: degrees(at, "N", "S") });
   }
   return lines;

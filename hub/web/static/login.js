@@ -28,12 +28,12 @@ async function signIn() {
   } catch {
     return refuse("The hub cannot be reached. Try again in a moment.");
   }
+  const { detail, title } = await response.json().catch(() => ({})); // read to its end: leaving the page would abort it
   if (response.ok) {
     remember();
     location.assign("/");
     return;
   }
-  const { detail, title } = await response.json().catch(() => ({}));
   refuse(detail ?? title ?? `The hub answered ${response.status}.`, response.status < 500 ? password : undefined);
 }
 

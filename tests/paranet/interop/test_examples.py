@@ -36,7 +36,9 @@ def test_every_link_has_a_subnet() -> None:
     assert {a: str(router_addresses(network)[a]) for a in ("amsterdam", "zurich")} == {"amsterdam": "10.255.0.1", "zurich": "10.255.0.12"}
 
 
-def test_every_demand_has_its_route() -> None:
-    """The intents are those of the demands."""
-    for demand in topology().demands.values():
-        assert f"route {demand.id} {{ from: {demand.source}; to: {demand.target};" in demo_intents()
+def test_every_demand_but_one_has_its_route() -> None:
+    """The intents are those of the demands; Madrid to Vienna is left for the visitor to connect, as the README does."""
+    source = demo_intents()
+    routed = {d.id for d in topology().demands.values() if f"route {d.id} {{ from: {d.source}; to: {d.target};" in source}
+    assert topology().demands.keys() - routed == {"mad-vie"}
+    assert source.count("\nroute ") == len(routed)

@@ -1,0 +1,71 @@
+"""Audit: owns the log of who did what to the hub. An entry is on disk before its writer goes on."""
+
+from collections.abc import Callable, Mapping
+
+import attrs
+
+from actors.runtime import Actor, Request, handles
+from actors.storage import Database
+from paranet.codec import structure
+
+
+@attrs.frozen(kw_only=True)
+class AuditEntry:
+    """*at* is UNIX time in s, *outcome* is `ok` or the code of the error."""
+
+    id: int
+    at: float
+    author: str
+    remote: str
+    action: str
+    target: str
+    outcome: str
+
+
+@attrs.frozen(kw_only=True)
+class Record(Request[None]):
+    """Write one entry."""
+
+    author: str
+    remote: str
+    action: str
+    target: str
+    outcome: str
+
+
+@attrs.frozen(kw_only=True)
+class GetAudit(Request[tuple[AuditEntry, ...]]):
+    """Return entries older than *before* (an id), newest first."""
+
+    limit: int
+    before: int
+
+
+class Audit(Actor):
+    """Append only."""
+
+    def __init__(self, database: Database, now: Callable[[], float]) -> None:
+        self._database = database
+        self._now = now
+        self._written = 0
+
+    def inspect(self) -> Mapping[str, object]:
+        return {"written": self._written}
+
+    @handles
+    async def record(self, message: Record) -> None:
+        async with self._database.transaction() as tx:
+            await tx.execute(
+                "INSERT INTO audit (at, author, remote, action, target, outcome) VALUES (?, ?, ?, ?, ?, ?)",
+                (self._now(), message.author, message.remote, message.action, message.target, message.outcome),
+            )
+        self._written += 1
+
+    @handles
+    async def get(self, message: GetAudit) -> tuple[AuditEntry, ...]:
+        rows = await self._database.fetch(
+            "SELECT id, at, author, remote, action, target, outcome FROM audit WHERE id < ? ORDER BY id DESC LIMIT ?",
+            (message.before, message.limit),
+        )
+        names = ("id", "at", "author", "remote", "action", "target", "outcome")
+        return tuple(structure(dict(zip(names, row, strict=True)), AuditEntry) for row in rows)

@@ -1,0 +1,300 @@
+"""actors.channels"""
+
+import itertools
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from actors.channels import Channel, Filter, Outlets, Position, Subscribe
+from paranet.errors import InvalidInput
+from tests.actors.conftest import Clock
+from tests.actors.recorder import Recorder, continuous
+
+
+def by_node(item: dict[str, Any], wanted: Filter) -> dict[str, Any] | None:
+    return item if item["node"] in wanted.nodes else None
+
+
+@pytest.fixture
+def channel(outlets: Outlets, clock: Clock) -> Channel:
+    """A channel whose ring holds five items."""
+    return Channel("things", outlets, epoch="e", select=by_node, clock=clock, ring_items=5)
+
+
+def thing(number: int, node: str = "a") -> dict[str, Any]:
+    return {"n": number, "node": node}
+
+
+def subscribe(path: str, since: Position | None = None, *nodes: str) -> Subscribe:
+    return Subscribe(channel="things", subscriber=path, reply_to=1, since=since, filter=Filter(nodes=frozenset(nodes)))
+
+
+def joined(channel: Channel, outlets: Outlets, path: str = "ws/1", since: Position | None = None, *nodes: str) -> Recorder:
+    """Attach a new client to a channel whose state is the list of its offset."""
+    recorder = Recorder()
+    outlets.add(path, recorder)
+    channel.attach(subscribe(path, since, *nodes), lambda: [{"state": channel.offset, "node": "a"}])
+    return recorder
+
+
+def at(offset: int, epoch: str = "e") -> Position:
+    return Position(epoch=epoch, offset=offset)
+
+
+def test_a_position_is_written_epoch_and_offset() -> None:
+    """It is read as it is written."""
+    assert Position.parse("1f:42") == Position(epoch="1f", offset=42)
+
+
+@pytest.mark.parametrize("text", ["", "e", "e:", ":1", "e:-1", "e:1.5", "e:x", "e:\u0661", "e:1:2", "e:" + "9" * 19])
+def test_anything_else_is_no_position(text: str) -> None:
+    """Including digits of other scripts and numbers beyond 64 bit."""
+    with pytest.raises(InvalidInput):
+        Position.parse(text)
+
+
+def test_offsets_count_items(channel: Channel, outlets: Outlets) -> None:
+    """Each item has the next offset; a frame names its first and last."""
+    recorder = joined(channel, outlets)
+    channel.publish([thing(1), thing(2)])
+    channel.publish([])
+    channel.publish([thing(3)])
+    events = recorder.of("events")
+    assert [(e["epoch"], e["from"], e["to"], len(e["items"])) for e in events] == [("e", 1, 2, 2), ("e", 3, 3, 1)]
+    assert channel.offset == 3
+
+
+def test_ok_comes_first_then_the_snapshot_then_events(channel: Channel, outlets: Outlets) -> None:
+    """The snapshot has the offset after which the events go on."""
+    channel.publish([thing(1)])
+    recorder = joined(channel, outlets)
+    channel.publish([thing(2)])
+    assert [frame["type"] for frame in recorder.frames] == ["ok", "snapshot", "events"]
+    ok, snapshot, events = recorder.frames
+    assert (ok["id"], ok["ch"], ok["offset"], ok["recovered"]) == (1, "things", 1, False)
+    assert (snapshot["offset"], snapshot["last"], snapshot["data"]) == (1, True, [{"state": 1, "node": "a"}])
+    assert events["from"] == 2
+
+
+@pytest.mark.parametrize("since", range(3, 9))
+def test_what_is_missing_is_replayed(channel: Channel, outlets: Outlets, since: int) -> None:
+    """From the given position on, with the offsets it had."""
+    for n in range(1, 9):
+        channel.publish([thing(n)])
+    recorder = joined(channel, outlets, "ws/1", at(since))
+    assert recorder.frames[0]["recovered"] is True
+    assert not recorder.of("snapshot")
+    assert [item["n"] for item in recorder.items] == list(range(since + 1, 9))
+    assert [(e["from"], e["to"]) for e in recorder.of("events")] == ([(since + 1, 8)] if since < 8 else [])
+
+
+@pytest.mark.parametrize("since", [at(2), at(9), at(8, epoch="another")])
+def test_what_cannot_be_replayed_is_a_snapshot(channel: Channel, outlets: Outlets, since: Position) -> None:
+    """When the ring has moved on, for a position yet to come, or of another incarnation: never a partial replay."""
+    for n in range(1, 9):
+        channel.publish([thing(n)])
+    recorder = joined(channel, outlets, "ws/1", since)
+    assert recorder.frames[0]["recovered"] is False
+    assert not recorder.of("events")
+    assert [s["offset"] for s in recorder.of("snapshot")] == [8]
+
+
+def test_the_ring_is_bounded_by_bytes(channel: Channel, outlets: Outlets, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many of the newest items stay as fit."""
+    monkeypatch.setattr("actors.channels.RING_BYTES", 2 * len(orjson.dumps(thing(1))))
+    for n in range(1, 5):
+        channel.publish([thing(n)])
+    assert joined(channel, outlets, "ws/1", at(2)).frames[0]["recovered"] is True
+    assert joined(channel, outlets, "ws/2", at(1)).frames[0]["recovered"] is False
+
+
+def test_the_ring_is_bounded_by_age(channel: Channel, outlets: Outlets, clock: Clock) -> None:
+    """An item older than that is let go with the next publication."""
+    channel.publish([thing(1)])
+    clock.now += 3000
+    channel.publish([thing(2)])
+    clock.now += 700
+    channel.publish([thing(3)])
+    assert joined(channel, outlets, "ws/1", at(1)).frames[0]["recovered"] is True
+    assert joined(channel, outlets, "ws/2", at(0)).frames[0]["recovered"] is False
+
+
+def test_a_log_replays_what_it_has(channel: Channel, outlets: Outlets) -> None:
+    """Without a snapshot a newcomer gets the whole ring."""
+    for n in range(1, 8):
+        channel.publish([thing(n)])
+    recorder = Recorder()
+    outlets.add("ws/1", recorder)
+    channel.attach(subscribe("ws/1"), None)
+    assert [item["n"] for item in recorder.items] == [3, 4, 5, 6, 7]
+    assert recorder.of("events")[0]["from"] == 3
+
+
+def test_equal_filters_share_one_encoding(channel: Channel, outlets: Outlets) -> None:
+    """The very same bytes go to every client with the same wish."""
+    one, two = joined(channel, outlets, "ws/1", None, "a", "b"), joined(channel, outlets, "ws/2", None, "b", "a")
+    everything = joined(channel, outlets, "ws/3")
+    channel.publish([thing(1, "a"), thing(2, "c")])
+    assert one.raw[-1] is two.raw[-1]
+    assert [item["n"] for item in one.items] == [1]
+    assert [item["n"] for item in everything.items] == [1, 2]
+
+
+def test_a_filter_that_nothing_passes_gets_nothing(channel: Channel, outlets: Outlets) -> None:
+    """No frame is sent, live, in a snapshot or in a replay; offsets still count all."""
+    recorder = joined(channel, outlets, "ws/1", None, "b")
+    channel.publish([thing(1, "a")])
+    channel.publish([thing(2, "b")])
+    assert recorder.of("snapshot")[0]["data"] == []
+    assert [(e["from"], e["to"]) for e in recorder.of("events")] == [(2, 2)]
+    late = joined(channel, outlets, "ws/2", at(0), "c")
+    assert [frame["type"] for frame in late.frames] == ["ok"]
+
+
+def test_a_client_that_is_gone_is_dropped(channel: Channel, outlets: Outlets) -> None:
+    """With the next publication, without harm to the others."""
+    gone, stays = joined(channel, outlets, "ws/1"), joined(channel, outlets, "ws/2")
+    outlets.remove("ws/1")
+    channel.publish([thing(1)])
+    assert channel.subscribers == 1
+    assert (len(gone.items), len(stays.items)) == (0, 1)
+
+
+def test_a_client_that_never_came_is_not_kept(channel: Channel) -> None:
+    """A subscription of nobody is answered and forgotten."""
+    assert channel.attach(subscribe("ws/9"), list).offset == 0
+    assert channel.subscribers == 0
+
+
+def test_nothing_is_pushed_after_detaching(channel: Channel, outlets: Outlets) -> None:
+    """And detaching somebody who is not attached does nothing."""
+    recorder = joined(channel, outlets)
+    channel.detach("ws/1")
+    channel.detach("ws/1")
+    channel.publish([thing(1)])
+    assert not recorder.items
+
+
+def test_subscribing_again_replaces_the_subscription(channel: Channel, outlets: Outlets) -> None:
+    """A client with a new filter gets every item once."""
+    joined(channel, outlets, "ws/1", None, "a")
+    recorder = joined(channel, outlets, "ws/1", None, "a", "b")
+    channel.publish([thing(1, "a")])
+    assert len(recorder.items) == 1
+    assert channel.subscribers == 1
+
+
+def test_a_big_snapshot_comes_in_parts(channel: Channel, outlets: Outlets, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of one offset, numbered, the last one marked."""
+    monkeypatch.setattr("actors.channels.SNAPSHOT_PART", 3)
+    channel.publish([thing(1)])
+    recorder = Recorder()
+    outlets.add("ws/1", recorder)
+    channel.attach(subscribe("ws/1"), lambda: [thing(n) for n in range(7)])
+    parts = recorder.of("snapshot")
+    assert [(p["offset"], p["part"], p["last"], len(p["data"])) for p in parts] == [(1, 0, False, 3), (1, 1, False, 3), (1, 2, True, 1)]
+    assert [item["n"] for part in parts for item in part["data"]] == list(range(7))
+
+
+class Client:
+    """What a dashboard does: keep the state that frames describe, and the position it has reached."""
+
+    def __init__(self) -> None:
+        self.view: dict[str, int] = {}
+        self.position: Position | None = None
+
+    def read(self, recorder: Recorder) -> None:
+        frames = recorder.frames
+        recorder.raw.clear()
+        for frame in frames:
+            if frame["type"] == "snapshot":
+                self.view = dict(frame["data"]) if frame["part"] == 0 else self.view | dict(frame["data"])
+                self.position = Position(epoch=frame["epoch"], offset=frame["offset"])
+            elif frame["type"] == "events":
+                assert self.position is not None, "events came before a snapshot"
+                assert frame["from"] == self.position.offset + 1, "a gap or a duplicate"
+                assert frame["to"] == self.position.offset + len(frame["items"])
+                self.view |= {item["key"]: item["value"] for item in frame["items"]}
+                self.position = Position(epoch=frame["epoch"], offset=frame["to"])
+
+
+keys = st.lists(st.sampled_from("abcdefgh"), max_size=4)
+names = st.sampled_from(["ws/1", "ws/2", "ws/3"])
+
+
+class ChannelModel(RuleBasedStateMachine):
+    """One writer with a state, clients that come, go and come back; the ring is small, and time and bytes trim it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patch = pytest.MonkeyPatch()
+        self.patch.setattr("actors.channels.SNAPSHOT_PART", 3)
+        self.patch.setattr("actors.channels.RING_BYTES", 150)
+        self.outlets, self.clock, self.values = Outlets(), Clock(0.0), itertools.count()
+        self.channel = Channel("model", self.outlets, epoch="e1", clock=self.clock, ring_items=6)
+        self.state: dict[str, int] = {}
+        self.clients: dict[str, Client] = {}
+        self.attached: dict[str, Recorder] = {}
+
+    @rule(wanted=keys)
+    def publish(self, wanted: list[str]) -> None:
+        items = [{"key": key, "value": next(self.values)} for key in wanted]
+        self.state |= {str(item["key"]): int(item["value"]) for item in items}
+        self.channel.publish(items)
+
+    @rule(seconds=st.sampled_from([60.0, 2000.0, 4000.0]))
+    def wait(self, seconds: float) -> None:
+        self.clock.now += seconds
+
+    @rule(name=names, resume=st.booleans())
+    def attach(self, name: str, resume: bool) -> None:
+        client = self.clients.setdefault(name, Client())
+        recorder = self.attached[name] = Recorder()
+        self.outlets.add(name, recorder)
+        request = Subscribe(channel="model", subscriber=name, reply_to=0, since=client.position if resume else None)
+        result = self.channel.attach(request, lambda: [[k, v] for k, v in self.state.items()])
+        assert result.recovered is (not recorder.of("snapshot"))
+
+    @precondition(lambda self: self.attached)
+    @rule(name=names, politely=st.booleans())
+    def leave(self, name: str, politely: bool) -> None:
+        if politely:
+            self.channel.detach(name)
+        self.outlets.remove(name)
+        self.attached.pop(name, None)
+
+    @rule()
+    def restart(self) -> None:
+        """The writer comes back with its state and a new epoch."""
+        self.channel = Channel("model", self.outlets, epoch=f"e{next(self.values)}", clock=self.clock, ring_items=6)
+        self.attached.clear()
+
+    @invariant()
+    def every_client_sees_the_writers_state(self) -> None:
+        for name, recorder in self.attached.items():
+            client = self.clients[name]
+            client.read(recorder)
+            assert client.view == self.state
+            assert client.position == Position(epoch=self.channel.epoch, offset=self.channel.offset)
+
+    def teardown(self) -> None:
+        self.patch.undo()
+
+
+class TestChannelModel(ChannelModel.TestCase):  # type: ignore[misc]  # hypothesis makes the class at run time
+    """Whatever happens in which order: no gap, no duplicate, and the same state on both sides."""
+
+    settings = settings(max_examples=60, stateful_step_count=40)
+
+
+def test_frames_of_one_client_follow_each_other(channel: Channel, outlets: Outlets) -> None:
+    """Replay and live events join without a seam."""
+    channel.publish([thing(n) for n in range(1, 5)])
+    recorder = joined(channel, outlets, "ws/1", at(2))
+    channel.publish([thing(5)])
+    assert continuous(recorder.of("events"))
+    assert [item["n"] for item in recorder.items] == [3, 4, 5]

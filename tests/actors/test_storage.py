@@ -1,0 +1,289 @@
+"""actors.storage"""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from actors.storage import Database
+from paranet.errors import SchemaTooNew, StorageFailed
+from tests.actors.recorder import WITHIN
+
+
+@pytest.fixture
+async def database(control: Database) -> AsyncIterator[Database]:
+    """A control database with a table `t` and no patience for locks."""
+    await control.fetch("CREATE TABLE t (x)")
+    await control.fetch("PRAGMA busy_timeout = 1")
+    yield control
+
+
+async def put(database: Database, *values: str) -> None:
+    async with database.transaction() as tx:
+        for value in values:
+            await tx.execute("INSERT INTO t VALUES (?)", (value,))
+
+
+async def held(database: Database) -> list[object]:
+    return [x for (x,) in await database.fetch("SELECT x FROM t ORDER BY rowid")]
+
+
+@pytest.fixture
+def steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of migrations of our own."""
+    folder = tmp_path / "migrations" / "control"
+    folder.mkdir(parents=True)
+    monkeypatch.setattr("actors.storage.database.resources", SimpleNamespace(files=lambda _: tmp_path))
+    return folder
+
+
+async def test_migrations_run_in_the_order_of_their_numbers(steps: Path, tmp_path: Path) -> None:
+    """Whatever the folder lists first; files that are no migrations are left alone."""
+    (steps / "0010_c.sql").write_text("INSERT INTO t VALUES (10);\n")
+    (steps / "0002_b.sql").write_text("INSERT INTO t VALUES (2);\n")
+    (steps / "0001_a.sql").write_text("CREATE TABLE t (\n x);\nINSERT INTO t VALUES (1);\n")
+    (steps / "notes.txt").write_text("nothing of SQL")
+    database = await Database.open(tmp_path / "x.sqlite3", "control")
+    assert await held(database) == [1, 2, 10]
+    assert await database.fetch("PRAGMA user_version") == [(10,)]
+    await database.close()
+
+
+async def test_migrations_run_once(steps: Path, tmp_path: Path) -> None:
+    """Opening again runs only what is new."""
+    (steps / "0001_a.sql").write_text("CREATE TABLE t (x);\nINSERT INTO t VALUES (1);\n")
+    await (await Database.open(tmp_path / "x.sqlite3", "control")).close()
+    (steps / "0002_b.sql").write_text("INSERT INTO t VALUES (2);\n")
+    for _ in range(2):
+        database = await Database.open(tmp_path / "x.sqlite3", "control")
+        assert await held(database) == [1, 2]
+        await database.close()
+
+
+async def test_a_migration_happens_whole_or_not_at_all(steps: Path, tmp_path: Path) -> None:
+    """One that fails leaves the schema of the one before it."""
+    (steps / "0001_a.sql").write_text("CREATE TABLE t (x);\n")
+    (steps / "0002_b.sql").write_text("INSERT INTO t VALUES (2);\nINSERT INTO missing VALUES (2);\n")
+    with pytest.raises(StorageFailed, match="missing"):
+        await Database.open(tmp_path / "x.sqlite3", "control")
+    with sqlite3.connect(tmp_path / "x.sqlite3") as plain:
+        assert plain.execute("SELECT * FROM t").fetchall() == []
+        assert plain.execute("PRAGMA user_version").fetchone() == (1,)
+    plain.close()
+
+
+async def test_no_statement_of_a_migration_is_left_out(steps: Path, tmp_path: Path) -> None:
+    """Also when the last one has lost its semicolon."""
+    (steps / "0001_a.sql").write_text("CREATE TABLE t (x);\nINSERT INTO t VALUES (1)")
+    database = await Database.open(tmp_path / "x.sqlite3", "control")
+    assert await held(database) == [1]
+    await database.close()
+
+
+@pytest.mark.parametrize("schema", ["control", "telemetry"])
+async def test_a_newer_schema_is_refused(tmp_path: Path, schema: str) -> None:
+    """And the file is left as it was."""
+    path = tmp_path / "x.sqlite3"
+    with sqlite3.connect(path) as plain:
+        plain.execute("PRAGMA user_version = 9999")
+    plain.close()
+    with pytest.raises(SchemaTooNew, match="9999"):
+        await Database.open(path, schema)  # type: ignore[arg-type]  # one of the two
+    with sqlite3.connect(path) as plain:
+        assert plain.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
+    plain.close()
+
+
+@pytest.mark.parametrize("kind", ["folder", "text"])
+async def test_what_is_no_database_is_refused(tmp_path: Path, kind: str) -> None:
+    """With the file's name."""
+    path = tmp_path / "x.sqlite3"
+    if kind == "folder":
+        path.mkdir()
+    else:
+        path.write_text("this is not SQLite, and it is long enough to look like a header of something else entirely")
+    with pytest.raises(StorageFailed, match=r"x\.sqlite3"):
+        await Database.open(path, "control")
+
+
+async def test_the_control_database_syncs_every_commit(control: Database) -> None:
+    """WAL with synchronous=FULL, foreign keys enforced."""
+    assert await control.fetch("PRAGMA journal_mode") == [("wal",)]
+    assert await control.fetch("PRAGMA synchronous") == [(2,)]
+    assert await control.fetch("PRAGMA foreign_keys") == [(1,)]
+
+
+async def test_a_failed_statement_takes_all_back(database: Database) -> None:
+    """What came before it in the transaction too."""
+    with pytest.raises(StorageFailed, match="no such table"):
+        async with database.transaction() as tx:
+            await tx.execute("INSERT INTO t VALUES ('a')")
+            await tx.execute("INSERT INTO missing VALUES (1)")
+    assert await held(database) == []
+    await put(database, "b")
+    assert await held(database) == ["b"]
+
+
+async def test_an_exception_in_the_block_takes_all_back(database: Database) -> None:
+    """It comes out as it is."""
+    with pytest.raises(LookupError):
+        async with database.transaction() as tx:
+            await tx.execute_many("INSERT INTO t VALUES (?)", [("a",), ("b",)])
+            raise LookupError
+    assert await held(database) == []
+
+
+async def test_a_busy_file_is_a_refusal(database: Database) -> None:
+    """SQLITE_BUSY comes out as StorageFailed; when the other writer is done, writing works."""
+    other = sqlite3.connect(database.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StorageFailed, match="locked"):
+        await put(database, "a")
+    other.execute("ROLLBACK")
+    other.close()
+    await put(database, "b")
+    assert await held(database) == ["b"]
+
+
+async def test_a_full_disk_is_a_refusal(database: Database) -> None:
+    """SQLITE_FULL comes out as StorageFailed and takes its transaction back; smaller writes go on working."""
+    await put(database, "before")
+    ((pages,),) = await database.fetch("PRAGMA page_count")
+    await database.fetch(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(StorageFailed, match="full"):
+        await put(database, "small", "x" * 2**20)
+    assert await held(database) == ["before"]
+    await put(database, "after")
+    assert await held(database) == ["before", "after"]
+
+
+async def test_a_bad_query_is_a_refusal(database: Database) -> None:
+    """Reading fails the same way as writing."""
+    with pytest.raises(StorageFailed, match="syntax"):
+        await database.fetch("SELEKT")
+
+
+async def test_transactions_are_serialised(database: Database) -> None:
+    """One that begins while another is open waits for its end."""
+    first_is_in, may_end = asyncio.Event(), asyncio.Event()
+    seen: list[list[object]] = []
+
+    async def first() -> None:
+        async with database.transaction() as tx:
+            await tx.execute("INSERT INTO t VALUES ('first')")
+            first_is_in.set()
+            await may_end.wait()
+            await tx.execute("INSERT INTO t VALUES ('first again')")
+
+    async def second() -> None:
+        await first_is_in.wait()
+        async with database.transaction() as tx:
+            seen.append(await held(database))
+            await tx.execute("INSERT INTO t VALUES ('second')")
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(first())
+        group.create_task(second())
+        await first_is_in.wait()
+        may_end.set()
+    assert seen == [["first", "first again"]]
+    assert await held(database) == ["first", "first again", "second"]
+
+
+async def test_many_writers_lose_nothing(database: Database) -> None:
+    """Each of a hundred concurrent transactions is there, whole."""
+    await asyncio.gather(*(put(database, f"{n} a", f"{n} b") for n in range(100)))
+    found = [str(x).split() for x in await held(database)]
+    pairs = zip(found[::2], found[1::2], strict=True)
+    assert all(a == [n, "a"] and b == [n, "b"] for (n, *_), a, b in ((a, a, b) for a, b in pairs))
+    assert len(found) == 200
+
+
+async def cancelled_after(database: Database, turns: int) -> bool:
+    """Write in a task that is cancelled after that many turns of the loop; tell whether it ended as cancelled."""
+    task = asyncio.create_task(put(database, "one", "two"), name="to be cancelled")
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    task.cancel()
+    async with asyncio.timeout(WITHIN):
+        await asyncio.wait((task,))
+    return task.cancelled()
+
+
+async def test_a_transaction_cancelled_in_its_block_is_taken_back(database: Database) -> None:
+    """The database is usable at once."""
+    inside = asyncio.Event()
+
+    async def stay() -> None:
+        async with database.transaction() as tx:
+            await tx.execute("INSERT INTO t VALUES ('a')")
+            inside.set()
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(stay(), name="to be cancelled")
+    await inside.wait()
+    task.cancel()
+    await asyncio.wait((task,))
+    assert task.cancelled()
+    assert await held(database) == []
+    await put(database, "b")
+    assert await held(database) == ["b"]
+
+
+@pytest.mark.parametrize("statement", ["BEGIN IMMEDIATE", "INSERT INTO t VALUES (?)", "COMMIT"])
+async def test_a_transaction_cancelled_at_a_statement_leaves_the_database_usable(
+    database: Database, statement: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also while BEGIN or COMMIT is under way in the database's thread; what is there is both rows or none."""
+    connection = database._connection
+    execute, writer = connection.execute, asyncio.Event()
+
+    async def watched(sql: str, parameters: object = None) -> object:
+        under_way = asyncio.ensure_future(execute(sql, parameters))  # type: ignore[arg-type]  # as it came
+        if sql == statement:
+            await asyncio.sleep(0)  # the statement is in the thread's queue now
+            writer.set()
+        return await under_way
+
+    monkeypatch.setattr(connection, "execute", watched)
+    task = asyncio.create_task(put(database, "one", "two"), name="to be cancelled")
+    await writer.wait()
+    task.cancel()
+    await asyncio.wait((task,))
+    monkeypatch.undo()
+    assert task.cancelled()
+    assert await held(database) in ([], ["one", "two"])
+    await put(database, "three")
+    assert (await held(database))[-1] == "three"
+
+
+@pytest.mark.parametrize("turns", range(12))
+async def test_a_transaction_cancelled_at_any_moment_leaves_the_database_usable(database: Database, turns: int) -> None:
+    """Both rows or none, and the next writer gets in."""
+    await cancelled_after(database, turns)
+    assert await held(database) in ([], ["one", "two"])
+    await put(database, "three")
+    assert (await held(database))[-1] == "three"
+
+
+async def test_closing_waits_for_a_transaction(database: Database) -> None:
+    """What has begun is on disk when close returns."""
+    inside, may_end = asyncio.Event(), asyncio.Event()
+
+    async def write() -> None:
+        async with database.transaction() as tx:
+            inside.set()
+            await may_end.wait()
+            await tx.execute("INSERT INTO t VALUES ('a')")
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(write())
+        await inside.wait()
+        group.create_task(database.close())
+        may_end.set()
+    with sqlite3.connect(database.path) as plain:
+        assert plain.execute("SELECT x FROM t").fetchall() == [("a",)]
+    plain.close()

@@ -1,0 +1,111 @@
+"""Deployments among devices that hang, refuse and die: what the API says then."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+import hub.house
+from hub.house import House
+from hub.settings import Settings
+from paranet.controller.simulator.lab import Lab
+from paranet.controller.simulator.network import SimulatedNetwork
+from tests.hub.conftest import Api
+from tests.hub.deployments import differences, executed, followed, started, status_of
+from tests.hub.networks import NODES, build_square, compiled
+from tests.hub.staff import hire
+
+networks: pytest.StashKey[SimulatedNetwork] = pytest.StashKey()
+
+
+@pytest.fixture
+async def house(settings: Settings, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> AsyncIterator[House]:
+    """An open house whose simulated network is kept for the test to break."""
+
+    def make(*arguments: Any, **options: Any) -> SimulatedNetwork:
+        network = SimulatedNetwork(*arguments, **options)
+        request.node.stash[networks] = network
+        return network
+
+    monkeypatch.setattr(hub.house, "SimulatedNetwork", make)
+    await hire(settings.server.data_dir)
+    async with House(settings, show_first_password=lambda _: None) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def square(operator: Api) -> Api:
+    """The API over a square of four routers."""
+    await build_square(operator)
+    return operator
+
+
+@pytest.fixture
+async def lab(square: Api, request: pytest.FixtureRequest) -> AsyncIterator[Lab]:
+    """The faults of the square; at the end nothing hangs any more."""
+    found = request.node.stash[networks].lab
+    yield found
+    for node in NODES:
+        found.release(node)
+
+
+async def test_a_device_that_refuses_has_the_deployment_undone(square: Api, lab: Lab) -> None:
+    """`rolled_back` with the reason, and no difference is left behind."""
+    compile_id = await compiled(square)
+    before = await differences(square, compile_id)
+    lab.refuse_next("r2", "commit")
+    status = await executed(square, compile_id)
+    assert (status["state"], status["inconsistent_devices"]) == ("rolled_back", [])
+    assert "r2" in status["reason"]
+    assert await differences(square, compile_id) == before
+
+
+async def test_what_did_not_succeed_is_not_rolled_back(square: Api, lab: Lab) -> None:
+    """409 wrong-state."""
+    lab.refuse_next("r2", "stage")
+    done = await executed(square, await compiled(square))
+    status, body, _ = await square.call("POST", f"/deploy/rollback/{done['deploy_id']}")
+    assert (status, body["code"]) == (409, "wrong-state")
+
+
+async def test_devices_that_a_deployment_holds_are_busy(square: Api, lab: Lab) -> None:
+    """409 naming the holder of each; when it has ended they are free."""
+    first, second = await compiled(square, name="one"), await compiled(square, name="two")
+    lab.hang("r2")
+    holder = (await started_with_devices_known(square, lab, first))
+    status, body, _ = await square.call("POST", "/deploy/execute", json={"compile_id": second})
+    assert (status, body["code"]) == (409, "devices-busy")
+    assert body["leases"] == {"r1": holder, "r2": holder}
+    lab.release("r2")
+    await followed(square, holder)
+    assert (await executed(square, second))["state"] == "succeeded"
+
+
+async def test_a_running_deployment_is_cancelled(square: Api, lab: Lab) -> None:
+    """202, and it ends as `cancelled` with nothing changed."""
+    compile_id = await compiled(square)
+    before = await differences(square, compile_id)
+    deploy_id = await started_with_devices_known(square, lab, compile_id)
+    status, body, _ = await square.call("POST", f"/deploy/cancel/{deploy_id}")
+    assert (status, body["state"]) == (202, "cancelling")
+    lab.release("r2")
+    assert (await followed(square, deploy_id))[-1]["state"] == "cancelled"
+    assert await differences(square, compile_id) == before
+
+
+async def test_a_device_without_power_is_named(square: Api, lab: Lab) -> None:
+    """502 device-error before anything is started."""
+    compile_id = await compiled(square)
+    lab.kill_node("r2")
+    status, body, _ = await square.call("POST", "/deploy/execute", json={"compile_id": compile_id})
+    assert (status, body["code"], body["devices"]) == (502, "device-error", ["r2"])
+    assert (await square.call("GET", "/deploy/history"))[1]["items"] == []
+
+
+async def test_a_status_while_it_runs_has_no_ending(square: Api, lab: Lab) -> None:
+    """`ended_at` is null until it is over."""
+    deploy_id = await started_with_devices_known(square, lab, await compiled(square))
+    status = await status_of(square, deploy_id)
+    assert (status["state"], status["ended_at"]) == ("validating", None)
+    lab.release("r2")
+    await followed(square, deploy_id)
