@@ -3,7 +3,7 @@
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import attrs
@@ -86,19 +86,49 @@ class Outlet(Protocol):
         """Take one encoded frame."""
 
 
+class Audience:
+    """Who is attached to a channel, by filter, and up to which position they have been served. It outlives the channel's writer."""
+
+    __slots__ = ("epoch", "groups", "offset")
+
+    def __init__(self) -> None:
+        self.groups: dict[Filter, dict[str, None]] = {}
+        self.epoch = ""
+        self.offset = 0
+
+
 class Outlets:
-    """The outlets of this process by subscriber path: a message names its subscriber, only here the name becomes a live object."""
+    """The outlets of this process by subscriber path, and what they are attached to.
+
+    A message names its subscriber; only here the name becomes a live object.
+    """
 
     def __init__(self) -> None:
         self._by_path: dict[str, Outlet] = {}
+        self.audiences: dict[str, Audience] = {}
 
     def add(self, path: str, outlet: Outlet) -> None:
         """Make *outlet* reachable as *path*."""
         self._by_path[path] = outlet
 
     def remove(self, path: str) -> None:
-        """Forget it; channels drop it with their next publication."""
+        """Forget it, on every channel."""
         self._by_path.pop(path, None)
+        for channel in list(self.audiences):
+            self.detach(channel, path)
+
+    def detach(self, channel: str, path: str) -> None:
+        """Take it off one channel; an audience without anybody is forgotten."""
+        audience = self.audiences.get(channel)
+        if audience is None:
+            return
+        for wanted, group in list(audience.groups.items()):
+            if path in group:
+                del group[path]
+                if not group:
+                    del audience.groups[wanted]
+        if not audience.groups:
+            del self.audiences[channel]
 
     def get(self, path: str) -> Outlet | None:
         """Return the outlet while its client is there."""
@@ -139,30 +169,45 @@ class Channel:
         self._ring: deque[tuple[float, int, Any]] = deque()  # (when, bytes, item)
         self._ring_items = ring_items
         self._ring_bytes = 0
-        self._groups: dict[Hashable, dict[str, None]] = {}
 
     @property
     def subscribers(self) -> int:
         """How many outlets are attached."""
-        return sum(len(group) for group in self._groups.values())
+        audience = self._outlets.audiences.get(self.name)
+        return sum(len(group) for group in audience.groups.values()) if audience else 0
 
     def publish(self, items: Sequence[Any]) -> None:
         """Append the items (plain JSON) and push them to every subscriber, encoded once for each distinct filter."""
-        if not items:
-            return
-        first = self.offset + 1
+        if items:
+            first = self.offset + 1
+            self.load(items)
+            self._serve(items, first)
+
+    def load(self, items: Sequence[Any]) -> None:
+        """Append items without pushing them: what a new instance of the writer knows from its store."""
         self.offset += len(items)
-        for wanted, group in list(self._groups.items()):
-            assert isinstance(wanted, Filter)
-            frame = self._events(items, first, wanted)
-            if frame is not None:
-                self._push(group, frame)
         now = self._clock()
         for item in items:
             size = len(orjson.dumps(item))
             self._ring.append((now, size, item))
             self._ring_bytes += size
         self._trim(now)
+
+    def reopen(self, snapshot: Callable[[], Any] | None) -> None:
+        """Serve subscribers whom an earlier instance of the writer left: with what they miss, or with `resync` and everything."""
+        audience = self._outlets.audiences.get(self.name)
+        if audience is None:
+            return
+        start = self.offset - len(self._ring)
+        if audience.epoch == self.epoch and start <= audience.offset <= self.offset:
+            self._serve([item for _, _, item in list(self._ring)[audience.offset - start :]], audience.offset + 1)
+            return
+        audience.epoch, audience.offset = self.epoch, self.offset
+        resync = orjson.dumps({"type": "resync", "ch": self.name, "reason": "restarted"})
+        for wanted, group in list(audience.groups.items()):
+            frames = self._snapshot(snapshot(), wanted) if snapshot else [self._events([i for _, _, i in self._ring], start + 1, wanted)]
+            for frame in (resync, *frames):
+                self._push(group, frame)
 
     def attach(self, request: Subscribe, snapshot: Callable[[], Any] | None) -> Subscribed:
         """Push `ok`, then the replay since the given position or the snapshot, and from now on every event.
@@ -188,16 +233,22 @@ class Channel:
             for frame in self._snapshot(snapshot(), request.filter):
                 outlet.push(frame)
         self.detach(request.subscriber)
-        self._groups.setdefault(request.filter, {})[request.subscriber] = None
+        audience = self._outlets.audiences.setdefault(self.name, Audience())
+        audience.epoch, audience.offset = self.epoch, self.offset
+        audience.groups.setdefault(request.filter, {})[request.subscriber] = None
         return result
 
     def detach(self, subscriber: str) -> None:
         """Push nothing more to the subscriber."""
-        for wanted, group in list(self._groups.items()):
-            if subscriber in group:
-                del group[subscriber]
-                if not group:
-                    del self._groups[wanted]
+        self._outlets.detach(self.name, subscriber)
+
+    def _serve(self, items: Sequence[Any], first: int) -> None:
+        audience = self._outlets.audiences.get(self.name)
+        if audience is None or not items:
+            return
+        audience.epoch, audience.offset = self.epoch, self.offset
+        for wanted, group in list(audience.groups.items()):
+            self._push(group, self._events(items, first, wanted))
 
     def _events(self, items: Iterable[Any], first: int, wanted: Filter) -> bytes | None:
         chosen = list(items)
@@ -218,7 +269,9 @@ class Channel:
             head = {"type": "snapshot", "ch": self.name, "epoch": self.epoch, "offset": self.offset}
             yield orjson.dumps({**head, "part": i, "last": i == len(parts) - 1, "data": part})
 
-    def _push(self, group: Mapping[str, None], frame: bytes) -> None:
+    def _push(self, group: Mapping[str, None], frame: bytes | None) -> None:
+        if frame is None:
+            return
         for path in list(group):
             outlet = self._outlets.get(path)
             if outlet is None:

@@ -244,7 +244,7 @@ class DeploySupervisor(Actor):
         except NotFound:
             raise NotFound(f"there is no channel {message.channel[:60]!r}") from None
         replay = Channel(message.channel, self._outlets, epoch=recorded.epoch)
-        replay.publish(await self._journal.events(recorded.progress.deploy_id))
+        replay.load(await self._journal.events(recorded.progress.deploy_id))
         return replay.attach(message, None)
 
     @handles

@@ -83,7 +83,8 @@ class Deployment(Actor):
         if self._recovered:
             events = await self._journal.events(deploy_id)
             self._seq = len(events)
-            self._channel.publish(events)
+            self._channel.load(events)
+            self._channel.reopen(None)
             if self._progress.state not in UNTOUCHED:
                 self._touched.update(self._devices)  # which of them had the commit is not known: each is looked at
             if not self._decided:

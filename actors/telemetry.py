@@ -132,6 +132,7 @@ class TelemetryCollector(Actor):
         self._latest: dict[str, dict[str, Any]] = {}
         self._counts = {"accepted": 0, "out_of_order": 0, "over_limit": 0}
         self._channel = Channel("telemetry", self._outlets, epoch=epoch(), select=select)
+        self._channel.reopen(self._snapshot)
         self.timers.every("sweep", Sweep(), interval=self._flush_every)
 
     async def on_stop(self) -> None:
@@ -240,9 +241,12 @@ class TelemetryCollector(Actor):
         points += [(t, v) for t, v in zip(series.times, series.values, strict=True) if start <= t <= end]
         return tuple(points)
 
+    def _snapshot(self) -> list[dict[str, Any]]:
+        return list(self._latest.values())
+
     @handles
     async def subscribe(self, message: Subscribe) -> Subscribed:
-        return self._channel.attach(message, lambda: list(self._latest.values()))
+        return self._channel.attach(message, self._snapshot)
 
     @handles
     async def unsubscribe(self, message: Unsubscribe) -> None:

@@ -174,7 +174,8 @@ class TopologyStore(Actor):
         assert isinstance(revision, int)
         self._state = TopologyState(revision=revision, topology=Topology(**parts))
         self._channel = Channel("topology", self._outlets, epoch=await self._epoch(), offset=revision - len(recent))
-        self._channel.publish([orjson.loads(str(event)) for _, event in reversed(recent)])
+        self._channel.load([orjson.loads(str(event)) for _, event in reversed(recent)])
+        self._channel.reopen(lambda: wire(self._state))
 
     async def _epoch(self) -> str:
         """Return the channel's epoch: offsets are database revisions, so it lives as long as the database does."""

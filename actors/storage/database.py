@@ -114,4 +114,4 @@ def _statements(script: str) -> list[str]:
         if sqlite3.complete_statement(rest):
             found.append(rest)
             rest = ""
-    return found
+    return [*found, rest] if rest.strip() else found

@@ -13,7 +13,8 @@ from hub.signin import caller_of
 from paranet import __version__
 from paranet.errors import Unauthenticated
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).resolve().parent
+STATIC = HERE / "static"
 
 
 async def network(request: web.Request) -> web.Response:
@@ -30,6 +31,14 @@ async def network(request: web.Request) -> web.Response:
 async def login(request: web.Request) -> web.Response:
     """The sign-in form."""
     return _page(request, "login.html")
+
+
+async def static(request: web.Request) -> web.StreamResponse:
+    """A file of the pages. Browsers revalidate it each time, or modules of two releases would meet in one page."""
+    file = (STATIC / request.match_info["name"]).resolve()
+    if not file.is_relative_to(STATIC) or not file.is_file():
+        raise web.HTTPNotFound
+    return web.FileResponse(file, headers={"Cache-Control": "no-cache"})
 
 
 PAGES = (("/", network), ("/login", login))
@@ -53,4 +62,4 @@ def add_pages(app: web.Application) -> None:
     aiohttp_jinja2.setup(app, loader=loader, autoescape=jinja2.select_autoescape(), enable_async=False)
     for path, page in PAGES:
         app.router.add_get(path, page, allow_head=False)
-    app.router.add_static("/static/", HERE / "static", append_version=False)
+    app.router.add_get("/static/{name:.+}", static, allow_head=False)

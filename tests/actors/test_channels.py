@@ -200,6 +200,38 @@ def test_a_big_snapshot_comes_in_parts(channel: Channel, outlets: Outlets, monke
     assert [item["n"] for part in parts for item in part["data"]] == list(range(7))
 
 
+@pytest.mark.parametrize("known", [1, 2, 3])
+def test_a_writer_that_comes_back_goes_on(channel: Channel, outlets: Outlets, known: int) -> None:
+    """A new instance that knows what its clients have seen sends them only what they miss."""
+    channel.publish([thing(1), thing(2)])
+    recorder = joined(channel, outlets, "ws/1", at(2))
+    again = Channel("things", outlets, epoch="e", offset=3 - known)
+    again.load([thing(n) for n in (1, 2, 3)][-known:])
+    again.reopen(lambda: ["all"])
+    again.publish([thing(4)])
+    assert [(e["from"], e["to"]) for e in recorder.of("events")] == [(3, 3), (4, 4)]
+    assert not recorder.of("resync")
+
+
+def test_a_writer_that_forgot_says_so(channel: Channel, outlets: Outlets) -> None:
+    """A new instance of another epoch sends its clients `resync` and the whole state."""
+    channel.publish([thing(1), thing(2)])
+    recorder = joined(channel, outlets, "ws/1", at(2))
+    again = Channel("things", outlets, epoch="f")
+    again.reopen(lambda: ["all"])
+    again.publish([thing(3)])
+    assert [frame["type"] for frame in recorder.frames] == ["ok", "resync", "snapshot", "events"]
+    assert [(frame["epoch"]) for frame in recorder.frames[2:]] == ["f", "f"]
+
+
+def test_a_client_that_left_is_forgotten(channel: Channel, outlets: Outlets) -> None:
+    """Also by a channel on which nothing is published any more."""
+    joined(channel, outlets)
+    outlets.remove("ws/1")
+    assert channel.subscribers == 0
+    assert not outlets.audiences
+
+
 class Client:
     """What a dashboard does: keep the state that frames describe, and the position it has reached."""
 
@@ -237,14 +269,22 @@ class ChannelModel(RuleBasedStateMachine):
         self.outlets, self.clock, self.values = Outlets(), Clock(0.0), itertools.count()
         self.channel = Channel("model", self.outlets, epoch="e1", clock=self.clock, ring_items=6)
         self.state: dict[str, int] = {}
+        self.history: list[dict[str, Any]] = []
         self.clients: dict[str, Client] = {}
         self.attached: dict[str, Recorder] = {}
 
     @rule(wanted=keys)
     def publish(self, wanted: list[str]) -> None:
+        self.channel.publish(self.remember(wanted))
+
+    def remember(self, wanted: list[str]) -> list[dict[str, Any]]:
         items = [{"key": key, "value": next(self.values)} for key in wanted]
-        self.state |= {str(item["key"]): int(item["value"]) for item in items}
-        self.channel.publish(items)
+        self.state |= {item["key"]: item["value"] for item in items}
+        self.history += items
+        return items
+
+    def snapshot(self) -> list[Any]:
+        return [[key, value] for key, value in self.state.items()]
 
     @rule(seconds=st.sampled_from([60.0, 2000.0, 4000.0]))
     def wait(self, seconds: float) -> None:
@@ -256,7 +296,7 @@ class ChannelModel(RuleBasedStateMachine):
         recorder = self.attached[name] = Recorder()
         self.outlets.add(name, recorder)
         request = Subscribe(channel="model", subscriber=name, reply_to=0, since=client.position if resume else None)
-        result = self.channel.attach(request, lambda: [[k, v] for k, v in self.state.items()])
+        result = self.channel.attach(request, self.snapshot)
         assert result.recovered is (not recorder.of("snapshot"))
 
     @precondition(lambda self: self.attached)
@@ -267,11 +307,16 @@ class ChannelModel(RuleBasedStateMachine):
         self.outlets.remove(name)
         self.attached.pop(name, None)
 
-    @rule()
-    def restart(self) -> None:
-        """The writer comes back with its state and a new epoch."""
-        self.channel = Channel("model", self.outlets, epoch=f"e{next(self.values)}", clock=self.clock, ring_items=6)
-        self.attached.clear()
+    @rule(known=st.integers(0, 8), unseen=keys, durable=st.booleans())
+    def restart(self, known: int, unseen: list[str], durable: bool) -> None:
+        """The writer crashes, perhaps between its store and its channel, and comes back with what its store has."""
+        self.remember(unseen)
+        offset = len(self.history)
+        recent = self.history[max(0, offset - known) :] if durable else []
+        epoch = self.channel.epoch if durable else f"e{next(self.values)}"
+        self.channel = Channel("model", self.outlets, epoch=epoch, offset=offset - len(recent), clock=self.clock, ring_items=6)
+        self.channel.load(recent)
+        self.channel.reopen(self.snapshot)
 
     @invariant()
     def every_client_sees_the_writers_state(self) -> None:

@@ -2,10 +2,13 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any, Literal
 
+import aiosqlite
 import pytest
 
 from actors.storage import Database
@@ -19,6 +22,21 @@ async def database(control: Database) -> AsyncIterator[Database]:
     await control.fetch("CREATE TABLE t (x)")
     await control.fetch("PRAGMA busy_timeout = 1")
     yield control
+
+
+@asynccontextmanager
+async def opened(path: Path, schema: Literal["control", "telemetry"] = "control") -> AsyncIterator[Database]:
+    database = await Database.open(path, schema)
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+def plain(path: Path, sql: str) -> list[tuple[object, ...]]:
+    """Run one statement past the code under test."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        return connection.execute(sql).fetchall()
 
 
 async def put(database: Database, *values: str) -> None:
@@ -46,21 +64,19 @@ async def test_migrations_run_in_the_order_of_their_numbers(steps: Path, tmp_pat
     (steps / "0002_b.sql").write_text("INSERT INTO t VALUES (2);\n")
     (steps / "0001_a.sql").write_text("CREATE TABLE t (\n x);\nINSERT INTO t VALUES (1);\n")
     (steps / "notes.txt").write_text("nothing of SQL")
-    database = await Database.open(tmp_path / "x.sqlite3", "control")
-    assert await held(database) == [1, 2, 10]
-    assert await database.fetch("PRAGMA user_version") == [(10,)]
-    await database.close()
+    async with opened(tmp_path / "x.sqlite3") as database:
+        assert await held(database) == [1, 2, 10]
+        assert await database.fetch("PRAGMA user_version") == [(10,)]
 
 
 async def test_migrations_run_once(steps: Path, tmp_path: Path) -> None:
     """Opening again runs only what is new."""
     (steps / "0001_a.sql").write_text("CREATE TABLE t (x);\nINSERT INTO t VALUES (1);\n")
-    await (await Database.open(tmp_path / "x.sqlite3", "control")).close()
-    (steps / "0002_b.sql").write_text("INSERT INTO t VALUES (2);\n")
+    async with opened(tmp_path / "x.sqlite3"):
+        (steps / "0002_b.sql").write_text("INSERT INTO t VALUES (2);\n")
     for _ in range(2):
-        database = await Database.open(tmp_path / "x.sqlite3", "control")
-        assert await held(database) == [1, 2]
-        await database.close()
+        async with opened(tmp_path / "x.sqlite3") as database:
+            assert await held(database) == [1, 2]
 
 
 async def test_a_migration_happens_whole_or_not_at_all(steps: Path, tmp_path: Path) -> None:
@@ -69,32 +85,25 @@ async def test_a_migration_happens_whole_or_not_at_all(steps: Path, tmp_path: Pa
     (steps / "0002_b.sql").write_text("INSERT INTO t VALUES (2);\nINSERT INTO missing VALUES (2);\n")
     with pytest.raises(StorageFailed, match="missing"):
         await Database.open(tmp_path / "x.sqlite3", "control")
-    with sqlite3.connect(tmp_path / "x.sqlite3") as plain:
-        assert plain.execute("SELECT * FROM t").fetchall() == []
-        assert plain.execute("PRAGMA user_version").fetchone() == (1,)
-    plain.close()
+    assert plain(tmp_path / "x.sqlite3", "SELECT * FROM t") == []
+    assert plain(tmp_path / "x.sqlite3", "PRAGMA user_version") == [(1,)]
 
 
 async def test_no_statement_of_a_migration_is_left_out(steps: Path, tmp_path: Path) -> None:
     """Also when the last one has lost its semicolon."""
     (steps / "0001_a.sql").write_text("CREATE TABLE t (x);\nINSERT INTO t VALUES (1)")
-    database = await Database.open(tmp_path / "x.sqlite3", "control")
-    assert await held(database) == [1]
-    await database.close()
+    async with opened(tmp_path / "x.sqlite3") as database:
+        assert await held(database) == [1]
 
 
 @pytest.mark.parametrize("schema", ["control", "telemetry"])
-async def test_a_newer_schema_is_refused(tmp_path: Path, schema: str) -> None:
+async def test_a_newer_schema_is_refused(tmp_path: Path, schema: Literal["control", "telemetry"]) -> None:
     """And the file is left as it was."""
     path = tmp_path / "x.sqlite3"
-    with sqlite3.connect(path) as plain:
-        plain.execute("PRAGMA user_version = 9999")
-    plain.close()
+    plain(path, "PRAGMA user_version = 9999")
     with pytest.raises(SchemaTooNew, match="9999"):
-        await Database.open(path, schema)  # type: ignore[arg-type]  # one of the two
-    with sqlite3.connect(path) as plain:
-        assert plain.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
-    plain.close()
+        await Database.open(path, schema)
+    assert plain(path, "SELECT * FROM sqlite_master") == []
 
 
 @pytest.mark.parametrize("kind", ["folder", "text"])
@@ -197,9 +206,8 @@ async def test_many_writers_lose_nothing(database: Database) -> None:
     """Each of a hundred concurrent transactions is there, whole."""
     await asyncio.gather(*(put(database, f"{n} a", f"{n} b") for n in range(100)))
     found = [str(x).split() for x in await held(database)]
-    pairs = zip(found[::2], found[1::2], strict=True)
-    assert all(a == [n, "a"] and b == [n, "b"] for (n, *_), a, b in ((a, a, b) for a, b in pairs))
-    assert len(found) == 200
+    assert sorted(int(n) for n, _ in found[::2]) == list(range(100))
+    assert all(a == [n, "a"] and b == [n, "b"] for n, a, b in zip((n for n, _ in found[::2]), found[::2], found[1::2], strict=True))
 
 
 async def cancelled_after(database: Database, turns: int) -> bool:
@@ -238,19 +246,16 @@ async def test_a_transaction_cancelled_at_a_statement_leaves_the_database_usable
     database: Database, statement: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also while BEGIN or COMMIT is under way in the database's thread; what is there is both rows or none."""
-    connection = database._connection
-    execute, writer = connection.execute, asyncio.Event()
+    execute, under_way = aiosqlite.Connection.execute, asyncio.Event()
 
-    async def watched(sql: str, parameters: object = None) -> object:
-        under_way = asyncio.ensure_future(execute(sql, parameters))  # type: ignore[arg-type]  # as it came
+    def watched(self: aiosqlite.Connection, sql: str, parameters: Any = None) -> Coroutine[Any, Any, aiosqlite.Cursor]:
         if sql == statement:
-            await asyncio.sleep(0)  # the statement is in the thread's queue now
-            writer.set()
-        return await under_way
+            under_way.set()  # its waiter runs when the statement is in the thread's queue
+        return execute(self, sql, parameters)
 
-    monkeypatch.setattr(connection, "execute", watched)
+    monkeypatch.setattr(aiosqlite.Connection, "execute", watched)
     task = asyncio.create_task(put(database, "one", "two"), name="to be cancelled")
-    await writer.wait()
+    await under_way.wait()
     task.cancel()
     await asyncio.wait((task,))
     monkeypatch.undo()
@@ -284,6 +289,4 @@ async def test_closing_waits_for_a_transaction(database: Database) -> None:
         await inside.wait()
         group.create_task(database.close())
         may_end.set()
-    with sqlite3.connect(database.path) as plain:
-        assert plain.execute("SELECT x FROM t").fetchall() == [("a",)]
-    plain.close()
+    assert plain(database.path, "SELECT x FROM t") == [("a",)]

@@ -1,22 +1,18 @@
 """A whole house in this process behind a real socket, without the demo, with one account of each role."""
 
-import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
 import aiohttp
-import attrs
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestClient
 
 from hub.app import make_app
 from hub.house import House
 from hub.settings import Admin, Network, Server, Settings
+from tests.hub.api import Api, Client, sign_in
+from tests.hub.networks import build_square
 from tests.hub.staff import PASSWORD, hire
 
-Client = TestClient[web.Request, web.Application]
 AiohttpClient = Callable[..., Awaitable[Client]]
 
 
@@ -51,33 +47,6 @@ async def browser(anonymous: Client) -> AsyncIterator[aiohttp.ClientSession]:
         yield session
 
 
-@attrs.frozen
-class Api:
-    """The API as one user sees it."""
-
-    http: Client
-    token: str
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """What says who is asking."""
-        return {"Authorization": f"Bearer {self.token}"}
-
-    async def call(self, method: str, path: str, **more: Any) -> tuple[int, Any, Mapping[str, str]]:
-        """Return status, JSON body (None when empty) and headers. *path* is below /api/v1."""
-        headers = {**self.headers, **more.pop("headers", {})}
-        async with self.http.request(method, f"/api/v1{path}", headers=headers, **more) as response:
-            raw = await response.read()
-            return response.status, json.loads(raw) if raw else None, response.headers
-
-
-async def sign_in(client: Client, username: str) -> Api:
-    """Return the API as that user."""
-    async with client.post("/api/v1/auth/login", json={"username": username, "password": PASSWORD}) as response:
-        assert response.status == 200, await response.text()
-        return Api(client, (await response.json())["access_token"])
-
-
 @pytest.fixture
 async def admin(anonymous: Client) -> Api:
     """The API as the admin."""
@@ -94,3 +63,19 @@ async def operator(anonymous: Client) -> Api:
 async def viewer(anonymous: Client) -> Api:
     """The API as a viewer."""
     return await sign_in(anonymous, "viewer")
+
+
+@pytest.fixture
+async def square(operator: Api) -> Api:
+    """The API as an operator, over a square of four routers at revision 1."""
+    assert await build_square(operator) == 1
+    return operator
+
+
+@pytest.fixture
+async def untouched(square: Api) -> AsyncIterator[Api]:
+    """The same; whatever the test sent, at its end the topology is as it was."""
+    _, before, _ = await square.call("GET", "/topology")
+    yield square
+    _, after, _ = await square.call("GET", "/topology")
+    assert after == before

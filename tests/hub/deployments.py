@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.hub.conftest import Api
+from tests.hub.api import Api
 from tests.hub.sockets import connected
 
 ENDINGS = {"succeeded", "rolled_back", "cancelled", "failed"}

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.hub.conftest import Api
+from tests.hub.api import Api
 
 NODES = ("r1", "r2", "r3", "r4")
 LINKS = (("r1", "r2"), ("r2", "r3"), ("r3", "r4"), ("r4", "r1"))

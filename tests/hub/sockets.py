@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 import attrs
 
-from tests.hub.conftest import Api
+from tests.hub.api import Api
 
 WITHIN = 10.0
 """seconds to wait for a frame before the test fails"""

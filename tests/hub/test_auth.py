@@ -13,7 +13,7 @@ from hub.auth import ACCESS_COOKIE, REFRESH_COOKIE, signing_key
 from hub.house import House
 from hub.settings import Settings
 from paranet.errors import StorageFailed
-from tests.hub.conftest import Api, Client
+from tests.hub.api import Api, Client
 from tests.hub.staff import PASSWORD
 
 LOGIN = "/api/v1/auth/login"

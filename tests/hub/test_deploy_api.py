@@ -2,16 +2,9 @@
 
 import pytest
 
-from tests.hub.conftest import Api
+from tests.hub.api import Api
 from tests.hub.deployments import differences, executed, followed
-from tests.hub.networks import OTHER_WAY, ROUTE, build_square, compiled
-
-
-@pytest.fixture
-async def square(operator: Api) -> Api:
-    """The API over a square of four routers."""
-    await build_square(operator)
-    return operator
+from tests.hub.networks import OTHER_WAY, ROUTE, compiled
 
 
 async def test_executing_is_accepted_with_a_place_to_look(square: Api) -> None:

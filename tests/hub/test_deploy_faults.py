@@ -1,8 +1,11 @@
 """Deployments among devices that hang, refuse and die: what the API says then."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from typing import Any
 
+import attrs
 import pytest
 
 import hub.house
@@ -10,9 +13,9 @@ from hub.house import House
 from hub.settings import Settings
 from paranet.controller.simulator.lab import Lab
 from paranet.controller.simulator.network import SimulatedNetwork
-from tests.hub.conftest import Api
+from tests.hub.api import Api
 from tests.hub.deployments import differences, executed, followed, started, status_of
-from tests.hub.networks import NODES, build_square, compiled
+from tests.hub.networks import compiled
 from tests.hub.staff import hire
 
 networks: pytest.StashKey[SimulatedNetwork] = pytest.StashKey()
@@ -34,19 +37,32 @@ async def house(settings: Settings, monkeypatch: pytest.MonkeyPatch, request: py
 
 
 @pytest.fixture
-async def square(operator: Api) -> Api:
-    """The API over a square of four routers."""
-    await build_square(operator)
-    return operator
+def lab(square: Api, request: pytest.FixtureRequest) -> Lab:
+    """The faults of the square."""
+    found: Lab = request.node.stash[networks].lab
+    return found
+
+
+@attrs.frozen
+class Gate:
+    """Stops r2 when it is to stage."""
+
+    opened: asyncio.Event = attrs.field(factory=asyncio.Event)
+
+    async def before(self, passed: Callable[[str, str], Awaitable[None]], node: str, step: str) -> None:
+        """Take the place of Lab.before."""
+        if (node, step) == ("r2", "stage"):
+            await self.opened.wait()
+        await passed(node, step)
 
 
 @pytest.fixture
-async def lab(square: Api, request: pytest.FixtureRequest) -> AsyncIterator[Lab]:
-    """The faults of the square; at the end nothing hangs any more."""
-    found = request.node.stash[networks].lab
-    yield found
-    for node in NODES:
-        found.release(node)
+async def gate(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Gate]:
+    """A gate before r2, closed until the test opens it."""
+    made = Gate()
+    monkeypatch.setattr(lab, "before", partial(made.before, lab.before))
+    yield made
+    made.opened.set()
 
 
 async def test_a_device_that_refuses_has_the_deployment_undone(square: Api, lab: Lab) -> None:
@@ -68,27 +84,27 @@ async def test_what_did_not_succeed_is_not_rolled_back(square: Api, lab: Lab) ->
     assert (status, body["code"]) == (409, "wrong-state")
 
 
-async def test_devices_that_a_deployment_holds_are_busy(square: Api, lab: Lab) -> None:
+async def test_devices_that_a_deployment_holds_are_busy(square: Api, gate: Gate) -> None:
     """409 naming the holder of each; when it has ended they are free."""
     first, second = await compiled(square, name="one"), await compiled(square, name="two")
-    lab.hang("r2")
-    holder = (await started_with_devices_known(square, lab, first))
+    holder = await started(square, first)
     status, body, _ = await square.call("POST", "/deploy/execute", json={"compile_id": second})
     assert (status, body["code"]) == (409, "devices-busy")
     assert body["leases"] == {"r1": holder, "r2": holder}
-    lab.release("r2")
+    gate.opened.set()
     await followed(square, holder)
     assert (await executed(square, second))["state"] == "succeeded"
 
 
-async def test_a_running_deployment_is_cancelled(square: Api, lab: Lab) -> None:
+async def test_a_running_deployment_is_cancelled(square: Api, gate: Gate) -> None:
     """202, and it ends as `cancelled` with nothing changed."""
     compile_id = await compiled(square)
     before = await differences(square, compile_id)
-    deploy_id = await started_with_devices_known(square, lab, compile_id)
+    deploy_id = await started(square, compile_id)
+    await followed(square, deploy_id, to={"staging"})
     status, body, _ = await square.call("POST", f"/deploy/cancel/{deploy_id}")
     assert (status, body["state"]) == (202, "cancelling")
-    lab.release("r2")
+    gate.opened.set()
     assert (await followed(square, deploy_id))[-1]["state"] == "cancelled"
     assert await differences(square, compile_id) == before
 
@@ -102,10 +118,11 @@ async def test_a_device_without_power_is_named(square: Api, lab: Lab) -> None:
     assert (await square.call("GET", "/deploy/history"))[1]["items"] == []
 
 
-async def test_a_status_while_it_runs_has_no_ending(square: Api, lab: Lab) -> None:
+async def test_a_status_while_it_runs_has_no_ending(square: Api, gate: Gate) -> None:
     """`ended_at` is null until it is over."""
-    deploy_id = await started_with_devices_known(square, lab, await compiled(square))
+    deploy_id = await started(square, await compiled(square))
+    await followed(square, deploy_id, to={"staging"})
     status = await status_of(square, deploy_id)
-    assert (status["state"], status["ended_at"]) == ("validating", None)
-    lab.release("r2")
+    assert (status["state"], status["ended_at"]) == ("staging", None)
+    gate.opened.set()
     await followed(square, deploy_id)

@@ -4,17 +4,10 @@ from typing import Any
 
 import pytest
 
-from tests.hub.conftest import Api
-from tests.hub.networks import OTHER_WAY, ROUTE, build_square, compiled
+from tests.hub.api import Api
+from tests.hub.networks import OTHER_WAY, ROUTE, compiled
 
 BROKEN = 'route web { from: r1; to: r3 }\nroute lost { from: "Atlantis"; to: r3 }\n'
-
-
-@pytest.fixture
-async def square(operator: Api) -> Api:
-    """The API over a square of four routers."""
-    await build_square(operator)
-    return operator
 
 
 async def preview(api: Api, compile_id: str) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from hub.operations import Access, Operation
 from hub.rest import OPERATIONS
 from hub.web import views
 from hub.ws import endpoint
-from tests.hub.conftest import Api, Client
+from tests.hub.api import Api, Client
 from tests.hub.sockets import connected
 from tests.hub.staff import PASSWORD, ROLES
 

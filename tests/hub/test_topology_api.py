@@ -5,21 +5,14 @@ from typing import Any
 
 import pytest
 
-from tests.hub.conftest import Api
-from tests.hub.networks import LINKS, NODES, build_square, link
+from tests.hub.api import Api
+from tests.hub.networks import LINKS, NODES, link
 
 
 async def revision(api: Api) -> int:
     """Return the topology's revision."""
     _, body, _ = await api.call("GET", "/topology")
     return int(body["revision"])
-
-
-@pytest.fixture
-async def square(operator: Api) -> Api:
-    """The API over a square of four routers, revision 1."""
-    assert await build_square(operator) == 1
-    return operator
 
 
 # -- create
@@ -104,7 +97,9 @@ async def test_a_list_with_one_bad_item_adds_none(square: Api, bad: Mapping[str,
 
 async def test_a_fault_in_a_list_has_its_index(operator: Api) -> None:
     """The path starts with the item."""
-    _, body, _ = await operator.call("POST", "/topology/nodes", json=[{"id": "a"}, {"id": "b", "location": {"latitude": 91, "longitude": 0}}])
+    _, body, _ = await operator.call(
+        "POST", "/topology/nodes", json=[{"id": "a"}, {"id": "b", "location": {"latitude": 91, "longitude": 0}}]
+    )
     assert [fault["path"] for fault in body["errors"]] == ["[1].location.latitude"]
 
 

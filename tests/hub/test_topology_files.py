@@ -6,7 +6,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.hub.conftest import Api
+from tests.hub.api import Api
 from tests.hub.networks import NODES, build_square, square
 
 GRAPHML = """<?xml version="1.0" encoding="utf-8"?>
@@ -89,7 +89,9 @@ async def test_replace_is_the_default(operator: Api) -> None:
 async def test_merge_keeps_what_the_file_does_not_name(operator: Api) -> None:
     """New parts come, named ones change, the rest stays."""
     await build_square(operator)
-    status, body, _ = await operator.call("POST", "/topology/import?mode=merge", json={"nodes": [{"id": "x"}, {"id": "r1", "name": "Paris"}]})
+    status, body, _ = await operator.call(
+        "POST", "/topology/import?mode=merge", json={"nodes": [{"id": "x"}, {"id": "r1", "name": "Paris"}]}
+    )
     assert (status, body["added"]["nodes"], body["changed"]["nodes"], body["removed"]["nodes"]) == (200, ["x"], ["r1"], [])
     assert {n["id"] for n in (await topology(operator))["nodes"]} == {*NODES, "x"}
 

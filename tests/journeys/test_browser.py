@@ -92,6 +92,7 @@ async def _sign_in(page: Page, hub: Hub, password: str) -> None:
 async def _see_it_live(page: Page, link: str = "fra-zur") -> None:
     """Wait until a link's load has changed. The page's policy forbids eval, so nothing may be evaluated in it to wait."""
     line = page.locator(f'[data-link="{link}"]')
+    await expect(line).not_to_have_attribute("data-utilization", "", timeout=SOON)
     before = await line.get_attribute("data-utilization")
     assert before is not None
     await expect(line).not_to_have_attribute("data-utilization", before, timeout=SOON)
@@ -163,7 +164,7 @@ async def test_a_page_left_open_stays_signed_in(page: Page, tmp_path: Path) -> N
 async def test_a_hub_that_comes_back_is_found_again(page: Page, hub: Hub) -> None:
     """While the hub is away the page says how old its data is; when it is back the page goes on by itself."""
     await _sign_in(page, hub, hub.password)
-    await expect(page.locator("[data-node]")).to_have_count(12, timeout=SOON)
+    await _see_it_live(page)
     hub.process.terminate()
     await hub.process.wait()
     banner = page.get_by_role("status").filter(has_text="Connection lost, data from")

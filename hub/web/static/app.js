@@ -68,7 +68,8 @@ function paint() {
   const { width, height } = frame;
   document.getElementById("starting")?.remove();
   stage.setAttribute("aria-busy", "false");
-  render(network.nodes.size && width ? html`<${NetworkMap} ...${{ network, focus, width, height, scene: sceneNow() }} />` : html`<${Empty} />`, stage);
+  const drawn = network.nodes.size > 0 && width > 0;
+  render(drawn ? html`<${NetworkMap} ...${{ network, focus, width, height, scene: sceneNow() }} />` : html`<${Empty} />`, stage);
   render(html`<${Panel} ...${{ network, focus }} />`, panel);
   render(html`<${Legend} />`, legend);
 }
@@ -97,7 +98,10 @@ function Empty() {
   return html`
     <div class="empty">
       <h2>No topology yet</h2>
-      <p>Import one with <code>POST /api/v1/topology/import</code> (native JSON or GraphML), or start the hub with <code>--demo</code>. It appears here at once.</p>
+      <p>
+        Import one with <code>POST /api/v1/topology/import</code> (native JSON or GraphML), or start the hub with <code>--demo</code>.
+        It appears here at once.
+      </p>
     </div>`;
 }
 
@@ -106,11 +110,19 @@ function Legend() {
   return html`
     <div class="scale" role="img" aria-label="Line colour and width: load from 0 to 100 percent">
       <span>Load</span>
-      ${LOADS.map((from, i) => html`<span class="step load-${i}"><svg viewBox="0 0 26 8" aria-hidden="true"><line x1="1" x2="25" y1="4" y2="4" stroke-width=${2 + i * 1.1} /></svg>${from}</span>`)}
+      ${LOADS.map(
+        (from, i) => html`<span class="step load-${i}">
+          <svg viewBox="0 0 26 8" aria-hidden="true"><line x1="1" x2="25" y1="4" y2="4" stroke-width=${2 + i * 1.1} /></svg>${from}
+        </span>`,
+      )}
       <span>%</span>
     </div>
     <ul>
-      ${kinds.map((kind) => html`<li class="node kind-${kind} is-up" key=${kind}><svg viewBox="-10 -10 20 20" aria-hidden="true"><path class="shape" d=${KINDS[kind].shape(6.5)} /></svg>${KINDS[kind].text}</li>`)}
+      ${kinds.map(
+        (kind) => html`<li class="node kind-${kind} is-up" key=${kind}>
+          <svg viewBox="-10 -10 20 20" aria-hidden="true"><path class="shape" d=${KINDS[kind].shape(6.5)} /></svg>${KINDS[kind].text}
+        </li>`,
+      )}
     </ul>`;
 }
 
@@ -125,7 +137,8 @@ function showConnection() {
   const down = state === State.CLOSED || (lostAt !== null && performance.now() - lostAt > PATIENCE);
   document.body.classList.toggle("stale", down);
   document.title = down ? "Connection lost – ParaNet Hub" : "Network – ParaNet Hub";
-  const text = !down ? "" : state === State.CLOSED ? `The hub ended the connection (${reason || "no reason given"}). Reload the page to start again.` : lost();
+  const ended = `The hub ended the connection (${reason || "no reason given"}). Reload the page to start again.`;
+  const text = !down ? "" : state === State.CLOSED ? ended : lost();
   if (banner.firstElementChild.textContent !== text) banner.firstElementChild.textContent = text;
   banner.hidden = !down;
 }

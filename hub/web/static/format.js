@@ -23,7 +23,7 @@ export const bitrate = (value) => scaled(value, "bit/s");
 /** A round nominal figure: 10 Gbit/s, 2.5 Gbit/s. */
 export const capacity = (value) => bitrate(value).replace(/\.?0+ /, (zeros) => (zeros.startsWith(".") ? " " : zeros));
 export const packets = (value) => (given(value) ? scaled(Math.round(value * 100) / 100, "pkt/s") : NONE);
-export const percent = (ratio) => (given(ratio) ? `${(ratio * 100).toFixed(ratio < 0.0995 ? 1 : 0)} %` : NONE);
+export const percent = (ratio) => (given(ratio) ? `${(ratio * 100).toFixed(ratio !== 0 && ratio < 0.0995 ? 1 : 0)} %` : NONE);
 export const milliseconds = (seconds) => (given(seconds) ? `${(seconds * 1000).toFixed(seconds < 0.0995 ? 2 : 0)} ms` : NONE);
 export const clock = (ms) => (given(ms) ? TIME.format(ms) : NONE);
 

@@ -8,7 +8,8 @@ const CROWD = 400; // nodes above which spreading is not worth its quadratic cos
 /** {positions: Map(node id -> {x, y}), graticule: [{x1, y1, x2, y2, text}], radius, shapes: Map(link id -> {path, x, y, length})}. */
 export function layOut(nodes, links, width, height) {
   const margin = width < 560 ? { top: 28, right: 40, bottom: 40, left: 40 } : MARGIN;
-  const box = { x: margin.left, y: margin.top, w: Math.max(1, width - margin.left - margin.right), h: Math.max(1, height - margin.top - margin.bottom) };
+  const [w, h] = [width - margin.left - margin.right, height - margin.top - margin.bottom];
+  const box = { x: margin.left, y: margin.top, w: Math.max(1, w), h: Math.max(1, h) };
   const located = nodes.filter((node) => node.location);
   const projection = located.length ? fit(located.map((node) => node.location), box) : null;
   const positions = new Map(located.map((node) => [node.id, projection.place(node.location)]));
@@ -107,8 +108,8 @@ function* bend(links, positions) {
       const off = (i - (parallel.length - 1) / 2) * 22;
       const x = (a.x + b.x) / 2 - ((b.y - a.y) / length) * off;
       const y = (a.y + b.y) / 2 + ((b.x - a.x) / length) * off;
-      const path = off === 0 ? `M${n(a.x)} ${n(a.y)}L${n(b.x)} ${n(b.y)}` : `M${n(a.x)} ${n(a.y)}Q${n(2 * x - (a.x + b.x) / 2)} ${n(2 * y - (a.y + b.y) / 2)} ${n(b.x)} ${n(b.y)}`;
-      yield [link.id, { path, x, y, length, a, b }];
+      const via = off === 0 ? "L" : `Q${n(2 * x - (a.x + b.x) / 2)} ${n(2 * y - (a.y + b.y) / 2)} `;
+      yield [link.id, { path: `M${n(a.x)} ${n(a.y)}${via}${n(b.x)} ${n(b.y)}`, x, y, length, a, b }];
     }
   }
 }
@@ -121,7 +122,7 @@ function graticule(projection, width, height) {
   for (let at = Math.ceil(west / step) * step; at < east; at += step) {
     const x = projection.xOf(at);
     const turned = ((((at + 180) % 360) + 360) % 360) - 180;
-    lines.push({ x1: x, y1: 0, x2: x, y2: height, tx: x + 4, ty: height - 6, text: degrees(turned, "E", "W") });
+    lines.push({ x1: x, y1: 0, x2: x, y2: height, tx: x + 4, ty: height - 6, text: x < width - 40 ? degrees(turned, "E", "W") : "" });
   }
   for (let at = Math.ceil(Math.max(south, -80) / step) * step; at < Math.min(north, 80); at += step) {
     const y = projection.yOf(at);
@@ -139,7 +140,8 @@ const degrees = (value, positive, negative) => `${Math.abs(Number(value.toFixed(
  */
 export function placeLabels({ positions, radius, shapes }, nodes, links, measure, width, height) {
   const taken = [...positions.values()].map(({ x, y }) => around(x, y, 2 * radius + 4, 2 * radius + 4));
-  const free = (box) => box.x > 2 && box.y > 2 && box.x + box.w < width - 2 && box.y + box.h < height - 2 && !taken.some((other) => overlap(box, other));
+  const inside = (box) => box.x > 2 && box.y > 2 && box.x + box.w < width - 2 && box.y + box.h < height - 2;
+  const free = (box) => inside(box) && !taken.some((other) => overlap(box, other));
   const degree = new Map();
   for (const link of links) for (const end of [link.source, link.target]) degree.set(end.node, (degree.get(end.node) ?? 0) + 1);
   const segments = [...shapes.values()];

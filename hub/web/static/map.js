@@ -15,11 +15,15 @@ export function NetworkMap({ network, scene, focus, width, height }) {
     <svg class=${near ? "map focused" : "map"} width=${width} height=${height} viewBox="0 0 ${width} ${height}" role="group"
       aria-label="Network map: ${nodes.length} nodes, ${links.length} links" onClick=${() => focus.select(null)}>
       <g class="graticule" aria-hidden="true">
-        ${scene.graticule.map(({ x1, y1, x2, y2, tx, ty, text }) => html`<line x1=${x1} y1=${y1} x2=${x2} y2=${y2} /><text x=${tx} y=${ty}>${text}</text>`)}
+        ${scene.graticule.map(
+          ({ x1, y1, x2, y2, tx, ty, text }) => html`<line x1=${x1} y1=${y1} x2=${x2} y2=${y2} /><text x=${tx} y=${ty}>${text}</text>`,
+        )}
       </g>
       <g>${links.map((link) => html`<${Line} key=${link.id} ...${{ network, link, scene, focus }} near=${!near || near.links.has(link.id)} />`)}</g>
       <g>${nodes.map((node) => html`<${Dot} key=${node.id} ...${{ network, node, scene, focus }} near=${!near || near.nodes.has(node.id)} />`)}</g>
-      <g class="names" aria-hidden="true">${nodes.map((node) => html`<${Name} key=${node.id} ...${{ node, scene, focus }} near=${!near || near.nodes.has(node.id)} />`)}</g>
+      <g class="names" aria-hidden="true">
+        ${nodes.map((node) => html`<${Name} key=${node.id} ...${{ node, scene, focus }} near=${!near || near.nodes.has(node.id)} />`)}
+      </g>
     </svg>`;
 }
 
@@ -34,7 +38,11 @@ function Line({ network, link, scene, focus, near }) {
       data-utilization=${load === undefined ? "" : load.toFixed(4)} ...${handles(focus, "link", link.id)} aria-label="Link ${ends.join(" – ")}">
       <path class="reach" d=${path} />
       <path class="line" d=${path} stroke-width=${(1.75 + 5 * Math.min(1, load ?? 0)).toFixed(2)} />
-      ${label && load !== undefined && html`<g class="load" aria-hidden="true"><rect x=${x - 17} y=${y - 7.5} width="34" height="15" rx="7.5" /><text x=${x} y=${y}>${percent(load).replace(" ", "")}</text></g>`}
+      ${label &&
+      load !== undefined &&
+      html`<g class="load" aria-hidden="true">
+        <rect x=${x - 17} y=${y - 7.5} width="34" height="15" rx="7.5" /><text x=${x} y=${y}>${percent(load).replace(" ", "")}</text>
+      </g>`}
     </g>`;
 }
 

@@ -181,12 +181,15 @@ export class Network {
   /** Sums over the network. */
   totals() {
     const nodes = [...this.nodes.keys()].map((id) => [id, this.node(id)]);
-    const drops = [...this.links.values()].flatMap((link) => [link.source, link.target].map((end) => this.direction(link, end.node).drops));
+    const ends = [...this.links.values()].flatMap((link) => [link.source, link.target].map((end) => [end.node, this.direction(link, end.node).drops]));
+    const drops = [...ends, ...nodes.map(([id, figures]) => [id, figures.drops])].filter(([, value]) => value !== undefined);
+    const at = drops.reduce((worst, drop) => (drop[1] > worst[1] ? drop : worst), [null, 0])[0];
     return {
       silent: nodes.filter(([, figures]) => figures.status !== "up").length,
       offered: total(nodes.map(([, figures]) => figures.offered)),
       delivered: total(nodes.map(([, figures]) => figures.delivered)),
-      drops: total([...drops, ...nodes.map(([, figures]) => figures.drops)]),
+      drops: total(drops.map(([, value]) => value)),
+      dropsMostlyAt: at,
     };
   }
 }

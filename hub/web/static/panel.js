@@ -17,33 +17,39 @@ export function Panel({ network, focus }) {
 }
 
 function Overview({ network, focus }) {
-  const { silent, offered, delivered, drops } = network.totals();
+  const { silent, offered, delivered, drops, dropsMostlyAt } = network.totals();
   const busiest = [...network.links.values()]
-    .map((link) => ({ link, load: network.utilization(link) }))
+    .map((link) => ({ link, load: network.utilization(link), text: ends(network, link).join(" – ") }))
     .filter(({ load }) => load !== undefined)
     .sort((a, b) => b.load - a.load)
     .slice(0, BUSIEST);
+  const reporting = network.newest === null ? "no data yet" : silent ? `${silent} without data` : "all reporting";
   return html`
     <header><p class="kicker">Overview</p><h2>Network</h2></header>
     <dl class="figures">
-      <${Figure} name="Nodes" value=${network.nodes.size} note=${silent ? `${silent} without data` : "all reporting"} bad=${silent > 0} />
+      <${Figure} name="Nodes" value=${network.nodes.size} note=${reporting} bad=${network.newest !== null && silent > 0} />
       <${Figure} name="Links" value=${network.links.size} note="revision ${network.revision}" />
-      <${Figure} name="Delivered" value=${bitrate(delivered)} note="${bitrate(offered)} offered" />
-      <${Figure} name="Dropped" value=${packets(drops)} bad=${drops >= 1} />
+      <${Figure} name="Delivered" value=${bitrate(delivered)} note=${offered !== undefined && `${bitrate(offered)} offered`} />
+      <${Figure} name="Dropped" value=${packets(drops)} note=${drops >= 1 && `most at ${network.nodes.get(dropsMostlyAt).name}`} bad=${drops >= 1} />
     </dl>
-    ${busiest.length > 0 && html`<h3>Busiest links</h3><${LinkList} rows=${busiest.map(({ link, load }) => ({ link, load, text: ends(network, link).join(" – ") }))} focus=${focus} />`}`;
+    ${busiest.length > 0 && html`<h3>Busiest links</h3><${LinkList} rows=${busiest} focus=${focus} />`}`;
 }
 
 function NodePanel({ network, focus, node }) {
   const figures = network.node(node.id);
+  const kind = KINDS[kindOf(node.type)].text;
   const address = node.interfaces.find(({ name }) => name === "lo")?.address ?? node.interfaces.find(({ address }) => address)?.address;
   const rows = network.linksOf(node.id).map((link) => {
     const far = link.source.node === node.id ? link.target : link.source;
     return { link, load: network.utilization(link), text: network.nodes.get(far.node)?.name ?? far.node };
   });
   return html`
-    <${Title} focus=${focus} kicker=${KINDS[kindOf(node.type)].text === "Other" ? node.type : KINDS[kindOf(node.type)].text} name=${node.name} />
-    <p class="facts"><code>${node.id}</code>${node.modalities.map((name) => html`<span class="chip">${name.toUpperCase()}</span>`)}${STATUS[figures.status]}</p>
+    <${Title} focus=${focus} kicker=${kind === "Other" ? node.type : kind} name=${node.name} />
+    <p class="facts">
+      <code>${node.id}</code>
+      ${node.modalities.map((name) => html`<span class="chip">${name.toUpperCase()}</span>`)}
+      ${STATUS[figures.status]}
+    </p>
     <dl class="figures">
       <${Figure} name="Sending" value=${bitrate(figures.sending)} />
       <${Figure} name="Receiving" value=${bitrate(figures.receiving)} />
@@ -70,7 +76,10 @@ function LinkPanel({ network, focus, link }) {
   const [source, target] = ends(network, link);
   return html`
     <${Title} focus=${focus} kicker="Link" name="${source} – ${target}" />
-    <p class="facts"><code>${link.id}</code><span class="chip">${capacity(link.bandwidth)}</span>${!link.enabled && html`<span class="chip bad">disabled</span>`}</p>
+    <p class="facts">
+      <code>${link.id}</code><span class="chip">${capacity(link.bandwidth)}</span>
+      ${!link.enabled && html`<span class="chip bad">disabled</span>`}
+    </p>
     <${Direction} ...${{ network, link }} from=${link.source.node} text="${source} → ${target}" />
     ${!link.directed && html`<${Direction} ...${{ network, link }} from=${link.target.node} text="${target} → ${source}" />`}
     <dl class="details">
@@ -99,7 +108,9 @@ function Title({ focus, kicker, name }) {
     <header>
       <p class="kicker">${kicker}</p>
       <h2>${name}</h2>
-      ${focus.selected && html`<button type="button" class="close" aria-label="Back to the overview" title="Back to the overview (Esc)" onClick=${() => focus.select(null)}>×</button>`}
+      ${focus.selected &&
+      html`<button type="button" class="close" aria-label="Back to the overview" title="Back to the overview (Esc)"
+        onClick=${() => focus.select(null)}>×</button>`}
     </header>`;
 }
 
@@ -141,8 +152,13 @@ function Chart({ points, newest, text }) {
   return html`
     <figure class="chart">
       <svg viewBox="0 0 ${width} ${height}" preserveAspectRatio="none" role="img" aria-label="${text}, last two minutes">
-        <line class="grid" x1="0" x2=${width} y1="1" y2="1" /><line class="grid" x1="0" x2=${width} y1=${height / 2} y2=${height / 2} /><line class="base" x1="0" x2=${width} y1=${height - 1} y2=${height - 1} />
-        ${runs.map((run) => html`<path class="area" d="M${x(run[0][0])} ${height - 1}L${trace(run)}L${x(run.at(-1)[0])} ${height - 1}Z" /><path class="trace" d="M${trace(run)}" />`)}
+        ${[1, height / 2].map((at) => html`<line class="grid" x1="0" x2=${width} y1=${at} y2=${at} />`)}
+        <line class="base" x1="0" x2=${width} y1=${height - 1} y2=${height - 1} />
+        ${runs.map(
+          (run) => html`
+            <path class="area" d="M${x(run[0][0])} ${height - 1}L${trace(run)}L${x(run.at(-1)[0])} ${height - 1}Z" />
+            <path class="trace" d="M${trace(run)}" />`,
+        )}
       </svg>
       <figcaption><span>2 min ago</span><span>${percent(top)} full scale</span><span>now</span></figcaption>
     </figure>`;

@@ -124,12 +124,18 @@ export class ParaNetClient extends EventTarget {
   async #open() {
     this.#clear("retry");
     if (Date.now() > this.#expires - 5_000 && !(await this.#restore(() => this.#session.renew()))) return;
+    if (this.#over) return;
     this.#drop();
     const socket = new WebSocket(this.#url, "paranet.v1.json");
     this.#socket = socket;
     socket.onmessage = ({ data }) => this.#receive(JSON.parse(data));
     socket.onclose = ({ code, reason }) => this.#closed(code, reason);
     this.#after("watch", WELCOME_WITHIN, () => this.#closed(1006, "no welcome"));
+  }
+
+  /** Whether the end came while something was awaited. */
+  get #over() {
+    return this.#state === State.SIGNED_OUT || this.#state === State.CLOSED;
   }
 
   /** Do something to the session; false when the session has ended or the hub is away, which is then taken care of. */
@@ -139,6 +145,7 @@ export class ParaNetClient extends EventTarget {
       this.#expires = Infinity; // until the next welcome says
       return true;
     } catch (error) {
+      if (this.#over) return false;
       if (error instanceof SignedOut) this.#end(State.SIGNED_OUT);
       else this.#wait();
       return false;
@@ -176,7 +183,7 @@ export class ParaNetClient extends EventTarget {
   }
 
   #wait() {
-    if (this.#state === State.SIGNED_OUT || this.#state === State.CLOSED) return;
+    if (this.#over) return;
     const longest = Math.min(BACKOFF.most, BACKOFF.first * 2 ** this.#attempt++);
     const delay = this.#retryAfter ?? longest * (0.5 + Math.random() / 2);
     this.#retryAfter = null;
@@ -230,15 +237,14 @@ export class ParaNetClient extends EventTarget {
 
   #taken({ id, expires }) {
     if (expires) this.#expires = expires * 1000;
-    const channel = this.#asked.get(id);
     this.#asked.delete(id);
-    const subscription = this.#subscriptions.get(channel);
-    if (subscription) subscription.parts = [];
   }
 
-  #snapshot({ ch, epoch, offset, last, data }) {
+  /** Comes in answer to `sub`, or unasked behind `resync` when the hub has lost the thread. */
+  #snapshot({ ch, epoch, offset, part, last, data }) {
     const subscription = this.#subscriptions.get(ch);
     if (!subscription) return;
+    if (part === 0) subscription.parts = [];
     subscription.parts.push(data);
     if (!last) return;
     const parts = subscription.parts;
@@ -279,8 +285,9 @@ export class ParaNetClient extends EventTarget {
       if (token) this.#send({ type: "auth", id: this.#nextId++, token });
       else this.#open(); // another tab holds the token; the new cookie lets a new socket in
     } catch (error) {
+      if (socket !== this.#socket) return;
       if (error instanceof SignedOut) this.#end(State.SIGNED_OUT);
-      else if (socket === this.#socket) this.#after("renew", 5_000, () => this.#renew());
+      else this.#after("renew", 5_000, () => this.#renew());
     }
   }
 
