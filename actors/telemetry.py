@@ -70,7 +70,7 @@ class Series:
         self.metric = metric
         self.labels = labels
         self.node = labels.get("node", "")
-        rest = ",".join(f'{k}="{v}"' for k, v in labels.items() if k != "node")
+        rest = ",".join(f"{k}={_quoted(v)}" for k, v in labels.items() if k != "node")
         self.name = f"{metric}{{{rest}}}" if rest else metric
         self.times = array("q")
         self.values = array("d")
@@ -92,6 +92,11 @@ class Series:
         n = min(self.unsealed, len(self.times))
         blob = zlib.compress(self.times[-n:].tobytes() + self.values[-n:].tobytes(), 1)
         return self.id, self.times[-n], self.times[-1], n, RAW, zlib.crc32(blob), blob
+
+
+def _quoted(value: str) -> str:
+    """Return a label's value as PromQL writes it."""
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
 
 
 def decode(n: int, crc: int, blob: bytes) -> "tuple[array[int], array[float]]":

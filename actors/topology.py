@@ -1,6 +1,7 @@
 """TopologyStore: owns nodes, links, demands, the revision and the change log."""
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, Literal
 
 import attrs
@@ -303,25 +304,38 @@ class TopologyStore(Actor):
         event = _event(new, difference) | {"revision": revision, "at": at, "author": author, "summary": summary}
         written = [(k, i) for side in (difference.added, difference.changed) for k, ids in side.items() for i in ids]
         removed = [(k, i) for k, ids in difference.removed.items() for i in ids]
-        positions = {key: self._positions.get(key, (revision << 24) + n) for n, key in enumerate(written)}
+        positions = self._positions_in(new, revision)
         async with self._database.transaction() as tx:
             await tx.execute_many("DELETE FROM part WHERE kind = ? AND id = ?", removed)
             await tx.execute_many(
                 "INSERT OR REPLACE INTO part (kind, id, position, revision, body) VALUES (?, ?, ?, ?, ?)",
                 [(k, i, positions[k, i], revision, orjson.dumps(unstructure(getattr(new, k)[i])).decode()) for k, i in written],
             )
+            moved = [(p, *key) for key, p in positions.items() if self._positions.get(key, p) != p]
+            await tx.execute_many("UPDATE part SET position = ? WHERE kind = ? AND id = ?", moved)
             await tx.execute(
                 "INSERT INTO topology_change (revision, at, author, summary, event) VALUES (?, ?, ?, ?, ?)",
                 (revision, at, author, summary, orjson.dumps(event).decode()),
             )
         for key in removed:
-            del self._revisions[key], self._positions[key]
+            del self._revisions[key]
         self._revisions.update(dict.fromkeys(written, revision))
-        self._positions.update(positions)
+        self._positions = positions
         self._state = TopologyState(revision=revision, topology=new)
         self._channel.publish([event])
         for listener in self._listeners:
             self.system.ref(listener).tell(TopologyChanged(state=self._state))
+
+
+    def _positions_in(self, new: Topology, revision: int) -> dict[tuple[str, str], int]:
+        """Return the position of every part, which is its place when read back: kept while the order allows it, else counted anew."""
+        positions: dict[tuple[str, str], int] = {}
+        for kind in KINDS:
+            keys = [(kind, part_id) for part_id in getattr(new, kind)]
+            kept = [self._positions.get(key, (revision << 24) + n) for n, key in enumerate(keys)]
+            in_order = all(a < b for a, b in pairwise(kept))
+            positions |= zip(keys, kept if in_order else range((revision << 24), (revision << 24) + len(keys)), strict=True)
+        return positions
 
 
 def wire(state: TopologyState) -> dict[str, Any]:

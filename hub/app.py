@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from aiohttp import BodyPartReader, web
+from aiohttp.http import HttpProcessingError
 
-from hub import metrics
+from hub import metrics, problems
 from hub.codec import encode
 from hub.house import House
 from hub.keys import HOUSE
@@ -30,7 +31,7 @@ def make_app(house: House) -> web.Application:
     app[HOUSE] = house
     app.on_response_prepare.append(add_headers)
     for operation in OPERATIONS:
-        app.router.add_route(operation.method, operation.path, _served(operation))
+        app.router.add_route(operation.method, operation.path, _served(operation), expect_handler=expected)
     for path, socket in endpoint.ROUTES:
         app.router.add_get(path, socket, allow_head=False)
     for path, figures in MACHINES:
@@ -72,6 +73,15 @@ def _served(operation: Operation) -> Handler:
     return handle
 
 
+async def expected(request: web.Request) -> web.StreamResponse | None:
+    """Say go on to `Expect: 100-continue` (RFC 9110, 10.1.1); nothing else can be expected. aiohttp runs this before any middleware."""
+    if request.headers.get("Expect", "").lower() != "100-continue":
+        return problems.response(problems.BadRequest("only Expect: 100-continue can be met"), request.path)
+    assert request.transport is not None
+    request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    return None
+
+
 async def _body(request: web.Request) -> tuple[bytes, str | None]:
     """Return the body, or the first file of a multipart one with its name; never more than the settings allow."""
     if not request.can_read_body:
@@ -81,21 +91,28 @@ async def _body(request: web.Request) -> tuple[bytes, str | None]:
             if request.content_type == "multipart/form-data":
                 return await _first_file(request)
             return await request.read(), None
+    except (web.RequestPayloadError, HttpProcessingError) as error:
+        raise InvalidInput(f"the body is not what its headers say: {error}") from None
     except TimeoutError:
         raise InvalidInput(f"the body did not come within {BODY_WITHIN:g} s") from None
 
 
 async def _first_file(request: web.Request) -> tuple[bytes, str | None]:
+    """Return the first file of a form. What comes before it counts against the limit too."""
+    room = request.app[HOUSE].settings.server.max_body
     try:
         parts = await request.multipart()
         while (part := await parts.next()) is not None:
-            if isinstance(part, BodyPartReader) and part.filename:
-                raw = bytearray()
-                while chunk := await part.read_chunk(2**16):
-                    raw += chunk
-                    if len(raw) > request.app[HOUSE].settings.server.max_body:
-                        raise TooLarge("the file is larger than this hub accepts")
+            if not isinstance(part, BodyPartReader):
+                raise InvalidInput("the multipart body is nested")
+            raw = bytearray()
+            while chunk := await part.read_chunk(2**16):
+                raw += chunk
+                if len(raw) > room:
+                    raise TooLarge("the body is larger than this hub accepts")
+            if part.filename:
                 return bytes(raw), part.filename
+            room -= len(raw)
     except (ValueError, AssertionError) as error:
         raise InvalidInput(f"the multipart body cannot be read: {error}") from None
     raise InvalidInput("the multipart body holds no file")

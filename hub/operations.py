@@ -1,5 +1,6 @@
 """What can be asked of the hub, whatever door the question comes through: one declared table, one calling convention."""
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from hub.house import House
 
 T = TypeVar("T")
+_ETAG = re.compile(r'(?:W/)?"(\d{1,18})"', re.ASCII)
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class Access(IntEnum):
@@ -73,13 +76,25 @@ class Call:
 
     def if_match(self) -> int | None:
         """Return the revision the caller insists on (RFC 9110, If-Match). Raise InvalidInput."""
-        text = self.headers.get("if-match")
-        if text is None or text.strip() == "*":
+        text = self.headers.get("if-match", "*").strip()
+        if text == "*":
             return None
-        number = text.strip().removeprefix("W/").strip('"')
-        if not (number.isascii() and number.isdigit() and len(number) < 19):
+        match = _ETAG.fullmatch(text)
+        if match is None:
             raise InvalidInput(f"If-Match must be an ETag that this hub gave, not {text[:60]!r}")
-        return int(number)
+        return int(match[1])
+
+    def has_already(self, revision: int) -> bool:
+        """Tell whether the caller has this revision (RFC 9110, If-None-Match)."""
+        tags = {tag.strip().removeprefix("W/") for tag in self.headers.get("if-none-match", "").split(",")}
+        return etag(revision) in tags or "*" in tags
+
+    def cursor(self) -> str | None:
+        """Return the id that a page ended with. Raise InvalidInput."""
+        text = self.query.get("cursor")
+        if text is not None and _UUID.fullmatch(text) is None:
+            raise InvalidInput(f"?cursor= must be the `next` of a page, not {text[:60]!r}")
+        return text
 
 
 @attrs.frozen(kw_only=True)

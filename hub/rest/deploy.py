@@ -49,7 +49,7 @@ async def status(call: Call) -> Reply:
 async def history(call: Call) -> Reply:
     """Return deployments, newest first."""
     limit = call.integer("limit", 50, 1, 500)
-    request = GetDeployHistory(limit=limit + 1, before=call.query.get("cursor"))
+    request = GetDeployHistory(limit=limit + 1, before=call.cursor())
     found = await call.house.system.ref("deployer").ask(request, timeout=ASK)
     return Reply(body=page([shown(p) for p in found], limit, lambda p: str(p["deploy_id"])))
 

@@ -50,7 +50,7 @@ async def preview(call: Call) -> Reply:
 async def history(call: Call) -> Reply:
     """Return what was compiled, newest first."""
     limit = call.integer("limit", 50, 1, 500)
-    request = GetIntentHistory(limit=limit + 1, before=call.query.get("cursor"))
+    request = GetIntentHistory(limit=limit + 1, before=call.cursor())
     entries = await call.house.system.ref("intents").ask(request, timeout=ASK)
     body = page([_entry(entry) for entry in entries], limit, lambda e: str(e["id"]))
     return Reply(body=body)

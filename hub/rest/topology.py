@@ -22,6 +22,7 @@ from actors.topology import (
 )
 from hub.codec import decode
 from hub.operations import Access, Call, Operation, Reply, etag, page
+from hub.times import rfc3339
 from paranet.codec import structure, unstructure
 from paranet.errors import InvalidInput
 from paranet.interop.registry import read as read_format
@@ -41,7 +42,7 @@ def _store(call: Call) -> Ref:
 async def get_topology(call: Call) -> Reply:
     """Return the whole topology; its ETag is the revision."""
     state = await _store(call).ask(GetTopology(), timeout=ASK)
-    if _fresh(call, state.revision):
+    if call.has_already(state.revision):
         return Reply(status=304, etag=etag(state.revision))
     return Reply(body=wire(state), etag=etag(state.revision))
 
@@ -50,6 +51,8 @@ async def list_parts(call: Call, kind: Kind) -> Reply:
     """Return nodes or links, paged by id."""
     limit = call.integer("limit", 1000, 1, 5000)
     state = await _store(call).ask(GetTopology(), timeout=ASK)
+    if call.has_already(state.revision):
+        return Reply(status=304, etag=etag(state.revision))
     parts: list[Node | Link] = list(getattr(state.topology, kind).values())
     if kind == "nodes" and "type" in call.query:
         parts = [p for p in parts if isinstance(p, Node) and p.type == call.query["type"]]
@@ -64,7 +67,7 @@ async def list_parts(call: Call, kind: Kind) -> Reply:
 async def get_part(call: Call, kind: Kind) -> Reply:
     """Return one node or link; its ETag is the revision that last changed it."""
     found = await _store(call).ask(GetPart(kind=kind, id=call.path["id"]), timeout=ASK)
-    if _fresh(call, found.revision):
+    if call.has_already(found.revision):
         return Reply(status=304, etag=etag(found.revision))
     return _shown(found)
 
@@ -145,13 +148,8 @@ async def history(call: Call) -> Reply:
     limit = call.integer("limit", 50, 1, 500)
     before = call.integer("cursor", 1 << 62, 0, 1 << 62)
     changes = await _store(call).ask(GetTopologyHistory(limit=limit + 1, before=before), timeout=ASK)
-    return Reply(body=page(list(changes), limit, lambda c: str(c.revision)))
-
-
-def _fresh(call: Call, revision: int) -> bool:
-    """Tell whether the caller has this revision already (RFC 9110, If-None-Match)."""
-    tags = {tag.strip().removeprefix("W/") for tag in call.headers.get("if-none-match", "").split(",")}
-    return etag(revision) in tags
+    items = [unstructure(change) | {"at": rfc3339(change.at)} for change in changes]
+    return Reply(body=page(items, limit, lambda c: str(c["revision"])))
 
 
 def _shown(found: Versioned) -> Reply:

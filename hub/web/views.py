@@ -41,7 +41,7 @@ async def static(request: web.Request) -> web.StreamResponse:
     return web.FileResponse(file, headers={"Cache-Control": "no-cache"})
 
 
-PAGES = (("/", network), ("/login", login))
+PAGES = (("/", network), ("/login", login), ("/static/{name:.+}", static))
 ACCESS = Access.OPEN
 
 
@@ -62,4 +62,3 @@ def add_pages(app: web.Application) -> None:
     aiohttp_jinja2.setup(app, loader=loader, autoescape=jinja2.select_autoescape(), enable_async=False)
     for path, page in PAGES:
         app.router.add_get(path, page, allow_head=False)
-    app.router.add_get("/static/{name:.+}", static, allow_head=False)

@@ -12,7 +12,7 @@ from hub.operations import Access
 from hub.signin import caller_of
 from hub.ws.closecodes import CloseCode
 from hub.ws.door import Enter
-from hub.ws.outbox import Outbox
+from hub.ws.outbox import Outbox, say_goodbye
 from hub.ws.protocol import SUBPROTOCOL, FilterBody, Hello, Sub, error_frame, parse
 from hub.ws.session import Received
 from paranet.errors import InvalidInput, ParaNetError, Unauthenticated
@@ -86,15 +86,18 @@ async def _greeted(socket: web.WebSocketResponse, request: web.Request) -> Calle
 
 
 async def _converse(socket: web.WebSocketResponse, request: web.Request, caller: Caller, first: Sub | None) -> None:
-    house = request.app[HOUSE]
+    """Read and write side by side until either ends; the session ends with them, before the goodbyes."""
+    house, transport = request.app[HOUSE], request.transport
     outbox = Outbox(house.settings.realtime.max_backlog)
     ticket = next(house.tickets)
     house.waiting[ticket] = outbox
-    writer = asyncio.create_task(outbox.write_to(socket, request.transport), name=f"ws-writer:{ticket}")
+    writer = asyncio.create_task(outbox.write_to(socket), name=f"ws-writer:{ticket}")
+    reader: asyncio.Task[None] | None = None
     session: Ref | None = None
     try:
         session = house.system.ref(await house.system.ref("ws").ask(Enter(caller=caller, ticket=ticket, first=first), timeout=ASK))
-        await _listen(socket, session, outbox)
+        reader = asyncio.create_task(_listen(socket, session, outbox), name=f"ws-reader:{ticket}")
+        await asyncio.wait((reader, writer), return_when=asyncio.FIRST_COMPLETED)
     except ParaNetError as error:
         outbox.push(error_frame(error, None))
         outbox.close(CloseCode.DRAIN)
@@ -102,11 +105,11 @@ async def _converse(socket: web.WebSocketResponse, request: web.Request, caller:
         house.waiting.pop(ticket, None)
         if session is not None:
             session.stop()
-        else:
-            outbox.close(CloseCode.INTERNAL)
-        if socket.closed:
-            writer.cancel()
-        await asyncio.wait((writer,))
+        if reader is not None:
+            reader.cancel()
+            await asyncio.wait((reader,))
+        outbox.close(CloseCode.INTERNAL)  # in case nobody has given a better reason
+        await say_goodbye(socket, transport, await writer)
 
 
 async def _listen(socket: web.WebSocketResponse, session: Ref, outbox: Outbox) -> None:

@@ -50,9 +50,8 @@ class Outbox:
             self._closing = code
             self._ready.set()
 
-    async def write_to(self, socket: web.WebSocketResponse, transport: asyncio.Transport | None) -> None:
-        """Send until closed. Ends with the socket closed, in peace or, when the client takes nothing, by cutting it off."""
-        code = CloseCode.SLOW
+    async def write_to(self, socket: web.WebSocketResponse) -> CloseCode:
+        """Send until closed, or until the client takes nothing any more; return why it ended."""
         try:
             while True:
                 while self._queue:
@@ -62,18 +61,22 @@ class Outbox:
                         await socket.send_frame(frame, WSMsgType.TEXT)
                     self.sent += 1
                 if self._closing is not None:
-                    code = self._closing
-                    break
+                    return self._closing
                 self._ready.clear()
                 await self._ready.wait()
         except (TimeoutError, ConnectionError):
-            pass  # the client takes nothing any more, or is gone: closing below is all that is left to do
+            self._closing = self._closing or CloseCode.SLOW
+            return self._closing
         finally:
-            self._closing = self._closing or code
             self._queue.clear()
-        try:
-            async with asyncio.timeout(GOODBYE):
-                await socket.close(code=code, message=code.name.lower().encode())
-        except (TimeoutError, ConnectionError):
-            if transport is not None:
-                transport.abort()
+
+
+async def say_goodbye(socket: web.WebSocketResponse, transport: asyncio.Transport | None, code: CloseCode) -> None:
+    """Close the socket; a client that does not take what is still on its way within GOODBYE is cut off."""
+    try:
+        async with asyncio.timeout(GOODBYE):
+            await socket.close(code=code, message=code.name.lower().encode())
+    except (TimeoutError, ConnectionError):
+        pass  # nothing more can be said; the connection is looked after below
+    if transport is not None and transport.get_write_buffer_size():
+        asyncio.get_running_loop().call_later(GOODBYE, transport.abort)

@@ -21,7 +21,10 @@ log = logging.getLogger(__name__)
 
 ASK = 15.0
 EXPIRY_NOTICE = 60.0
-"""seconds before a token expires that the client is told"""
+"""seconds before a token expires that the client is told; half its time for short ones"""
+
+RETRY = (0.5, 5.0)
+"""seconds after which clients are asked to come back: spread, so that they do not come all at once"""
 
 
 @attrs.frozen(kw_only=True)
@@ -65,7 +68,6 @@ class WsSession(Actor):
     async def on_start(self) -> None:
         self._subscribed: dict[str, Filter] = {}
         self._heard = True
-        self._sent = 0
         self._farewell = CloseCode.INTERNAL
         self._outlets.add(self._path, self._outbox)
         self._watch_token()
@@ -77,7 +79,9 @@ class WsSession(Actor):
 
     async def on_stop(self) -> None:
         self._outlets.remove(self._path)
-        self._outbox.close(CloseCode.DRAIN if self.system.draining else self._farewell)
+        code = CloseCode.DRAIN if self.system.draining else self._farewell
+        retry = int(self.system.dice.uniform(*RETRY) * 1000) if code.come_back else None
+        self._outbox.close(code, retry)
 
     def inspect(self) -> Mapping[str, object]:
         return {
@@ -151,7 +155,7 @@ class WsSession(Actor):
 
     def _watch_token(self) -> None:
         left = max(0.0, self._caller.claims.expires_at - self.system.now())
-        self.timers.once("expiring", Expiring(), after=max(0.0, left - EXPIRY_NOTICE))
+        self.timers.once("expiring", Expiring(), after=max(left / 2, left - EXPIRY_NOTICE))
         self.timers.once("expired", Expired(), after=left)
 
     @handles
@@ -164,7 +168,7 @@ class WsSession(Actor):
 
     @handles
     async def beat(self, message: Beat) -> None:
-        if not self._heard and self._outbox.sent == self._sent:
+        if not self._heard:
             self._leave(CloseCode.NO_PONG)
             return
         try:
@@ -173,7 +177,6 @@ class WsSession(Actor):
             self._leave(CloseCode.BAD_TOKEN)
             return
         self._heard = False
-        self._sent = self._outbox.sent
         self._push({"type": "ping"})
 
     def _leave(self, code: CloseCode) -> None:

@@ -8,6 +8,9 @@ from defusedxml.ElementTree import ParseError, fromstring
 
 from paranet.errors import Fault, InvalidInput
 
+MAX_DEPTH = 64
+"""levels of elements; graph formats need about five"""
+
 
 def parse(data: bytes) -> Element:
     """Return the root element, all names without their namespaces.
@@ -24,8 +27,13 @@ def parse(data: bytes) -> Element:
         raise _refusal(f"line {line}, column {column + 1}", str(error).partition(": line ")[0]) from None
     except (LookupError, ValueError) as error:  # the declared encoding is unknown, no text encoding or multi-byte
         raise _refusal("line 1", f"the encoding cannot be read: {error}") from None
-    for element in root.iter():
-        element.tag = element.tag.rpartition("}")[2]
+    level = [root]
+    for _ in range(MAX_DEPTH):
+        for element in level:
+            element.tag = element.tag.rpartition("}")[2]
+        level = [child for element in level for child in element]
+    if level:
+        raise _refusal(level[0].tag, f"elements are nested more than {MAX_DEPTH} deep")
     return root
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import attrs
 
-from paranet.errors import InvalidInput
+from paranet.errors import BadField
 
 
 @attrs.frozen(kw_only=True)
@@ -16,9 +16,9 @@ class Strategy:
 
     def __attrs_post_init__(self) -> None:
         if self.kind not in ("canary", "all-at-once"):
-            raise InvalidInput(f"strategy.kind: must be canary or all-at-once, not {self.kind[:60]!r}")
+            raise BadField("kind", f"must be canary or all-at-once, not {self.kind[:60]!r}")
         if not all(0 < part <= 1 for part in self.waves) or len(self.waves) > 20:
-            raise InvalidInput("strategy.waves: must be at most 20 fractions above 0 and up to 1")
+            raise BadField("waves", "must be at most 20 fractions above 0 and up to 1")
 
 
 def split(nodes: Sequence[str], strategy: Strategy) -> tuple[tuple[str, ...], ...]:

@@ -9,7 +9,7 @@ import orjson
 
 from actors.runtime import Actor, Request, Terminated, handles
 
-WITHIN = 20.0
+WITHIN = 10.0
 """seconds after which a test gives up waiting; nothing takes that long"""
 
 

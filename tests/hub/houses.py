@@ -19,9 +19,11 @@ from tests.hub.staff import hire
 async def opened(settings: Settings, now: Callable[[], float] = time.time) -> AsyncIterator[tuple[House, Client]]:
     """Open a house with the three accounts and a client that has not signed in."""
     await hire(settings.server.data_dir)
-    async with House(settings, show_first_password=lambda _: None, now=now) as house:
-        async with TestClient(TestServer(make_app(house)), cookie_jar=aiohttp.DummyCookieJar()) as client:
-            yield house, client
+    async with (
+        House(settings, show_first_password=lambda _: None, now=now) as house,
+        TestClient(TestServer(make_app(house)), cookie_jar=aiohttp.DummyCookieJar()) as client,
+    ):
+        yield house, client
 
 
 def realtime(settings: Settings, **limits: float) -> Settings:

@@ -1,0 +1,331 @@
+"""actors.deployment and actors.deployer, on simulated devices"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from actors.deployer import CancelDeployment, GetDeployHistory, GetDeployment
+from actors.journal import Progress
+from paranet.controller.simulator.flash import MemoryFlash
+from paranet.controller.simulator.network import SimulatedNetwork
+from paranet.errors import DevicesBusy, NotFound, ParaNetError, WrongState
+from paranet.orchestrator.plan import make_plan
+from paranet.orchestrator.waves import Strategy
+from tests.actors.deploying import AFTER, BEFORE, HOPS, NODES, Hub, T, flash, hub, kept, live, orderly, plan, powered, starting
+from tests.paranet.controller.simulator.networks import route
+
+AT_ONCE = Strategy(kind="all-at-once")
+ROUTE = "ip.route"
+When = Callable[[Progress], object]
+
+
+@pytest.fixture(autouse=True)
+def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Retries follow at once."""
+    monkeypatch.setattr("actors.deployment.RETRY_AFTER", 0.001)
+
+
+class Script:
+    """Things to do the first time a deployment's progress is at some point: after the journal knows, before any device does."""
+
+    def __init__(self) -> None:
+        self._acts: list[tuple[When, Callable[[], object]]] = []
+
+    def at(self, moment: When, act: Callable[[], object]) -> None:
+        self._acts.append((moment, act))
+
+    async def hook(self, _call: int, when: str, progress: Progress) -> None:
+        for moment, act in [a for a in self._acts if when == "after" and a[0](progress)]:
+            self._acts.remove((moment, act))
+            done = act()
+            if isinstance(done, Awaitable):
+                await done
+
+
+@pytest.fixture
+def script() -> Script:
+    return Script()
+
+
+@pytest.fixture
+def memory() -> MemoryFlash:
+    return flash()
+
+
+@pytest.fixture
+async def network(memory: MemoryFlash) -> SimulatedNetwork:
+    return await powered(memory)
+
+
+@pytest.fixture
+async def house(tmp_path: Path, network: SimulatedNetwork, script: Script) -> AsyncIterator[Hub]:  # type: ignore[override]
+    """A hub whose journal runs the script."""
+    async with hub(tmp_path, network, script.hook) as opened:
+        yield opened
+
+
+def commits(wave: int) -> When:
+    return lambda progress: starting(progress, wave)
+
+
+def enters(state: str) -> When:
+    return lambda progress: progress.state == state
+
+
+async def test_it_succeeds(house: Hub, network: SimulatedNetwork, memory: MemoryFlash) -> None:
+    """Every device has its new rows, live and over a power cycle, and the journal says so."""
+    progress = await house.run(plan())
+    assert (progress.state, progress.percent, progress.reason) == ("succeeded", 100, None)
+    assert [[(d.node, d.state) for d in w.devices] for w in progress.waves] == [[(node, "confirmed")] for node in NODES]
+    assert live(network) == await kept(memory) == AFTER
+    assert (await house.recorded("d1")).decided
+    assert progress.ended_at is not None
+    assert house.leases() == {}
+
+
+async def test_what_it_did_is_told_in_order(house: Hub) -> None:
+    """The journal and a client see the same events; none is missing, the percentage never goes back."""
+    deploy_id = await house.begin(plan())
+    recorder = await house.follow(deploy_id)
+    await house.ended(deploy_id)
+    assert recorder.items == await house.journal.events(deploy_id)
+    assert orderly(recorder.items)
+    states = [event["state"] for event in recorder.items]
+    assert list(dict.fromkeys(states)) == ["planned", "validating", "staging", "committing", "confirming", "succeeded"]
+    assert [e["wave"] for e in recorder.items if e["state"] == "committing" and e["device"] is None] == [0, 1, 2]
+    assert recorder.items[-1]["percent"] == 100
+
+
+async def test_who_comes_late_gets_everything(tmp_path: Path, network: SimulatedNetwork) -> None:
+    """After the end and after a restart, with the same positions."""
+    async with hub(tmp_path, network) as house:
+        await house.run(plan())
+        events = await house.journal.events("d1")
+        late = await house.follow("d1")
+        assert late.items == events
+    async with hub(tmp_path, network) as house:
+        later = await house.follow("d1")
+        assert later.frames == late.frames
+
+
+async def test_a_plan_without_changes_succeeds(house: Hub) -> None:
+    """There is nothing to do, and that is done."""
+    progress = await house.run(make_plan(plan_id="empty", topology_revision=1, installed={}, desired={}))
+    assert (progress.state, progress.waves) == ("succeeded", ())
+
+
+async def test_a_foreign_change_before_it_is_kept(house: Hub, network: SimulatedNetwork) -> None:
+    """What the plan was made on has moved: nothing is sent, and the other's row stays."""
+    planned = plan()
+    house.lab.change_row("b", route("10.8.0.0/24", (*HOPS["b"], 7)))
+    version = network.device("b").store.version
+    progress = await house.run(planned)
+    assert progress.state == "rolled_back"
+    assert "b" in (progress.reason or "")
+    assert network.device("b").store.version == version
+    assert live(network)["a"] == BEFORE["a"]
+
+
+@pytest.mark.parametrize("fault", ["refuse", "lose", "dead"])
+async def test_a_failure_at_staging_leaves_nothing(house: Hub, network: SimulatedNetwork, script: Script, fault: str) -> None:
+    """No row was live on any device at any time; the next deployment finds them free."""
+    versions = {node: network.device(node).store.version for node in NODES}
+    if fault == "dead":
+        script.at(enters("staging"), lambda: house.lab.kill_node("b"))
+        script.at(lambda p: p.state == "rolling_back", lambda: house.lab.revive_node("b"))
+        versions["b"] += 1  # the power cycle
+    else:
+        {"refuse": house.lab.refuse_next, "lose": house.lab.lose_next}[fault]("b", "stage")
+    progress = await house.run(plan())
+    assert progress.state == "rolled_back"
+    assert progress.reason is not None
+    assert progress.reason.startswith("stage failed on b")
+    assert {node: network.device(node).store.version for node in NODES} == versions
+    assert live(network) == BEFORE
+    assert (await house.run(plan("d2"))).state == "succeeded"
+
+
+@pytest.mark.parametrize("fault", ["refuse", "lose"])
+@pytest.mark.parametrize("wave", [0, 1, 2])
+async def test_a_failure_at_a_commit_takes_earlier_waves_back(
+    house: Hub, network: SimulatedNetwork, memory: MemoryFlash, fault: str, wave: int
+) -> None:
+    """Also where only the answer was lost and the rows are live."""
+    {"refuse": house.lab.refuse_next, "lose": house.lab.lose_next}[fault](NODES[wave], "commit")
+    progress = await house.run(plan())
+    assert progress.state == "rolled_back"
+    assert f"commit failed on {NODES[wave]}" in (progress.reason or "")
+    assert {d.state for w in progress.waves for d in w.devices} == {"restored"}
+    assert live(network) == await kept(memory) == BEFORE
+    assert orderly(await house.journal.events("d1"))
+
+
+async def test_a_device_that_dies_at_its_commit_is_restored(house: Hub, network: SimulatedNetwork, script: Script) -> None:
+    """It comes back while the others are being restored, and is looked at again."""
+    script.at(commits(1), lambda: house.lab.kill_node("b"))
+    script.at(
+        lambda p: (
+            p.state == "rolling_back" and any(d.state == "failed" for d in p.waves[1].devices) and p.waves[0].devices[0].state == "restored"
+        ),
+        lambda: house.lab.revive_node("b"),
+    )
+    assert (await house.run(plan())).state == "rolled_back"
+    assert live(network) == BEFORE
+
+
+async def test_a_device_that_hangs_at_its_commit_is_restored(
+    house: Hub, network: SimulatedNetwork, script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When it goes on, so does the commit it was told; the undo sees it."""
+    monkeypatch.setattr("actors.deployment.STEP_TIMEOUT", 0.1)
+    script.at(commits(1), lambda: house.lab.hang("b"))
+    script.at(lambda p: p.state == "rolling_back" and p.waves[0].devices[0].state == "restored", lambda: house.lab.release("b"))
+    assert (await house.run(plan())).state == "rolled_back"
+    assert live(network) == BEFORE
+
+
+@pytest.mark.parametrize("wave", [0, 1, 2])
+async def test_a_device_that_never_comes_back_is_named(house: Hub, network: SimulatedNetwork, script: Script, wave: int) -> None:
+    """The deployment has failed and says which device is uncertain; the others are restored, all are free again."""
+    node = NODES[wave]
+    script.at(commits(wave), lambda: house.lab.kill_node(node))
+    progress = await house.run(plan())
+    assert (progress.state, progress.inconsistent_devices, progress.percent) == ("failed", (node,), 100)
+    assert node in (progress.reason or "")
+    others = {n: rows for n, rows in live(network).items() if n != node}
+    assert others == {n: rows for n, rows in BEFORE.items() if n != node}
+    assert house.leases() == {}
+
+
+async def test_a_lost_answer_to_confirm_is_asked_again(house: Hub, network: SimulatedNetwork, memory: MemoryFlash) -> None:
+    """Once it is decided nothing goes back."""
+    house.lab.lose_next("b", "confirm")
+    house.lab.refuse_next("c", "confirm")
+    assert (await house.run(plan())).state == "succeeded"
+    assert live(network) == await kept(memory) == AFTER
+
+
+async def test_a_device_that_dies_before_its_confirm_has_the_rows_again(
+    house: Hub, network: SimulatedNetwork, memory: MemoryFlash, script: Script
+) -> None:
+    """It has lost its unconfirmed commit with the power; what is decided is done all the same, or said not to be."""
+
+    def power_cycle() -> None:
+        house.lab.kill_node("b")
+        house.lab.revive_node("b")
+
+    script.at(enters("confirming"), power_cycle)
+    progress = await house.run(plan())
+    assert progress.state == "succeeded"
+    assert live(network) == await kept(memory) == AFTER
+
+
+@pytest.mark.parametrize("state", ["validating", "staging", "committing"])
+@pytest.mark.parametrize("strategy", [Strategy(), AT_ONCE], ids=["canary", "at-once"])
+async def test_cancelling_restores_everything(
+    house: Hub, network: SimulatedNetwork, memory: MemoryFlash, script: Script, state: str, strategy: Strategy
+) -> None:
+    """Whatever it is doing: it ends as cancelled, with the rows there were."""
+    held = asyncio.Event()
+
+    def hold() -> None:
+        house.lab.hang("b")
+        held.set()
+
+    moment = commits(1) if state == "committing" and strategy is not AT_ONCE else enters(state)
+    script.at(moment, hold)
+    deploy_id = await house.begin(plan(), strategy)
+    recorder = await house.follow(deploy_id)
+    await held.wait()
+    progress = await house.deployer.ask(CancelDeployment(deploy_id=deploy_id), timeout=T)
+    assert progress.state == "cancelling"
+    house.lab.release("b")
+    ended = await house.ended(deploy_id)
+    assert (ended.state, ended.reason) == ("cancelled", "cancelled")
+    assert live(network) == await kept(memory) == BEFORE
+    assert orderly(recorder.items)
+    assert recorder.items == await house.journal.events(deploy_id)
+
+
+async def test_what_is_decided_cannot_be_cancelled(house: Hub, network: SimulatedNetwork, script: Script) -> None:
+    """Neither while devices confirm nor later: it is rolled back instead."""
+    decided = asyncio.Event()
+
+    def hold() -> None:
+        house.lab.hang("b")
+        decided.set()
+
+    script.at(enters("confirming"), hold)
+    deploy_id = await house.begin(plan())
+    await decided.wait()
+    for _ in range(2):
+        with pytest.raises(WrongState):
+            await house.deployer.ask(CancelDeployment(deploy_id=deploy_id), timeout=T)
+        house.lab.release("b")
+        assert (await house.ended(deploy_id)).state == "succeeded"
+    assert live(network) == AFTER
+
+
+async def test_devices_in_use_are_refused(house: Hub, script: Script) -> None:
+    """With the deployment that holds them; others are free, and so are these when it has ended."""
+    held = asyncio.Event()
+
+    def hold() -> None:
+        house.lab.hang("a")
+        held.set()
+
+    script.at(enters("staging"), hold)
+    first = await house.begin(plan("d1", ["a", "b"]))
+    await held.wait()
+    with pytest.raises(DevicesBusy) as caught:
+        await house.begin(plan("d2", ["b", "c"]))
+    assert caught.value.extra == {"leases": {"b": first}}
+    assert first in caught.value.detail
+    assert (await house.run(plan("d3", ["c"]))).state == "succeeded"
+    house.lab.release("a")
+    assert (await house.ended(first)).state == "succeeded"
+    assert house.leases() == {}
+
+
+async def test_a_journal_that_cannot_be_written_starts_nothing(house: Hub, network: SimulatedNetwork) -> None:
+    """The refusal is for people to read, no device has heard of it, and all are free."""
+    await house.database.fetch("PRAGMA query_only = ON")
+    with pytest.raises(ParaNetError) as caught:
+        await house.begin(plan())
+    await house.database.fetch("PRAGMA query_only = OFF")
+    assert "Traceback" not in caught.value.detail
+    assert house.leases() == {}
+    assert live(network) == BEFORE
+    assert (await house.run(plan("d2"))).state == "succeeded"
+
+
+async def test_a_deployment_that_crashes_is_undone(house: Hub, network: SimulatedNetwork, script: Script) -> None:
+    """Its supervisor takes it up again as after a restart."""
+
+    def mistake() -> None:
+        raise ZeroDivisionError
+
+    script.at(commits(1), mistake)
+    progress = await house.run(plan())
+    assert progress.state == "rolled_back"
+    assert live(network) == BEFORE
+    assert house.leases() == {}
+    assert orderly(await house.journal.events("d1"))
+
+
+async def test_the_history_is_newest_first(house: Hub) -> None:
+    """With every deployment's ending; one that never was is not found."""
+    house.lab.refuse_next("a", "stage")
+    for name in ("d1", "d2", "d3"):
+        await house.run(plan(name, ["a"]) if name != "d3" else make_plan(plan_id="d3", topology_revision=1, installed={}, desired={}))
+    found = await house.deployer.ask(GetDeployHistory(limit=2), timeout=T)
+    assert [(p.deploy_id, p.state) for p in found] == [("d3", "succeeded"), ("d2", "succeeded")]
+    (oldest,) = await house.deployer.ask(GetDeployHistory(limit=2, before="d2"), timeout=T)
+    assert oldest == await house.deployer.ask(GetDeployment(deploy_id="d1"), timeout=T)
+    assert oldest.state == "rolled_back"
+    with pytest.raises(NotFound):
+        await house.deployer.ask(GetDeployment(deploy_id="d9"), timeout=T)
+    with pytest.raises(NotFound):
+        await house.follow("d9")
