@@ -5,6 +5,7 @@ cancellation is heard at once. What a phase did is in the journal before anybody
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
@@ -16,7 +17,7 @@ from actors.device import Commit, Confirm, Discard, ReadRows, Revert, Stage
 from actors.journal import ENDINGS, DeviceState, Journal, Progress, Recorded, Wave
 from actors.runtime import Actor, Message, Request, handles
 from paranet.errors import DeviceError, ParaNetError, WrongState
-from paranet.models.device import Delta, Rows, fingerprint
+from paranet.models.device import Change, Delta, Rows, fingerprint
 from paranet.orchestrator.diff import apply
 from paranet.orchestrator.plan import DevicePlan
 
@@ -30,8 +31,8 @@ RETRIES = 3
 RETRY_AFTER = 1.0
 AT_ONCE = 64
 """devices that are worked on at the same time"""
-UNTOUCHED = ("planned", "validating", "staging")
-"""states in which no device has been told to commit yet"""
+UNTOUCHED = ("planned", "checked", "staged", "refused", "restored")
+"""states of a device on which nothing of this deployment can be live"""
 Step = Callable[[DevicePlan], Awaitable[object]]
 
 
@@ -85,8 +86,7 @@ class Deployment(Actor):
             self._seq = len(events)
             self._channel.load(events)
             self._channel.reopen(None)
-            if self._progress.state not in UNTOUCHED:
-                self._touched.update(self._devices)  # which of them had the commit is not known: each is looked at
+            self._touched.update(d.node for wave in self._progress.waves for d in wave.devices if d.state not in UNTOUCHED)
             if not self._decided:
                 await self._note("rolling_back", message="the hub stopped before this was decided", reason="the hub was restarted")
             self.ref.tell(Advance(phase="confirm" if self._decided else "undo"))
@@ -121,7 +121,8 @@ class Deployment(Actor):
         states = {"validate": ("validating", 2), "stage": ("staging", 5), "commit": ("committing", 0)}
         if phase in states:
             state, percent = states[phase]
-            await self._note(state, percent=percent, wave=self._wave if phase == "commit" else None)
+            telling = {node: DeviceState(node=node, state="committing") for node in nodes} if phase == "commit" else None
+            await self._note(state, percent=percent, wave=self._wave if telling else None, devices=telling)
         steps: dict[str, Step] = {
             "validate": self._validate,
             "stage": self._stage,
@@ -209,12 +210,30 @@ class Deployment(Actor):
             raise DeviceError("what it reads back is not what was committed")
 
     async def _confirm(self, device: DevicePlan) -> None:
+        """Confirm; a device that fell back meanwhile (its timer, a power cut) is brought forward again: it is decided."""
+        refusal: DeviceError | None = None
+        try:
+            await self._ask(device.node, Confirm())
+        except DeviceError as error:
+            refusal = error
+        rows = await self._ask(device.node, ReadRows())
+        if _holds(rows, device.delta):
+            if refusal is not None:
+                raise refusal
+            return
+        await self._ask(device.node, Discard())
+        await self._ask(device.node, Stage(delta=_towards(rows, device.delta), base=fingerprint(rows)))
+        await self._ask(device.node, Commit(confirm_within=CONFIRM_WITHIN))
         await self._ask(device.node, Confirm())
+        if not _holds(await self._ask(device.node, ReadRows()), device.delta):
+            raise DeviceError("its rows are not what was decided")
 
     async def _undo(self, device: DevicePlan) -> None:
-        await self._ask(device.node, Discard())
         if device.node not in self._touched:
+            with contextlib.suppress(ParaNetError):  # nothing is live there: what is staged goes with the session at the latest
+                await self._ask(device.node, Discard())
             return
+        await self._ask(device.node, Discard())
         inverse = device.delta.inverse()
         if not _holds(await self._ask(device.node, ReadRows()), inverse):
             await self._ask(device.node, Revert(inverse=inverse))
@@ -229,8 +248,9 @@ class Deployment(Actor):
         return {"validate": 5, "stage": 20}[phase]
 
     def _states(self, message: PhaseDone, done: str) -> dict[str, DeviceState]:
+        bad = "refused" if message.phase in ("validate", "stage") else "failed"
         return {
-            node: DeviceState(node=node, state="failed" if node in message.failed else done, message=message.failed.get(node, ""))
+            node: DeviceState(node=node, state=bad if node in message.failed else done, message=message.failed.get(node, ""))
             for node in message.nodes
         }
 
@@ -273,7 +293,7 @@ class Deployment(Actor):
             reason=reason or self._progress.reason,
         )
         events = [self._event(state, device=d.node, step=d.state, wave=index.get(d.node), message=d.message) for d in now.values()]
-        if not now or message:
+        if not now or message or wave is not None:
             events.append(self._event(state, wave=wave, message=message))
         await self._journal.note(self._progress, events, decide=decide)
         self._channel.publish(events)
@@ -296,6 +316,12 @@ def _holds(rows: Rows, delta: Delta) -> bool:
         if (row is None) != (change.after is None) or (row is not None and change.after is not None and not row.same_state(change.after)):
             return False
     return True
+
+
+def _towards(rows: Rows, delta: Delta) -> Delta:
+    """Return what leads from *rows* to the state after *delta*."""
+    changes = tuple(Change(before=rows.get(change.id), after=change.after) for change in delta.changes)
+    return Delta(changes=tuple(change for change in changes if change.before != change.after))
 
 
 def first_progress(

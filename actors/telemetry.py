@@ -21,8 +21,8 @@ log = logging.getLogger(__name__)
 
 HOT = 900
 """samples a series keeps in memory"""
-SEAL = 600
-"""samples that go into one chunk on disk"""
+UNSEALED = 4 * HOT
+"""samples a series keeps for a disk that takes none; then the oldest are lost"""
 GATHER = 0.05
 """seconds that devices have to hand in a tick before it is published"""
 RAW = 1
@@ -82,14 +82,15 @@ class Series:
             return False
         self.times.append(at)
         self.values.append(value)
-        self.unsealed += 1
-        if len(self.times) >= 2 * HOT:
-            del self.times[:-HOT], self.values[:-HOT]
+        self.unsealed = min(self.unsealed + 1, UNSEALED)
+        keep = max(HOT, self.unsealed)
+        if len(self.times) >= keep + HOT:
+            del self.times[:-keep], self.values[:-keep]
         return True
 
     def chunk(self) -> tuple[int, int, int, int, int, int, bytes]:
         """Return (series, t0, t1, n, codec, crc, blob) of what is not on disk yet."""
-        n = min(self.unsealed, len(self.times))
+        n = self.unsealed
         blob = zlib.compress(self.times[-n:].tobytes() + self.values[-n:].tobytes(), 1)
         return self.id, self.times[-n], self.times[-1], n, RAW, zlib.crc32(blob), blob
 
@@ -141,7 +142,7 @@ class TelemetryCollector(Actor):
         self.timers.every("sweep", Sweep(), interval=self._flush_every)
 
     async def on_stop(self) -> None:
-        await self._write(1)
+        await self._write()
 
     def inspect(self) -> Mapping[str, object]:
         return {"series": len(self._series), "subscribers": self._channel.subscribers, **self._counts}
@@ -185,7 +186,7 @@ class TelemetryCollector(Actor):
 
     @handles
     async def sweep(self, message: Sweep) -> None:
-        await self._write(min(SEAL, int(self._flush_every)))
+        await self._write()
         now = int(self._now() * 1000)
         horizon = now - int(self._retention * 1000)
         async with self._database.transaction() as tx:
@@ -193,9 +194,9 @@ class TelemetryCollector(Actor):
         stale = now - 60_000
         self._latest = {node: item for node, item in self._latest.items() if item["ts"] >= stale}
 
-    async def _write(self, least: int) -> None:
-        """Put every series with at least that many unwritten samples on disk."""
-        due = [s for s in self._series.values() if s.unsealed >= least]
+    async def _write(self) -> None:
+        """Put every sample that is not on disk yet there, a chunk a series."""
+        due = [s for s in self._series.values() if s.unsealed]
         chunks = [s.chunk() for s in due]
         async with self._database.transaction() as tx:
             await tx.execute_many(

@@ -326,7 +326,6 @@ class TopologyStore(Actor):
         for listener in self._listeners:
             self.system.ref(listener).tell(TopologyChanged(state=self._state))
 
-
     def _positions_in(self, new: Topology, revision: int) -> dict[tuple[str, str], int]:
         """Return the position of every part, which is its place when read back: kept while the order allows it, else counted anew."""
         positions: dict[tuple[str, str], int] = {}

@@ -46,7 +46,10 @@ def test_the_files_are_found() -> None:
     assert len(pure_files()) > 20
 
 
-@pytest.mark.parametrize(("storey", "forbidden"), [("paranet", {"actors", "hub", "aiohttp", "tests"}), ("actors", {"hub", "aiohttp", "tests"}), ("hub", {"tests"})])
+@pytest.mark.parametrize(
+    ("storey", "forbidden"),
+    [("paranet", {"actors", "hub", "aiohttp", "tests"}), ("actors", {"hub", "aiohttp", "tests"}), ("hub", {"tests"})],
+)
 def test_imports_point_down(storey: str, forbidden: set[str]) -> None:
     """Nothing knows what stands above it."""
     assert [o for file in files(storey) for o in offences(file, forbidden)] == []

@@ -80,15 +80,27 @@ class Database:
         async with self._lock:
             try:
                 await self._connection.execute("BEGIN IMMEDIATE")
-                try:
-                    yield Transaction(self._connection)
-                    await self._connection.execute("COMMIT")
-                except BaseException:
-                    if self._connection.in_transaction:  # COMMIT itself may have failed and rolled back already
-                        await self._connection.execute("ROLLBACK")
-                    raise
-            except sqlite3.Error as error:
-                raise StorageFailed(f"{self.path.name}: {error}") from error
+                yield Transaction(self._connection)
+                await self._connection.execute("COMMIT")
+            except BaseException as error:
+                await self._undo()
+                if isinstance(error, sqlite3.Error):
+                    raise StorageFailed(f"{self.path.name}: {error}") from error
+                raise
+
+    async def _undo(self) -> None:
+        """Leave no transaction open, also when the caller was cancelled while the database thread was at work on a statement."""
+        rollback = asyncio.create_task(self._roll_back(), name=f"rollback:{self.path.name}")
+        try:
+            await asyncio.shield(rollback)
+        except asyncio.CancelledError:
+            await rollback
+            raise
+
+    async def _roll_back(self) -> None:
+        await self._connection.execute("SELECT 1")  # the thread works in order: after this nothing is under way any more
+        if self._connection.in_transaction:
+            await self._connection.execute("ROLLBACK")
 
     async def _migrate(self, schema: str) -> None:
         folder = resources.files("actors.storage") / "migrations" / schema

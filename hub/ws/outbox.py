@@ -1,6 +1,7 @@
 """What is still to be sent to one client: bounded by bytes, written by one task, never waited for by anybody else."""
 
 import asyncio
+import contextlib
 from collections import deque
 
 import orjson
@@ -73,10 +74,8 @@ class Outbox:
 
 async def say_goodbye(socket: web.WebSocketResponse, transport: asyncio.Transport | None, code: CloseCode) -> None:
     """Close the socket; a client that does not take what is still on its way within GOODBYE is cut off."""
-    try:
+    if transport is not None:  # armed first: whatever happens to this task, the connection ends
+        asyncio.get_running_loop().call_later(GOODBYE, transport.abort)
+    with contextlib.suppress(TimeoutError, ConnectionError):
         async with asyncio.timeout(GOODBYE):
             await socket.close(code=code, message=code.name.lower().encode())
-    except (TimeoutError, ConnectionError):
-        pass  # nothing more can be said; the connection is looked after below
-    if transport is not None and transport.get_write_buffer_size():
-        asyncio.get_running_loop().call_later(GOODBYE, transport.abort)

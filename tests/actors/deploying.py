@@ -66,11 +66,12 @@ class Abrupt(SimulatorDriver):
 
     def __init__(self, network: SimulatedNetwork, node: str, committed: Callable[[str], object]) -> None:
         super().__init__(network, node)
-        self._committed = lambda: committed(node)
+        self._committed = committed
+        self._node = node
 
     async def commit(self, *, confirm_within: float | None) -> None:
         await super().commit(confirm_within=confirm_within)
-        self._committed()
+        self._committed(self._node)
 
     async def close(self) -> None:
         """Say nothing."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import attrs
@@ -71,4 +72,4 @@ class Witness(Actor):
 
 def continuous(events: Sequence[dict[str, Any]]) -> bool:
     """Tell whether the event frames follow each other without a gap and without an overlap."""
-    return all(after["from"] == before["to"] + 1 for before, after in zip(events, events[1:], strict=False))
+    return all(after["from"] == before["to"] + 1 for before, after in pairwise(events))

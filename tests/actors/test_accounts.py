@@ -38,6 +38,10 @@ async def accounts(tmp_path: Path, clock: Clock) -> AsyncIterator[Ref]:
         yield ref
 
 
+def files_below(folder: Path) -> bytes:
+    return b"".join(file.read_bytes() for file in folder.iterdir())
+
+
 async def admin(accounts: Ref) -> User:
     return await accounts.ask(Authenticate(username="admin", password=PASSWORD), timeout=T)
 
@@ -82,7 +86,7 @@ async def test_the_database_holds_no_password(tmp_path: Path, clock: Clock) -> N
         cell = system.cell(accounts.path)
         assert cell is not None
         assert PASSWORD not in repr((describe(cell), state_of(cell), Authenticate(username="admin", password=PASSWORD)))
-    stored = b"".join(file.read_bytes() for file in tmp_path.iterdir())
+    stored = files_below(tmp_path)
     assert PASSWORD.encode() not in stored
     assert b"$argon2id$" in stored
 

@@ -278,7 +278,7 @@ class ChannelModel(RuleBasedStateMachine):
         self.channel.publish(self.remember(wanted))
 
     def remember(self, wanted: list[str]) -> list[dict[str, Any]]:
-        items = [{"key": key, "value": next(self.values)} for key in wanted]
+        items: list[dict[str, Any]] = [{"key": key, "value": next(self.values)} for key in wanted]
         self.state |= {item["key"]: item["value"] for item in items}
         self.history += items
         return items
@@ -330,7 +330,7 @@ class ChannelModel(RuleBasedStateMachine):
         self.patch.undo()
 
 
-class TestChannelModel(ChannelModel.TestCase):  # type: ignore[misc]  # hypothesis makes the class at run time
+class TestChannelModel(ChannelModel.TestCase):  # type: ignore[misc,valid-type]  # hypothesis makes the class at run time
     """Whatever happens in which order: no gap, no duplicate, and the same state on both sides."""
 
     settings = settings(max_examples=60, stateful_step_count=40)

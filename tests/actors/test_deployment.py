@@ -60,7 +60,7 @@ async def network(memory: MemoryFlash) -> SimulatedNetwork:
 
 
 @pytest.fixture
-async def house(tmp_path: Path, network: SimulatedNetwork, script: Script) -> AsyncIterator[Hub]:  # type: ignore[override]
+async def house(tmp_path: Path, network: SimulatedNetwork, script: Script) -> AsyncIterator[Hub]:
     """A hub whose journal runs the script."""
     async with hub(tmp_path, network, script.hook) as opened:
         yield opened

@@ -17,11 +17,11 @@ from tests.actors.recorder import WITHIN
 
 
 @pytest.fixture
-async def database(control: Database) -> AsyncIterator[Database]:
+async def database(control: Database) -> Database:
     """A control database with a table `t` and no patience for locks."""
     await control.fetch("CREATE TABLE t (x)")
     await control.fetch("PRAGMA busy_timeout = 1")
-    yield control
+    return control
 
 
 @asynccontextmanager
@@ -127,10 +127,14 @@ async def test_the_control_database_syncs_every_commit(control: Database) -> Non
 
 async def test_a_failed_statement_takes_all_back(database: Database) -> None:
     """What came before it in the transaction too."""
-    with pytest.raises(StorageFailed, match="no such table"):
+
+    async def write() -> None:
         async with database.transaction() as tx:
             await tx.execute("INSERT INTO t VALUES ('a')")
             await tx.execute("INSERT INTO missing VALUES (1)")
+
+    with pytest.raises(StorageFailed, match="no such table"):
+        await write()
     assert await held(database) == []
     await put(database, "b")
     assert await held(database) == ["b"]
@@ -138,10 +142,14 @@ async def test_a_failed_statement_takes_all_back(database: Database) -> None:
 
 async def test_an_exception_in_the_block_takes_all_back(database: Database) -> None:
     """It comes out as it is."""
-    with pytest.raises(LookupError):
+
+    async def write() -> None:
         async with database.transaction() as tx:
             await tx.execute_many("INSERT INTO t VALUES (?)", [("a",), ("b",)])
             raise LookupError
+
+    with pytest.raises(LookupError):
+        await write()
     assert await held(database) == []
 
 
@@ -161,7 +169,7 @@ async def test_a_full_disk_is_a_refusal(database: Database) -> None:
     """SQLITE_FULL comes out as StorageFailed and takes its transaction back; smaller writes go on working."""
     await put(database, "before")
     ((pages,),) = await database.fetch("PRAGMA page_count")
-    await database.fetch(f"PRAGMA max_page_count = {pages}")
+    await database.fetch(f"PRAGMA max_page_count = {pages!r}")
     with pytest.raises(StorageFailed, match="full"):
         await put(database, "small", "x" * 2**20)
     assert await held(database) == ["before"]

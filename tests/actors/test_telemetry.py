@@ -181,7 +181,7 @@ async def test_a_damaged_chunk_is_left_out(tmp_path: Path, clock: Clock, caplog:
         with caplog.at_level(logging.ERROR):
             found = (await bench.read())["cpu", "a"]
     assert [value for _, value in found] == [0.0, 1.0, 2.0, 6.0, 7.0, 8.0]
-    assert f"chunk {chunk} of series cpu is damaged" in caplog.text
+    assert f"chunk {chunk!r} of series cpu is damaged" in caplog.text
 
 
 async def test_what_is_too_old_is_deleted(tmp_path: Path, clock: Clock) -> None:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Literal
 
 import attrs
 import pytest
@@ -325,6 +325,15 @@ def expected(model: Model, kind: str, name: str, request: Any) -> Mapping[str, M
     return new
 
 
+def anything(dice: random.Random) -> tuple[str, str, Any]:
+    """Return some request, with the kind and the id of what it is about."""
+    kind: Literal["nodes", "links"] = dice.choice(["nodes", "links"])
+    name = dice.choice(NAMES if kind == "nodes" else list(PAIRS))
+    part = Node(id=name, region=str(dice.random())) if kind == "nodes" else attrs.evolve(link(name, *PAIRS[name]), cost=dice.random())
+    remove = RemovePart(author="ann", kind=kind, id=name, cascade=dice.random() < 0.5)
+    return kind, name, dice.choice([added(part), ReplacePart(author="ann", part=part), remove])
+
+
 @settings(max_examples=25)
 @given(seed=st.integers(0, 2**32), steps=st.integers(5, 40))
 async def test_it_behaves_like_a_plain_dict(seed: int, steps: int) -> None:
@@ -336,17 +345,7 @@ async def test_it_behaves_like_a_plain_dict(seed: int, steps: int) -> None:
         for _ in range(2):
             async with store(Path(folder), outlets, now) as (topology, _database):
                 for _ in range(steps):
-                    kind = dice.choice(["nodes", "links"])
-                    name = dice.choice(NAMES if kind == "nodes" else list(PAIRS))
-                    part: Any = Node(id=name, region=str(dice.random())) if kind == "nodes" else link(name, *PAIRS[name])
-                    part = attrs.evolve(part, properties={"n": dice.random()})
-                    request: Any = dice.choice(
-                        [
-                            added(part),
-                            ReplacePart(author="ann", part=part),
-                            RemovePart(author="a", kind=kind, id=name, cascade=dice.random() < 0.5),
-                        ]  # type: ignore[arg-type]
-                    )
+                    kind, name, request = anything(dice)
                     after = expected(model, kind, name, request)
                     if after is None:
                         with pytest.raises(ParaNetError):

@@ -3,6 +3,7 @@
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import aiohttp
 import attrs
@@ -26,6 +27,6 @@ async def opened(settings: Settings, now: Callable[[], float] = time.time) -> As
         yield house, client
 
 
-def realtime(settings: Settings, **limits: float) -> Settings:
+def realtime(settings: Settings, **limits: Any) -> Settings:
     """Return the settings with other limits for sockets."""
     return attrs.evolve(settings, realtime=attrs.evolve(Realtime(), **limits))

@@ -133,11 +133,11 @@ async def test_an_ended_deployment_is_not_cancelled(square: Api) -> None:
     assert "succeeded" in body["detail"]
 
 
-@pytest.mark.parametrize(("method", "path"), [("GET", "status"), ("POST", "cancel"), ("POST", "rollback")])
-async def test_a_deployment_that_is_not_there_is_not_found(operator: Api, method: str, path: str) -> None:
+async def test_a_deployment_that_is_not_there_is_not_found(operator: Api) -> None:
     """404 each."""
-    status, body, _ = await operator.call(method, f"/deploy/{path}/nothing")
-    assert (status, body["code"]) == (404, "not-found")
+    for method, path in [("GET", "status"), ("POST", "cancel"), ("POST", "rollback")]:
+        status, body, _ = await operator.call(method, f"/deploy/{path}/nothing")
+        assert (status, body["code"]) == (404, "not-found")
 
 
 async def test_a_compilation_that_is_not_there_is_not_found(operator: Api) -> None:

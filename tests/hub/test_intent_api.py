@@ -54,13 +54,13 @@ async def test_a_source_that_does_not_compile_names_every_place(square: Api) -> 
     assert "Atlantis" in fault["message"]
 
 
-@pytest.mark.parametrize("source", ["route {", "route web { from: r1 }", "}", "\0", "route web { from: r1; to: r3; via: [r2 }"])
-async def test_every_refused_source_has_places(square: Api, source: str) -> None:
+async def test_every_refused_source_has_places(square: Api) -> None:
     """Syntax or sense: lines and columns that lie within the source."""
-    status, body, _ = await square.call("POST", "/intent/compile", json={"source": source})
-    assert status == 422
-    assert body["errors"]
-    assert all(fault["span"]["line"] >= 1 and fault["span"]["column"] >= 1 for fault in body["errors"])
+    for source in ["route {", "route web { from: r1 }", "}", "\0", "route web { from: r1; to: r3; via: [r2 }"]:
+        status, body, _ = await square.call("POST", "/intent/compile", json={"source": source})
+        assert status == 422
+        assert body["errors"]
+        assert all(fault["span"]["line"] >= 1 and fault["span"]["column"] >= 1 for fault in body["errors"])
 
 
 async def test_a_source_without_statements_compiles_to_nothing(square: Api) -> None:
@@ -76,12 +76,12 @@ async def test_a_failed_compilation_is_kept(square: Api) -> None:
     assert (shown["ok"], shown["diagnostics"]) == (False, body["errors"])
 
 
-@pytest.mark.parametrize("name", ["with blank", "", "-x", "a" * 200, "a/b"])
-async def test_a_name_is_an_id(square: Api, name: str) -> None:
+async def test_a_name_is_an_id(square: Api) -> None:
     """400 naming the field."""
-    status, body, _ = await square.call("POST", "/intent/compile", json={"source": ROUTE, "name": name})
-    assert (status, body["code"]) == (400, "invalid")
-    assert body["detail"].startswith("name:")
+    for name in ["with blank", "", "-x", "a" * 200, "a/b"]:
+        status, body, _ = await square.call("POST", "/intent/compile", json={"source": ROUTE, "name": name})
+        assert (status, body["code"]) == (400, "invalid")
+        assert body["detail"].startswith("name:")
 
 
 async def test_on_an_empty_topology_nothing_can_be_routed(operator: Api) -> None:

@@ -176,13 +176,13 @@ async def test_since_a_place_the_channel_has_not_gives_the_state(square: Api, po
     assert (again["recovered"], state["offset"]) == (False, 1)
 
 
-@pytest.mark.parametrize("since", ["1", "a", "a:b", ":1", "a:-1", "a:" + "1" * 30])
-async def test_a_position_that_is_none_is_an_error(square: Api, since: str) -> None:
+async def test_a_position_that_is_none_is_an_error(square: Api) -> None:
     """`epoch:offset` or nothing."""
-    async with connected(square) as socket:
-        await socket.say(type="sub", id=3, ch="topology", since=since)
-        frame = await socket.hear("error")
-        assert (frame["id"], frame["error"]["code"]) == (3, "invalid")
+    for since in ["1", "a", "a:b", ":1", "a:-1", "a:" + "1" * 30]:
+        async with connected(square) as socket:
+            await socket.say(type="sub", id=3, ch="topology", since=since)
+            frame = await socket.hear("error")
+            assert (frame["id"], frame["error"]["code"]) == (3, "invalid")
 
 
 async def test_subscribing_again_replaces(square: Api) -> None:
@@ -207,14 +207,14 @@ async def test_unsub_stops_the_events(square: Api) -> None:
         assert (await socket.hear("ok"))["id"] == 3
 
 
-@pytest.mark.parametrize("channel", ["nothing", "", "deploy", "deploy/", "topology/", "x" * 1000, "deploy/nothing"])
-async def test_a_channel_that_is_not_there_is_an_error(admin: Api, channel: str) -> None:
+async def test_a_channel_that_is_not_there_is_an_error(admin: Api) -> None:
     """`not-found`, with at most a few words of the name."""
-    async with connected(admin) as socket:
-        await socket.say(type="sub", id=1, ch=channel)
-        frame = await socket.hear("error")
-        assert (frame["id"], frame["error"]["code"]) == (1, "not-found")
-        assert len(frame["error"]["detail"]) < 200
+    for channel in ["nothing", "", "deploy", "deploy/", "topology/", "x" * 1000, "deploy/nothing"]:
+        async with connected(admin) as socket:
+            await socket.say(type="sub", id=1, ch=channel)
+            frame = await socket.hear("error")
+            assert (frame["id"], frame["error"]["code"]) == (1, "not-found")
+            assert len(frame["error"]["detail"]) < 200
 
 
 async def test_a_deployment_is_one_channel(square: Api) -> None:

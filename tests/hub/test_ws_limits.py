@@ -221,11 +221,15 @@ async def _rest(reader: asyncio.StreamReader) -> bytes:
 async def test_a_client_that_is_let_go_keeps_no_connection_open(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """When it never reads again: its session ends and the connection is cut, not left to drain for ever."""
     monkeypatch.setattr("hub.ws.outbox.NO_PROGRESS", 0.3)
+    monkeypatch.setattr("hub.ws.outbox.GOODBYE", 0.3)
     async with opened(realtime(settings, max_backlog=2 * MIB)) as (_, client):
         admin = await sign_in(client, "admin")
         await admin.call("POST", "/topology/nodes", json={"id": "r1"})
         _, writer = await deaf(client, admin, '{"type":"sub","id":1,"ch":"topology"}')
-        server = client.server.runner.server  # type: ignore[attr-defined]  # TestServer has it, its base class in the stubs has not
+        runner = client.server.runner
+        assert runner is not None
+        server = runner.server
+        assert server is not None
         try:
             async with connected(admin, max_msg_size=8 * MIB) as healthy:
                 await healthy.subscribe("topology")
@@ -239,6 +243,20 @@ async def test_a_client_that_is_let_go_keeps_no_connection_open(settings: Settin
                         await admin.call("GET", "/system/info")
         finally:
             writer.close()
+
+
+async def test_a_client_that_reads_gets_what_is_larger_than_its_backlog(settings: Settings) -> None:
+    """One large event or snapshot does not make a client slow: only what it leaves lying does."""
+    async with opened(realtime(settings, max_backlog=10_000)) as (_, client):
+        admin = await sign_in(client, "admin")
+        async with connected(admin) as socket:
+            await socket.subscribe("topology")
+            await socket.hear("snapshot")
+            await admin.call("POST", "/topology/nodes", json={"id": "r1", "properties": {"text": "x" * 100_000}})
+            assert (await socket.hear("events"))["to"] == 1
+        async with connected(admin) as socket:
+            await socket.subscribe("topology")
+            assert (await socket.hear("snapshot"))["offset"] == 1
 
 
 # -- the end
