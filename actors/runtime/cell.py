@@ -6,7 +6,7 @@ import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from actors.runtime.envelope import Envelope, Stamp
+from actors.runtime.envelope import STASHED, Envelope, Stamp
 from actors.runtime.errors import ActorStopped, Escalated, MailboxFull
 from actors.runtime.frames import Frame
 from actors.runtime.generation import Generation
@@ -338,7 +338,8 @@ class Cell:
     @property
     def queued(self) -> int:
         """Messages taken in that are neither processed nor lost: waiting, set aside, or in the handler's hands."""
-        return len(self.lane) + self.stashed + (self.current is not None)
+        in_hand = self.current is not None and self.current.mark is not STASHED
+        return len(self.lane) + self.stashed + in_hand
 
     def describe_current(self) -> str:
         """Name the message being handled."""

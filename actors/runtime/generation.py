@@ -246,8 +246,9 @@ class Generation:
         return self.cell.offer(Envelope(message, self.cell.frame, mark=stamp))
 
     def hand_in(self, message: Message, frame: Frame) -> None:
-        """Take what a job of this generation has brought."""
-        self.cell.force(Envelope(message, frame, mark=self._stamp))
+        """Take what a job of this generation has brought; nobody is interested any more when that has ended."""
+        if not self.ending:
+            self.cell.force(Envelope(message, frame, mark=self._stamp))
 
     def watch(self, ref: "Ref") -> None:
         """Have Terminated delivered when *ref* stops for good."""

@@ -70,10 +70,11 @@ class Jobs:
     async def _spawn(
         self, frame: Frame, job: Coroutine[Any, Any, object], envelope: Envelope | None, wrapped: Coroutine[Any, Any, None]
     ) -> None:
-        if self._scheduler.closed or len(self) >= self._limit * (WAITING + 1):
+        ending = self._life.ending or self._scheduler.closed
+        if ending or len(self) >= self._limit * (WAITING + 1):
             job.close()
             wrapped.close()
-            if self._scheduler.closed:
+            if ending:
                 raise ActorStopped(f"{self._cell.path} is stopping", actor=self._cell.path)
             raise MailboxFull(f"{self._cell.path} has {len(self)} jobs under way", actor=self._cell.path, retry_after=1)
         self._under_way[frame] = job, envelope

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from actors.runtime.cell import Cell
 
 log = logging.getLogger(__name__)
+_SUSPENDED = Status.SUSPENDED  # reading a member off its enum costs as much as a call
 Handler = Callable[[Message], Awaitable[object]]
 Known = tuple[Handler, list[int], list[int]]
 """a handler with the histograms of its message type: waiting, handling"""
@@ -42,7 +43,7 @@ class Pump:
         while True:
             if cell.signals:
                 return cell.signals.pop(0)
-            if queue and cell.status is not Status.SUSPENDED:
+            if queue and cell.status is not _SUSPENDED:
                 crash = await self._batch()
                 if crash is not None:
                     return crash
@@ -67,7 +68,7 @@ class Pump:
         started = _now()
         yield_at = started + SLICE
         for _ in range(BATCH):
-            if not queue or cell.signals or cell.status is Status.SUSPENDED:
+            if not queue or cell.signals or cell.status is _SUSPENDED:
                 break
             envelope = take()
             reply = envelope.reply
