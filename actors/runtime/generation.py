@@ -235,6 +235,8 @@ class Generation:
         """The timers of this generation."""
         if self._timers is None:
             self._timers = Timers(self.cell.system.loop, self._timer_fired)
+            if self.ending:
+                self._timers.close()
         return self._timers
 
     @property
