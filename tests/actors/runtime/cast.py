@@ -192,3 +192,9 @@ def cell_of(system: ActorSystem, path: str) -> Cell:
 def balance(cell: Cell) -> tuple[int, int]:
     """Return both sides of `sent = processed + queued + dropped + dead`."""
     return cell.sent, cell.processed + cell.queued + sum(cell.dropped.values()) + cell.dead
+
+
+async def until(condition: Callable[[], object], *, every: float = 0.0) -> None:
+    """Let the actors run until *condition* holds; the virtual clock moves by *every* between two looks."""
+    while not condition():  # noqa: ASYNC110  # a state of the runtime that no event tells
+        await asyncio.sleep(every)

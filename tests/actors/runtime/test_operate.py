@@ -11,7 +11,7 @@ from actors.runtime import pulse as pulse_module
 from actors.runtime.observers import MOST_KEYS, flat
 from paranet.codec import unstructure
 from paranet.errors import NotFound, WrongState
-from tests.actors.runtime.cast import Echo, Fail, Hold, Note, Player, Refuse, Spawn, Stage, Unknown, Words, cell_of
+from tests.actors.runtime.cast import Echo, Fail, Forward, Hold, Note, Player, Refuse, Spawn, Stage, Unknown, Words, cell_of, until
 
 
 @pytest.fixture
@@ -40,8 +40,7 @@ async def test_latencies(system: ActorSystem, stage: Stage, a: Ref) -> None:
 async def test_error_is_kept(system: ActorSystem, stage: Stage, a: Ref) -> None:
     """The last error is shown with its trace, the restart with the time until it comes."""
     a.tell(Fail())
-    while cell_of(system, "a").status != "backoff":
-        await asyncio.sleep(0)
+    await until(lambda: cell_of(system, "a").status == "backoff")
     info = inspect.describe(cell_of(system, "a"))
     assert "RuntimeError: on purpose" in (info.last_error or "")
     assert 0 < info.backoff_for <= 0.05
@@ -137,8 +136,6 @@ async def test_trace_names_the_sender(system: ActorSystem, stage: Stage, a: Ref)
     """Messages of other actors carry their path."""
     await system.spawn("b", partial(Player, stage))
     operate.start_trace(system, "b")
-    from tests.actors.runtime.cast import Forward
-
     await a.ask(Forward(to=("b",)), timeout=1)
     assert [entry.sender for entry in inspect.trace(system, "b")] == ["a"]
 
@@ -272,8 +269,7 @@ async def test_restart_of_a_hanging_actor(system: ActorSystem, stage: Stage, a: 
 async def test_restart_cuts_the_backoff(system: ActorSystem, a: Ref) -> None:
     """Restarting an actor that waits for its restart starts it now, once."""
     a.tell(Fail())
-    while cell_of(system, "a").status != "backoff":
-        await asyncio.sleep(0)
+    await until(lambda: cell_of(system, "a").status == "backoff")
     assert await operate.restart(system, "a")
     await asyncio.sleep(60)
     assert cell_of(system, "a").generation == 2
@@ -301,8 +297,7 @@ async def test_suspend_and_resume(system: ActorSystem, a: Ref) -> None:
 async def test_suspend_what_does_not_run(system: ActorSystem, a: Ref) -> None:
     """Only a running actor can be suspended."""
     a.tell(Fail())
-    while cell_of(system, "a").status != "backoff":
-        await asyncio.sleep(0)
+    await until(lambda: cell_of(system, "a").status == "backoff")
     with pytest.raises(WrongState, match="backoff"):
         operate.suspend(system, "a")
 
@@ -336,7 +331,7 @@ async def test_nobody_there(system: ActorSystem) -> None:
     """Every action on an address where nobody lives says so."""
     for action in (operate.suspend, operate.resume, operate.start_trace, operate.stop_trace, inspect.trace, inspect.window):
         with pytest.raises(NotFound):
-            action(system, "nobody")  # type: ignore[operator]  # functions of one shape, of many types
+            action(system, "nobody")
     with pytest.raises(NotFound):
         await operate.restart(system, "nobody")
 

@@ -81,9 +81,7 @@ mailboxes = st.builds(
 )
 names = st.sampled_from(NAMES)
 moments = st.sampled_from([0.0, 0.01, 0.5, 2.0])
-work = st.builds(
-    Work, seconds=moments, manner=st.sampled_from(["answer", "crash", "cancel", "forward", "defer", "stash"]), to=names
-)
+work = st.builds(Work, seconds=moments, manner=st.sampled_from(["answer", "crash", "cancel", "forward", "defer", "stash"]), to=names)
 steps = st.one_of(
     st.tuples(st.just("spawn"), names, mailboxes),
     st.tuples(st.just("stop"), names, st.none()),
@@ -173,7 +171,7 @@ async def play(plan: list[tuple[str, str, Any]], *, drain: bool) -> None:
 @settings(max_examples=150)
 @given(st.lists(steps, max_size=40), st.booleans())
 def test_any_schedule(plan: list[tuple[str, str, Any]], drain: bool) -> None:
-    """Whatever is spawned, stopped, crashed, asked, cancelled or suspended in whatever order, nobody waits for ever and all is accounted for."""
+    """Whatever is spawned, stopped, crashed, asked, cancelled or suspended: nobody waits for ever and all is accounted for."""
     spawned = [("spawn", name, Mailbox(capacity=3)) for name in NAMES]
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         runner.run(play([*spawned, *plan], drain=drain))

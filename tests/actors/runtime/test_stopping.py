@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 
 from actors.runtime import Actor, ActorStopped, ActorSystem, Mailbox, Ref, handles
-from tests.actors.runtime.cast import DeferForward, Echo, Forward, Hold, Note, Player, Spawn, Stage, Words, balance, cell_of
+from tests.actors.runtime.cast import DeferForward, Echo, Forward, Hold, Note, Player, Spawn, Stage, Words, balance, cell_of, until
 from tests.actors.runtime.test_supervision import Parent
 
 
@@ -290,8 +290,7 @@ async def test_ten_thousand(system: ActorSystem) -> None:
     assert len(asyncio.all_tasks()) == before + 10_000
     for ref in refs:
         ref.stop()
-    while system.cells():
-        await asyncio.sleep(0)
+    await until(lambda: not system.cells())
     await asyncio.sleep(0)
     assert len(asyncio.all_tasks()) == before
 

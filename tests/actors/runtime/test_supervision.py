@@ -8,7 +8,7 @@ import pytest
 
 from actors.runtime import Actor, ActorStopped, ActorSystem, Backoff, Restart, Strategy, Supervision
 from actors.runtime.errors import Escalated, StartFailed
-from tests.actors.runtime.cast import Echo, Fail, Hold, Note, Player, Stage, Words, cell_of
+from tests.actors.runtime.cast import Echo, Fail, Hold, Note, Player, Stage, Words, cell_of, until
 
 
 class Parent(Player):
@@ -62,8 +62,7 @@ async def test_temporary_child_stays_away(system: ActorSystem, stage: Stage, str
     system.ref("p").tell(Note(word="alive"))
     cell = cell_of(system, "p/y")
     system.ref("p/y").tell(Fail())
-    while not cell.gone:
-        await asyncio.sleep(0)
+    await until(lambda: cell.gone)
     assert [cell_of(system, f"p/{name}").generation for name in "xz"] == [1, 1]
     assert system.cell("p/y") is None
 
@@ -170,8 +169,7 @@ async def test_crash_loop_in_start(system: ActorSystem, stage: Stage) -> None:
     stage.faults["start p/x"] = RuntimeError("no more")
     cell = cell_of(system, "p/x")
     system.ref("p/x").tell(Fail())
-    while not cell.gone:
-        await asyncio.sleep(1)
+    await until(lambda: cell.gone, every=1)
     assert cell.restarts == 3
 
 
@@ -190,8 +188,7 @@ async def test_factory_fails_at_restart(system: ActorSystem, stage: Stage) -> No
     a = await system.spawn("a", partial(Player, stage))
     stage.faults["init"] = RuntimeError("no instance")
     a.tell(Fail())
-    while cell_of(system, "a").restarts < 3:
-        await asyncio.sleep(0.1)
+    await until(lambda: cell_of(system, "a").restarts >= 3, every=0.1)
     del stage.faults["init"]
     assert await a.ask(Echo(word="back"), timeout=60) == "back"
 
@@ -268,8 +265,7 @@ async def test_backoff_grows_over_failed_starts(system: ActorSystem, stage: Stag
     began = system.clock()
     cell = cell_of(system, "p/x")
     system.ref("p/x").tell(Fail())
-    while not cell.gone:
-        await asyncio.sleep(0.1)
+    await until(lambda: cell.gone, every=0.1)
     assert system.clock() - began >= (1 + 2 + 4 + 8 + 16) / 2
 
 
@@ -287,8 +283,7 @@ async def test_stop_during_backoff(system: ActorSystem, stage: Stage) -> None:
     """Stopping an actor that waits for its restart ends it, and answers those in its mailbox."""
     a = await system.spawn("a", partial(Player, stage))
     a.tell(Fail())
-    while cell_of(system, "a").status != "backoff":
-        await asyncio.sleep(0)
+    await until(lambda: cell_of(system, "a").status == "backoff")
     asking = asyncio.create_task(a.ask(Echo(word="?"), timeout=60))
     await asyncio.sleep(0)
     await cell_of(system, "a").stop()

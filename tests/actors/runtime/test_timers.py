@@ -7,6 +7,7 @@ import attrs
 import pytest
 
 from actors.runtime import ActorSystem, Message, Ref, Request, handles
+from actors.runtime.inspect import describe
 from tests.actors.runtime.cast import Fail, Hold, Player, Stage, Words, balance, cell_of
 
 
@@ -204,8 +205,6 @@ async def test_crash_in_a_tick(clock: Ref, system: ActorSystem, stage: Stage) ->
 
 async def test_keys_are_shown(clock: Ref, system: ActorSystem) -> None:
     """Operators see the timers that run; a single timer is forgotten when its message has been handled."""
-    from actors.runtime.inspect import describe
-
     await clock.ask(Once(key="x", after=1), timeout=1)
     assert describe(cell_of(system, "c")).timers == ("x",)
     await asyncio.sleep(2)

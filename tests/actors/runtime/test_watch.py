@@ -7,7 +7,7 @@ from functools import partial
 import attrs
 import pytest
 
-from actors.runtime import Actor, ActorSystem, Message, Request, Restart, handles
+from actors.runtime import Actor, ActorSystem, Message, Request, Restart, Terminated, handles
 from actors.runtime.errors import StartFailed
 from tests.actors.runtime.cast import Echo, Fail, Hold, Note, Player, Spawn, Stage, Words, cell_of
 
@@ -198,7 +198,5 @@ async def test_watching_needs_a_handler(system: ActorSystem) -> None:
 
 def test_terminated_is_a_message() -> None:
     """Nothing live travels in it: it names a path."""
-    from actors.runtime import Terminated
-
     assert attrs.asdict(Terminated(path="a/b")) == {"path": "a/b"}
     assert issubclass(Terminated, Message)

@@ -4,7 +4,7 @@ import asyncio
 import selectors
 
 
-class _JumpingSelector(selectors.DefaultSelector):  # type: ignore[valid-type,misc]  # typeshed knows it as a variable
+class _JumpingSelector(selectors.DefaultSelector):
     """Never waits for time to pass; with no timer at all it waits for I/O or another thread as usual."""
 
     def __init__(self) -> None:
@@ -13,7 +13,7 @@ class _JumpingSelector(selectors.DefaultSelector):  # type: ignore[valid-type,mi
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is None:
-            return super().select(None)  # type: ignore[no-any-return]  # see above
+            return super().select(None)
         events: list[tuple[selectors.SelectorKey, int]] = super().select(0)
         if not events:
             self.now += max(0.0, timeout)
