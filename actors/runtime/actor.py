@@ -11,7 +11,7 @@ from actors.runtime.supervisor import Restart, Supervision
 from actors.runtime.timers import Timers
 
 if TYPE_CHECKING:
-    from actors.runtime.cell import Cell
+    from actors.runtime.generation import Generation
     from actors.runtime.system import ActorSystem
 
 F = TypeVar("F", bound=Callable[..., Awaitable[Any]])
@@ -35,7 +35,7 @@ class Actor:
     """how many jobs of this actor run at once; ten times as many may wait"""
 
     _handlers: ClassVar[Mapping[type[Message], str] | None] = None
-    _cell: "Cell"
+    _life: "Generation"
 
     async def on_start(self) -> None:
         """Load state and start timers. Raising is a failed start."""
@@ -52,30 +52,30 @@ class Actor:
     @property
     def ref(self) -> Ref:
         """This actor's own address."""
-        return self._cell.ref
+        return self._life.cell.ref
 
     @property
     def system(self) -> "ActorSystem":
         """The system it lives in."""
-        return self._cell.system
+        return self._life.cell.system
 
     @property
     def timers(self) -> Timers:
         """Messages to oneself, later; they end with this generation."""
-        return self._cell.timers
+        return self._life.timers
 
     async def spawn(self, name: str, factory: "Callable[[], Actor]", *, restart: Restart = Restart.ON_CRASH) -> Ref:
         """Start a child and wait until it runs. *factory* makes a fresh instance for every generation. Raise StartFailed."""
-        return await self._cell.spawn(name, factory, restart=restart)
+        return await self._life.spawn(name, factory, restart=restart)
 
     def child(self, name: str) -> Ref | None:
         """Return the child of that name if there is one."""
-        cell = self._cell.children.get(name)
+        cell = self._life.cell.children.get(name)
         return cell.ref if cell else None
 
     async def stop_child(self, name: str) -> None:
         """Stop a child and wait until it has ended."""
-        cell = self._cell.children.get(name)
+        cell = self._life.cell.children.get(name)
         if cell is not None:
             await cell.stop()
 
@@ -83,11 +83,11 @@ class Actor:
         """Have Terminated delivered when *ref* stops for good; at once when it is gone already."""
         if Terminated not in self.handler_names():
             raise TypeError(f"{type(self).__name__} watches but does not handle Terminated")
-        self._cell.watch(ref)
+        self._life.watch(ref)
 
     def unwatch(self, ref: Ref) -> None:
         """Undo watch."""
-        self._cell.unwatch(ref)
+        self._life.unwatch(ref)
 
     async def pipe_to_self(
         self, job: Coroutine[Any, Any, Message], *, failed: Callable[[Exception], Message] | None = None, name: str | None = None
@@ -96,22 +96,22 @@ class Actor:
 
         Its exception becomes the message *failed* makes of it; without *failed* it crashes the actor.
         """
-        await self._cell.pipe(job, failed, name)
+        await self._life.jobs.pipe(job, failed, name)
 
     async def defer(self, job: Coroutine[Any, Any, R]) -> R:
         """Let *job* answer the current ask while the mailbox moves on: `return await self.defer(self._slow(...))`.
 
         The job must not touch the actor's state. What it raises reaches the asker; other than a ParaNetError crashes the actor.
         """
-        return await self._cell.defer(job)
+        return await self._life.defer(job)
 
     def stash(self) -> Any:
         """Put the current message aside until unstash: `return self.stash()`. Raise MailboxFull when too many lie there."""
-        return self._cell.stash()
+        return self._life.pump.stash()
 
     def unstash(self) -> None:
         """Put everything stashed back in front of the mailbox, in its old order."""
-        self._cell.unstash()
+        self._life.pump.unstash()
 
     @classmethod
     def handler_names(cls) -> Mapping[type[Message], str]:

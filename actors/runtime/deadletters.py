@@ -6,7 +6,7 @@ from itertools import islice
 
 import attrs
 
-from actors.runtime.messages import Message
+from actors.runtime.messages import Message, Terminated
 
 
 @attrs.frozen(kw_only=True)
@@ -21,6 +21,12 @@ class DeadLetter:
     type: str
     message: Message
     error: str | None = None
+    replayed: bool = False
+
+    @property
+    def replayable(self) -> bool:
+        """Whether telling it again makes sense: once, and not what only the runtime may say."""
+        return not self.replayed and not isinstance(self.message, Terminated)
 
 
 class DeadLetters:
@@ -47,4 +53,15 @@ class DeadLetters:
 
     def get(self, letter_id: int) -> DeadLetter | None:
         """Return one letter while the ring still holds it."""
-        return next((letter for letter in self._ring if letter.id == letter_id), None)
+        index = self._index(letter_id)
+        return self._ring[index] if index is not None else None
+
+    def mark_replayed(self, letter_id: int) -> None:
+        """Note that the letter's message was told again."""
+        index = self._index(letter_id)
+        if index is not None:
+            self._ring[index] = attrs.evolve(self._ring[index], replayed=True)
+
+    def _index(self, letter_id: int) -> int | None:
+        index = letter_id - (self.total - len(self._ring)) - 1
+        return index if 0 <= index < len(self._ring) else None

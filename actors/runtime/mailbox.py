@@ -1,14 +1,13 @@
 """The bounded user lane of a mailbox and what happens when it is full."""
 
-import asyncio
 from collections import deque
 from collections.abc import Callable, Hashable, Mapping
 from enum import StrEnum
-from time import perf_counter
 from typing import Any
 
 import attrs
 
+from actors.runtime.envelope import Envelope
 from actors.runtime.messages import Message
 
 
@@ -18,14 +17,14 @@ class Overflow(StrEnum):
     REJECT = "reject"
     """tell returns False, ask raises MailboxFull"""
     BLOCK = "block"
-    """ask waits for room until its deadline; tell returns False"""
+    """ask waits in line for room until its deadline; tell returns False"""
     DROP_OLDEST = "drop-oldest"
     """for lossy types: the oldest queued message of the type makes room"""
 
 
 @attrs.frozen
 class Conflate:
-    """For lossy types: of messages with the same key only the newest is kept, in the place of the first."""
+    """For lossy types: of messages told with the same key only the newest is kept, in the place of the first."""
 
     key: Callable[[Any], Hashable]
 
@@ -39,72 +38,43 @@ class Mailbox:
     lossy: Mapping[type[Message], Overflow | Conflate] = attrs.field(factory=dict)
 
 
-class Envelope:
-    """A message on its way. Private to the runtime."""
-
-    __slots__ = ("deadline", "deferred", "enqueued", "message", "reply", "sender", "stashed", "timer")
-
-    def __init__(self, message: Message, sender: str, reply: "asyncio.Future[Any] | None", deadline: float) -> None:
-        self.message = message
-        self.sender = sender
-        self.reply = reply
-        self.deadline = deadline
-        self.enqueued = perf_counter()
-        self.deferred = False  # a job will answer
-        self.stashed = False  # set aside; it will be handled again
-        self.timer: tuple[Hashable, int] | None = None
-
-    def answer(self, result: object) -> bool:
-        """Give the asker the result; False when nobody waits for it any more."""
-        if self.reply is None:
-            return True
-        if self.reply.done():
-            return False
-        self.reply.set_result(result)
-        return True
-
-    def fail(self, error: BaseException) -> bool:
-        """Give the asker the error; False when nobody waits for it any more."""
-        if self.reply is None:
-            return True
-        if self.reply.done():
-            return False
-        self.reply.set_exception(error)
-        return True
-
-
 class UserLane:
     """A bounded FIFO of envelopes. It decides alone what gives way; the cell does the counting."""
 
-    __slots__ = ("_conflated", "_spec", "_waiters", "high_water", "queue")
+    __slots__ = ("_conflated", "_spec", "blocked", "high_water", "queue", "room", "take")
 
     def __init__(self, spec: Mailbox) -> None:
         self._spec = spec
         self.queue: deque[Envelope] = deque()
+        self.blocked: deque[Envelope] | None = None
+        """asks that wait in line for room (`BLOCK`); the mailbox is full as long as there is one"""
         self.high_water = 0
         self._conflated: dict[tuple[type[Message], Hashable], Envelope] | None = None
-        self._waiters: deque[asyncio.Future[None]] | None = None
+        self.room = 0 if spec.lossy else spec.capacity
+        """below this length any message may simply be appended; otherwise `put` decides"""
+        plain = not spec.lossy and spec.overflow is not Overflow.BLOCK
+        self.take: Callable[[], Envelope] = self.queue.popleft if plain else self._take
+        """returns the oldest envelope"""
 
-    @property
-    def full(self) -> bool:
-        return len(self.queue) >= self._spec.capacity
+    def __len__(self) -> int:
+        return len(self.queue) + len(self.blocked or ())
 
     def put(self, envelope: Envelope) -> str | None:
         """Take the envelope in. Return None, or why a message was lost for it: `full` (this one), `oldest`, `conflated`."""
-        queue = self.queue
-        lost = None
-        if self._spec.lossy:
-            policy = self._spec.lossy.get(type(envelope.message))
-            if isinstance(policy, Conflate) and self._conflate(envelope, policy):
-                return "conflated"
-            if policy is Overflow.DROP_OLDEST and len(queue) >= self._spec.capacity and self._drop_oldest(type(envelope.message)):
-                lost = "oldest"
-        size = len(queue)
-        if size >= self._spec.capacity:
-            return "full"
+        queue, capacity, lost = self.queue, self._spec.capacity, None
+        policy = self._spec.lossy.get(type(envelope.message))
+        if isinstance(policy, Conflate) and self._conflate(envelope, policy):
+            return "conflated"
+        if policy is Overflow.DROP_OLDEST and len(queue) >= capacity and self._drop_oldest(type(envelope.message)):
+            lost = "oldest"
+        if len(queue) >= capacity:
+            if self._spec.overflow is not Overflow.BLOCK or envelope.reply is None:
+                return "full"
+            self.blocked = self.blocked or deque()
+            self.blocked.append(envelope)
+            return lost
         queue.append(envelope)
-        if size >= self.high_water:
-            self.high_water = size + 1
+        self.high_water = max(self.high_water, len(queue))
         return lost
 
     def force(self, envelope: Envelope, *, front: bool = False) -> None:
@@ -114,49 +84,28 @@ class UserLane:
         else:
             self.queue.append(envelope)
 
-    def take(self) -> Envelope:
-        """Return the oldest envelope."""
+    def _take(self) -> Envelope:
         envelope = self.queue.popleft()
         if self._conflated:
-            policy = self._spec.lossy.get(type(envelope.message))
+            kind = type(envelope.message)
+            policy = self._spec.lossy.get(kind)
             if isinstance(policy, Conflate):
-                self._conflated.pop((type(envelope.message), policy.key(envelope.message)), None)
-        if self._waiters:
-            self._wake_one()
+                key = kind, policy.key(envelope.message)
+                if self._conflated.get(key) is envelope:
+                    del self._conflated[key]
+        while self.blocked and len(self.queue) < self._spec.capacity:
+            self.queue.append(self.blocked.popleft())
         return envelope
 
-    async def room(self) -> None:
-        """Wait until there may be room (`BLOCK`)."""
-        if self._waiters is None:
-            self._waiters = deque()
-        waiter = asyncio.get_running_loop().create_future()
-        self._waiters.append(waiter)
-        try:
-            await waiter
-        except asyncio.CancelledError:
-            if waiter.done() and not waiter.cancelled():
-                self._wake_one()  # the room was ours; pass it on
-            raise
-
-    def wake_all(self) -> None:
-        """Let everybody who waits for room look again (the mailbox closes)."""
-        while self._waiters:
-            self._wake_one()
-
-    def _wake_one(self) -> None:
-        while self._waiters:
-            waiter = self._waiters.popleft()
-            if not waiter.done():
-                waiter.set_result(None)
-                return
-
     def _conflate(self, envelope: Envelope, policy: Conflate) -> bool:
+        if envelope.reply is not None:  # somebody waits for the answer to this very message
+            return False
         if self._conflated is None:
             self._conflated = {}
         key = type(envelope.message), policy.key(envelope.message)
         queued = self._conflated.get(key)
-        if queued is not None and envelope.reply is None:
-            queued.message = envelope.message
+        if queued is not None:
+            queued.message, queued.sender, queued.mark = envelope.message, envelope.sender, envelope.mark
             return True
         if len(self.queue) < self._spec.capacity:
             self._conflated[key] = envelope

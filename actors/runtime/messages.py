@@ -22,3 +22,13 @@ class Terminated(Message):
     """The watched actor at *path* has stopped for good. It comes after everything that actor sent."""
 
     path: str
+
+
+@attrs.frozen(kw_only=True)
+class Started(Message):
+    """What one who spawns waits for: the child's on_start. Seen in the wait-for graph only."""
+
+
+@attrs.frozen(kw_only=True)
+class Stopped(Message):
+    """What one who stops an actor waits for. Seen in the wait-for graph only."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from actors.runtime.errors import Escalated
+from actors.runtime.frames import current
 
 if TYPE_CHECKING:
     from actors.runtime.cell import Cell
@@ -80,19 +81,21 @@ class Supervisor:
 
     def crashed(self, child: "Cell", error: BaseException) -> None:
         """Decide about a child whose generation ended with *error*."""
-        if child.closed or self._cell.tearing_down or child.restart is Restart.NEVER:
+        assert self._cell.life is not None
+        if child.closed or self._cell.life.ending or child.restart is Restart.NEVER:
             child.finish("stopped")
         elif self.restarts_in_window >= self._spec.intensity:
             log.error(
-                "%s: %d restarts in %gs, giving up on %s", self._cell.path or "root", len(self._restarts), self._spec.period, child.path
+                "%s: %d restarts in %gs: no more of %s", self._cell.path or "root", len(self._restarts), self._spec.period, child.path
             )
+            child.finish("stopped")
             self._cell.fail(Escalated(f"{child.path} kept failing: {error!r}"))
         else:
             self._restarts.append(self._cell.system.clock())
             attempt = child.next_attempt(self._spec.backoff.calm)
             delay = self._spec.backoff.delay(attempt, self._cell.system.dice)
             child.back_off(delay)
-            task = asyncio.create_task(self._restart(child, delay), name=f"restart:{child.path}")
+            task = asyncio.create_task(self._restart(child, child.generation, delay), name=f"restart:{child.path}")
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
@@ -103,15 +106,18 @@ class Supervisor:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _restart(self, child: "Cell", delay: float) -> None:
+    async def _restart(self, child: "Cell", generation: int, delay: float) -> None:
+        current.set(None)  # this task was started by the end of the child, but does not speak for it
         if self._spec.strategy is Strategy.ONE_FOR_ONE:
             await asyncio.sleep(delay)
             await self._begin([child])
             return
-        async with self._group_lock:  # a second crash in the group waits, then finds the group running again or restarts it
+        async with self._group_lock:
+            if child.generation != generation or child.closed:
+                return  # the group was restarted, for another's crash, while this one waited
             group = self._group(child)
             for cell in reversed(group):
-                await cell.halt()
+                await (cell.stop() if cell.restart is Restart.NEVER else cell.halt())
             await asyncio.sleep(delay)
             await self._begin(group)
 
@@ -124,4 +130,4 @@ class Supervisor:
         children = list(self._cell.children.values())
         if self._spec.strategy is Strategy.ONE_FOR_ALL:
             return children
-        return children[children.index(child) :] if child in children else []
+        return children[children.index(child) :]

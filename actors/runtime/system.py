@@ -9,12 +9,16 @@ from collections.abc import Callable
 from actors.runtime.actor import Actor
 from actors.runtime.cell import Cell
 from actors.runtime.deadletters import DeadLetters
-from actors.runtime.mailbox import Envelope
-from actors.runtime.ref import Ref, Sweeper
+from actors.runtime.lifecycle import Status
+from actors.runtime.pulse import Pulse
+from actors.runtime.ref import Ref
 from actors.runtime.supervisor import Backoff, Restart, Supervision
+from actors.runtime.sweeper import Sweeper
 
 log = logging.getLogger(__name__)
-Tracer = Callable[[Cell, Envelope, float], None]
+
+QUIET_EVERY = 0.02
+"""seconds between two looks whether a draining system has become quiet"""
 
 
 class Root(Actor):
@@ -34,7 +38,7 @@ class ActorSystem:
         self.dice = random.Random(seed)  # noqa: S311  # jitter, no secret
         self.dead_letters = DeadLetters(now)
         self.draining = False
-        self.tracer: Tracer | None = None
+        self._killed = False
         self._cells: dict[str, Cell] = {}
         self._left: dict[str, int] = {}
         self._make_root = root
@@ -43,23 +47,28 @@ class ActorSystem:
         self.loop = asyncio.get_running_loop()
         self.clock = self.loop.time
         self.sweeper = Sweeper(self)
+        self.pulse = Pulse(self)
         self.failure: asyncio.Future[BaseException] = self.loop.create_future()
         self._root = Cell(self, None, "", self._make_root)
-        self._root.fail = self._fail  # type: ignore[method-assign]  # the root has no parent to escalate to
         await self._root.begin()
         return self
 
     async def __aexit__(self, *_exc: object) -> None:
         await self._root.stop()
+        for stray in self.cells():  # after a kill, children may outlast their parents by a moment
+            await stray.stop()
         self.sweeper.close()
+        self.pulse.close()
 
-    def _fail(self, error: BaseException) -> None:
+    def give_up(self, error: BaseException) -> None:
+        """The top-level actors keep failing: `failure` gets the error, and the process is to end."""
         if not self.failure.done():
             self.failure.set_result(error)
 
     async def spawn(self, name: str, factory: Callable[[], Actor], *, restart: Restart = Restart.ON_CRASH) -> Ref:
         """Start a top-level actor and wait until it runs. Raise StartFailed."""
-        return await self._root.spawn(name, factory, restart=restart)
+        assert self._root.life is not None
+        return await self._root.life.spawn(name, factory, restart=restart)
 
     def ref(self, path: str) -> Ref:
         """Return the address; nobody need live there yet."""
@@ -90,9 +99,23 @@ class ActorSystem:
         Return how many messages were left unhandled, by path.
         """
         self.draining = True
-        await self._root.drain(self.clock() + within)
+        deadline = self.clock() + within
+        while self._busy() and not self._killed and self.clock() < deadline:  # noqa: ASYNC110  # quiet is a state of all cells that no event tells
+            await asyncio.sleep(QUIET_EVERY)
+        await self._root.drain(deadline)
         return self._left
+
+    def _busy(self) -> bool:
+        """Tell whether a message or a deferred answer is still being worked on. What is suspended does not count."""
+        for cell in self._cells.values():
+            jobs = cell.life.jobs_begun if cell.life is not None else None
+            if cell.current is not None or (jobs is not None and jobs.owed):
+                return True
+            if len(cell.lane) and cell.status is not Status.SUSPENDED:
+                return True
+        return False
 
     def kill(self) -> None:
         """End everything now (a second signal)."""
+        self._killed = True
         self._root.kill()

@@ -3,68 +3,79 @@
 import asyncio
 from collections.abc import Callable, Hashable
 
-from actors.runtime.mailbox import Envelope
+from actors.runtime.envelope import Stamp
 from actors.runtime.messages import Message
+
+
+class _Timer(Stamp):
+    """One start of one key. Withdrawing it also silences a message of it that waits in the mailbox."""
+
+    __slots__ = ("handle", "interval", "key", "timers")
+
+    def __init__(self, timers: "Timers", key: Hashable, interval: float | None) -> None:
+        super().__init__()
+        self.timers = timers
+        self.key = key
+        self.interval = interval
+        self.handle: asyncio.TimerHandle | None = None
+
+    def spend(self) -> bool:
+        if self.valid and self.interval is None:
+            self.timers.cancel(self.key)
+            return True
+        return self.valid
 
 
 class Timers:
     """Messages to oneself, later. Starting a key again replaces its timer, also one that has fired but was not handled yet."""
 
-    __slots__ = ("_deliver", "_loop", "_running", "_serial")
+    __slots__ = ("_closed", "_deliver", "_loop", "_running")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, deliver: Callable[[Message, tuple[Hashable, int]], None]) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, deliver: Callable[[Message, Stamp], bool]) -> None:
         self._loop = loop
         self._deliver = deliver
-        self._running: dict[Hashable, tuple[int, asyncio.TimerHandle | None]] = {}
-        self._serial = 0
+        self._running: dict[Hashable, _Timer] = {}
+        self._closed = False
 
     def once(self, key: Hashable, message: Message, *, after: float) -> None:
         """Send *message* in *after* seconds."""
-        self.cancel(key)
-        self._arm(key, message, self._loop.time() + after, None)
+        self._start(key, message, after, None)
 
     def every(self, key: Hashable, message: Message, *, interval: float, first: float | None = None) -> None:
         """Send *message* every *interval* seconds on a fixed grid; ticks that a busy loop missed are skipped, not made up for."""
-        self.cancel(key)
-        self._arm(key, message, self._loop.time() + (interval if first is None else first), interval)
+        self._start(key, message, interval if first is None else first, interval)
 
     def cancel(self, key: Hashable) -> None:
         """Stop the timer; a message of it that waits in the mailbox is not handled any more."""
-        _, handle = self._running.pop(key, (0, None))
-        if handle is not None:
-            handle.cancel()
+        timer = self._running.pop(key, None)
+        if timer is not None:
+            timer.valid = False
+            if timer.handle is not None:
+                timer.handle.cancel()
 
-    def cancel_all(self) -> None:
-        """Stop every timer."""
+    def close(self) -> None:
+        """Stop every timer; none can be started any more."""
+        self._closed = True
         for key in list(self._running):
             self.cancel(key)
-
-    def accepts(self, envelope: Envelope) -> bool:
-        """Tell whether the timer that sent this is still the current one of its key; a spent one is forgotten."""
-        assert envelope.timer is not None
-        key, serial = envelope.timer
-        current, handle = self._running.get(key, (0, None))
-        if current != serial:
-            return False
-        if handle is None:
-            del self._running[key]
-        return True
 
     @property
     def keys(self) -> tuple[str, ...]:
         """Names of the running timers."""
         return tuple(str(key) for key in self._running)
 
-    def _arm(self, key: Hashable, message: Message, when: float, interval: float | None, serial: int | None = None) -> None:
-        if serial is None:
-            self._serial += 1
-            serial = self._serial
-        self._running[key] = serial, self._loop.call_at(when, self._fire, key, message, when, interval, serial)
+    def _start(self, key: Hashable, message: Message, after: float, interval: float | None) -> None:
+        self.cancel(key)
+        if not self._closed:
+            timer = self._running[key] = _Timer(self, key, interval)
+            self._arm(timer, message, self._loop.time() + after)
 
-    def _fire(self, key: Hashable, message: Message, when: float, interval: float | None, serial: int) -> None:
-        if interval is None:
-            self._running[key] = serial, None
-        else:
-            missed = int((self._loop.time() - when) / interval)
-            self._arm(key, message, when + (missed + 1) * interval, interval, serial)
-        self._deliver(message, (key, serial))
+    def _arm(self, timer: _Timer, message: Message, when: float) -> None:
+        timer.handle = self._loop.call_at(when, self._fire, timer, message, when)
+
+    def _fire(self, timer: _Timer, message: Message, when: float) -> None:
+        if timer.interval is not None:
+            missed = int((self._loop.time() - when) / timer.interval)
+            self._arm(timer, message, when + (missed + 1) * timer.interval)
+        if not self._deliver(message, timer) and timer.interval is None:
+            self.cancel(timer.key)
