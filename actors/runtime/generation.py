@@ -214,7 +214,8 @@ class Generation:
             child.request_stop()
             raise
         if not well:
-            raise StartFailed(f"{child.path}: {child.last_error or 'it was stopped'}", actor=child.path)
+            why = child.last_error.strip().rpartition("\n")[2] if child.last_error else "it was stopped"
+            raise StartFailed(f"{child.path}: {why}", actor=child.path)
         child.restart = restart
         return child.ref
 

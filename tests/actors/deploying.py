@@ -212,7 +212,7 @@ BEFORE, AFTER = values({n: before(n) for n in NODES}), values({n: after(n) for n
 def starting(progress: Progress, wave: int) -> bool:
     """Tell whether this is the moment before a wave is committed."""
     states = [{device.state for device in w.devices} for w in progress.waves]
-    return progress.state == "committing" and all(s == {"committed"} for s in states[:wave]) and states[wave] == {"staged"}
+    return progress.state == "committing" and all(s == {"committed"} for s in states[:wave]) and states[wave] == {"committing"}
 
 
 def orderly(events: Sequence[Mapping[str, Any]]) -> bool:

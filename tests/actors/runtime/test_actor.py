@@ -34,7 +34,8 @@ def test_union() -> None:
         @handles
         async def both(self, message: Note | Terminated) -> None: ...
 
-    assert table(Fine) == {Note: "both", Terminated: "both"}
+    expected: dict[type[Message], str] = {Note: "both", Terminated: "both"}
+    assert table(Fine) == expected
 
 
 def test_inherited() -> None:
