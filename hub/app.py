@@ -67,6 +67,7 @@ def _served(operation: Operation) -> Handler:
             cookies=request.cookies,
             body=body,
             filename=filename,
+            remote=request.remote or "",
         )
         return _response(await operation.handler(call), request)
 

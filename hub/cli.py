@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return its exit code."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     try:
         return int(options.run(options))
     except ParaNetError as error:
@@ -32,10 +32,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2 if isinstance(error, BadSettings) else 1
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="paranet", description="Program, prove, deploy and watch a multi-modal network.")
-    parser.add_argument("--version", action="version", version=f"paranet {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    top = argparse.ArgumentParser(prog="paranet", description="Program, prove, deploy and watch a multi-modal network.")
+    top.add_argument("--version", action="version", version=f"paranet {__version__}")
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
     serve = commands.add_parser("serve", help="run the hub")
     serve.add_argument("--host", help="address to listen on (server.host)")
     serve.add_argument("--port", type=int, help="port to listen on, 0 for a free one (server.port)")
@@ -43,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--settings", type=Path, help="settings file instead of ./settings.toml")
     serve.add_argument("--demo", action="store_true", default=None, help="load the demo network if there is none yet (network.demo)")
     serve.set_defaults(run=_serve)
-    return parser
+    return top
 
 
 def _serve(options: argparse.Namespace) -> int:

@@ -12,11 +12,13 @@ from functools import partial
 from pathlib import Path
 
 from actors.accounts import Accounts
+from actors.audit import Audit
 from actors.channels import Outlets
 from actors.deployer import DeploySupervisor, Execute
 from actors.devices import Devices
 from actors.intents import Compile, IntentStore
 from actors.journal import Journal
+from actors.overseer import Overseer
 from actors.runtime import ActorSystem
 from actors.storage import Database
 from actors.telemetry import TelemetryCollector
@@ -77,6 +79,7 @@ class House:
     async def _move_in(self, folder: Path) -> None:
         """Start the actors, each after those it asks while starting; they stop in the opposite order."""
         settings, now, spawn = self.settings, self.system.now, self.system.spawn
+        await spawn("audit", partial(Audit, self.control, now))
         accounts = await spawn("accounts", partial(Accounts, self.control, now, self._show_first_password, settings.admin.password))
         self.tokens = Tokens(signing_key(folder), settings.auth, accounts, now)
         telemetry = settings.telemetry
@@ -97,6 +100,7 @@ class House:
         await spawn("device", partial(Devices, partial(_driver, network), network, settings.network.interval, now))
         await spawn("intents", partial(IntentStore, self.control, now))
         await spawn("deployer", partial(DeploySupervisor, Journal(self.control), self.outlets, now))
+        await spawn("overseer", partial(Overseer, self.outlets))
         await spawn("ws", partial(Door, self.tokens, self.outlets, settings.realtime, self.waiting))
         if settings.network.demo:
             await self._furnish()

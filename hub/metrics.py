@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from actors.runtime import inspect
 from hub.house import House
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -27,6 +28,8 @@ class HouseCollector(Collector):
         for reason, count in system.dead_letters.by_reason.items():
             dead.add_metric([reason], count)
         yield dead
+        lag = inspect.lag(system)
+        yield GaugeMetricFamily("paranet_hub_loop_lag_seconds", "99th percentile of the event loop's lag, last minute", value=lag.p99)
         sums: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
         for cell in system.cells():
             of_type = sums[type(cell.actor).__name__]
@@ -35,12 +38,18 @@ class HouseCollector(Collector):
             of_type["processed"] += cell.processed
             of_type["dropped"] += sum(cell.dropped.values())
             of_type["restarts"] += cell.restarts
+            of_type["ask_timeouts"] += cell.ask_timeouts
+            of_type["late_replies"] += cell.late_replies
+            of_type["poison"] += cell.poison
         for name, help_text, kind in (
             ("actors", "Actors alive", GaugeMetricFamily),
             ("mailbox_messages", "Messages that wait", GaugeMetricFamily),
             ("processed", "Messages processed by the actors alive", CounterMetricFamily),
             ("dropped", "Messages dropped by the actors alive", CounterMetricFamily),
             ("restarts", "Restarts of the actors alive", CounterMetricFamily),
+            ("ask_timeouts", "Asks of the actors alive that got no answer in time", CounterMetricFamily),
+            ("late_replies", "Answers of the actors alive that came too late", CounterMetricFamily),
+            ("poison", "Messages that crashed an actor alive", CounterMetricFamily),
         ):
             family = kind(f"paranet_hub_actor_{name}" if name != "actors" else "paranet_hub_actors", help_text, labels=["type"])
             for type_name, of_type in sums.items():

@@ -40,6 +40,7 @@ class Call:
     cookies: Mapping[str, str] = attrs.field(factory=dict)
     body: bytes = b""
     filename: str | None = None
+    remote: str = ""
 
     @property
     def author(self) -> str:

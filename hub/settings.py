@@ -1,11 +1,14 @@
 """Settings: typed classes, read from settings.toml, then PARANET_* variables, then flags. docs/settings.md tells what each is for."""
 
+import math
 import os
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import attrs
+import cattrs
 import typed_settings as ts
 from typed_settings.loaders import DictLoader, Loader
 
@@ -110,16 +113,48 @@ def load(file: Path | None, flags: Mapping[str, Mapping[str, object]]) -> Settin
         DictLoader({section: dict(values) for section, values in flags.items()}),
     ]
     try:
-        with attrs.validators.disabled():  # inside the loader a value out of range would lose its name
-            settings = ts.load_settings(Settings, loaders)
-        for section in attrs.fields(Settings):
+        with attrs.validators.disabled():  # checked below, where a value out of range keeps its name
+            settings = ts.load_settings(Settings, loaders, converter=_converter())
+    except Exception as error:  # a TOML fault, an unknown option or a wrong type: each its own class, all the user's to read
+        raise BadSettings("settings: " + _first_line(error, files)) from error
+    for section in attrs.fields(Settings):
+        try:
             attrs.validate(getattr(settings, section.name))
-    except Exception as error:  # a TOML fault, an unknown option or a value out of range: each its own class, all the user's to read
-        first: BaseException = error
-        while isinstance(first, BaseExceptionGroup):
-            first = first.exceptions[0]
-        raise BadSettings("settings: " + " ".join(str(first.args[0] if first.args else first).split())) from error
+        except ValueError as error:
+            raise BadSettings(f"settings: {section.name}.{str(error.args[0]).strip(chr(39)).replace(chr(39), '', 1)}") from error
     return settings
+
+
+def _converter() -> cattrs.Converter:
+    """Text (from a variable) is read as what the option is; what has a type already (from the file) must have the right one."""
+    converter = cattrs.Converter(forbid_extra_keys=True, detailed_validation=False)
+    for kind, names in ((int, (int,)), (float, (int, float)), (bool, (bool,)), (str, (str,))):
+        converter.register_structure_hook(kind, partial(_read, kind, names))
+    converter.register_structure_hook(Path, lambda value, _: Path(_read(str, (str, type(Path())), value)).absolute())
+    return converter
+
+
+def _read(kind: type, types: tuple[type, ...], value: Any, _type: Any = None) -> Any:
+    if isinstance(value, str) and kind is bool:
+        if value.lower() not in ("true", "false"):
+            raise ValueError("must be true or false")
+        return value.lower() == "true"
+    if isinstance(value, str) and kind in (int, float):
+        value = kind(value)
+    if type(value) not in types:
+        raise ValueError(f"must be {kind.__name__}")
+    if kind is float and not math.isfinite(value):
+        raise ValueError("must be finite")
+    return value if kind is not float else float(value)
+
+
+def _first_line(error: BaseException, files: list[Path]) -> str:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    text = " ".join(str(error).split())
+    if "'admin.password'" in text:  # a secret is not repeated
+        text = "admin.password must be text"
+    return text if not files or str(files[0]) in text else f"{files[0]}: {text}"
 
 
 def variables() -> dict[str, str]:

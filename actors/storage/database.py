@@ -45,6 +45,7 @@ class Database:
     async def open(cls, path: Path, schema: Literal["control", "telemetry"]) -> "Database":
         """Open or make the file and bring it to the newest schema. Raise StorageFailed or SchemaTooNew."""
         try:
+            await asyncio.to_thread(_try, path)  # aiosqlite leaves its thread behind when the file cannot be opened
             connection = await aiosqlite.connect(path, isolation_level=None)
         except sqlite3.Error as error:
             raise StorageFailed(f"{path}: {error}") from error
@@ -115,6 +116,10 @@ class Database:
                     for statement in _statements(file.read_text(encoding="utf-8")):
                         await tx.execute(statement)
                     await tx.execute(f"PRAGMA user_version = {number}")
+
+
+def _try(path: Path) -> None:
+    sqlite3.connect(path).close()
 
 
 def _statements(script: str) -> list[str]:

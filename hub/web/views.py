@@ -7,6 +7,7 @@ import aiohttp_jinja2
 import jinja2
 from aiohttp import web
 
+from actors.accounts import Role, User
 from hub.keys import HOUSE
 from hub.operations import Access
 from hub.signin import caller_of
@@ -19,13 +20,16 @@ STATIC = HERE / "static"
 
 async def network(request: web.Request) -> web.Response:
     """The topology with its load; who is not signed in is sent to do so."""
-    try:
-        caller = await caller_of(request, request.app[HOUSE].tokens)
-    except Unauthenticated:
-        caller = None
-    if caller is None:
-        raise web.HTTPSeeOther("/login")
-    return _page(request, "network.html", user=caller.user.username, role=caller.user.role.word)
+    user = await _signed_in(request)
+    return _page(request, "network.html", user=user.username, role=user.role.word)
+
+
+async def operators(request: web.Request) -> web.Response:
+    """The hub's actors and what may be done about them; whoever may not is sent to the network."""
+    user = await _signed_in(request)
+    if user.role < Role.OPERATOR:
+        raise web.HTTPSeeOther("/")
+    return _page(request, "operators.html", user=user.username, role=user.role.word)
 
 
 async def login(request: web.Request) -> web.Response:
@@ -41,8 +45,18 @@ async def static(request: web.Request) -> web.StreamResponse:
     return web.FileResponse(file, headers={"Cache-Control": "no-cache"})
 
 
-PAGES = (("/", network), ("/login", login), ("/static/{name:.+}", static))
+PAGES = (("/", network), ("/operators", operators), ("/login", login), ("/static/{name:.+}", static))
 ACCESS = Access.OPEN
+
+
+async def _signed_in(request: web.Request) -> User:
+    try:
+        caller = await caller_of(request, request.app[HOUSE].tokens)
+    except Unauthenticated:
+        caller = None
+    if caller is None:
+        raise web.HTTPSeeOther("/login")
+    return caller.user
 
 
 def _page(request: web.Request, template: str, **context: object) -> web.Response:

@@ -80,6 +80,7 @@ class ChannelRoute:
 _CHANNELS: Mapping[str, ChannelRoute] = {
     "topology": ChannelRoute(owner="topology", access=Access.VIEWER),
     "telemetry": ChannelRoute(owner="telemetry", access=Access.VIEWER),
+    "actors": ChannelRoute(owner="overseer", access=Access.OPERATOR),
     "deploy/": ChannelRoute(owner="deployer", access=Access.OPERATOR),
 }
 """by name, or by prefix where the name ends in a slash"""

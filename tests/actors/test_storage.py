@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
@@ -106,16 +107,21 @@ async def test_a_newer_schema_is_refused(tmp_path: Path, schema: Literal["contro
     assert plain(path, "SELECT * FROM sqlite_master") == []
 
 
-@pytest.mark.parametrize("kind", ["folder", "text"])
-async def test_what_is_no_database_is_refused(tmp_path: Path, kind: str) -> None:
+async def test_what_is_no_database_is_refused(tmp_path: Path) -> None:
     """With the file's name."""
     path = tmp_path / "x.sqlite3"
-    if kind == "folder":
-        path.mkdir()
-    else:
-        path.write_text("this is not SQLite, and it is long enough to look like a header of something else entirely")
+    path.write_text("this is not SQLite, and it is long enough to look like a header of something else entirely")
     with pytest.raises(StorageFailed, match=r"x\.sqlite3"):
         await Database.open(path, "control")
+
+
+async def test_what_cannot_be_opened_is_refused(tmp_path: Path) -> None:
+    """With the file's name, and without a thread that goes on and speaks to a loop which may be gone by then."""
+    path, threads = tmp_path / "x.sqlite3", {*threading.enumerate()}
+    path.mkdir()
+    with pytest.raises(StorageFailed, match=r"x\.sqlite3"):
+        await Database.open(path, "control")
+    assert not [t.name for t in threading.enumerate() if t not in threads and "connection_worker" in t.name]
 
 
 async def test_the_control_database_syncs_every_commit(control: Database) -> None:

@@ -30,7 +30,7 @@ def test_every_example_of_the_hub_is_json() -> None:
     assert kinds == ["welcome", "ok", "snapshot", "events", "resync", "error", "ping", "expiring", "bye"]
 
 
-@pytest.mark.parametrize("block", re.findall(r"```json\n(.+?)```", PAGE, re.DOTALL), ids=["topology", "telemetry", "deploy"])
+@pytest.mark.parametrize("block", re.findall(r"```json\n(.+?)```", PAGE, re.DOTALL), ids=["topology", "telemetry", "actors", "deploy"])
 def test_every_item_is_json(block: str) -> None:
     """One object each."""
     assert isinstance(json.loads(block), dict)

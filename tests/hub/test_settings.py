@@ -8,7 +8,7 @@ from pathlib import Path
 import attrs
 import pytest
 
-from hub.cli import _parser
+from hub.cli import parser
 from hub.settings import PREFIX, Settings, load, variables
 from paranet.errors import BadSettings
 
@@ -148,7 +148,7 @@ def test_the_documented_defaults_are_the_defaults() -> None:
 
 def test_the_documented_flags_are_the_flags() -> None:
     """Those of `paranet serve`, but for the one that names the file."""
-    (commands,) = (action for action in _parser()._actions if action.choices and "serve" in action.choices)
+    (commands,) = (action for action in parser()._actions if action.choices and "serve" in action.choices)
     serve = dict(commands.choices or {})["serve"]
     flags = {option for action in serve._actions for option in action.option_strings if option.startswith("--")}
     assert {row["flag"] for row in documented().values() if row["flag"]} == flags - {"--help", "--settings"}

@@ -80,6 +80,7 @@ class FileFlash:
     async def _open(self) -> aiosqlite.Connection:
         if self._database is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
+            await asyncio.to_thread(lambda: sqlite3.connect(self._path).close())  # aiosqlite leaves a thread behind on failure
             database = await aiosqlite.connect(self._path)
             try:
                 for statement in ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", _SCHEMA):

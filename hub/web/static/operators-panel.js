@@ -1,0 +1,198 @@
+// What is to be seen of one actor and done about it; the event loop while none is selected. And the records below the tree.
+
+import { html, useEffect, useState } from "htm/preact";
+import { clock, milliseconds, NONE } from "./format.js";
+import { Status } from "./operators-tree.js";
+
+const ARMED = 5_000; // ms in which the second step has to follow the first
+const LONGEST = 400; // characters of a value that are shown
+const NEWEST = 60; // entries of a trace that are shown
+const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
+
+/** The first press arms it, the second does it. */
+export function TwoStep({ text, confirm, onAct, ...rest }) {
+  const [armed, arm] = useState(false);
+  useEffect(() => {
+    if (!armed) return undefined;
+    const timer = setTimeout(() => arm(false), ARMED);
+    return () => clearTimeout(timer);
+  }, [armed]);
+  const press = () => (arm(!armed), armed && onAct());
+  const onKeyDown = (event) => {
+    if (event.key !== "Escape" || !armed) return;
+    event.stopPropagation();
+    arm(false);
+  };
+  return html`<button type="button" class=${armed ? "armed" : ""} onClick=${press} onBlur=${() => arm(false)} onKeyDown=${onKeyDown} ...${rest}>
+    ${armed ? confirm : text}
+  </button>`;
+}
+
+export function ActorPanel({ path, summary, detail, note, onAct, onClose }) {
+  const gone = !summary;
+  return html`
+    <header>
+      <p class="kicker">${detail?.type ?? summary?.type ?? "Actor"}</p>
+      <h2>${path}</h2>
+      <button type="button" class="close" aria-label="Close" title="Close (Esc)" onClick=${onClose}>×</button>
+    </header>
+    <p class="facts">
+      ${gone ? html`<span class="chip bad">gone</span>` : html`<${Status} status=${summary.status} />`}
+      ${summary?.stuck && html`<span class="chip bad">stuck in ${summary.current ?? "a message"}</span>`}
+      ${detail && !gone && html`<span>up ${span(detail.uptime)}, generation ${detail.generation}</span>`}
+    </p>
+    ${!gone && html`<${Actions} key=${path} ...${{ summary, onAct }} />`}
+    <p class="note ${note?.bad ? "bad" : ""}" role=${note?.bad ? "alert" : "status"}>${note?.text ?? ""}</p>
+    ${detail && html`<${Detail} detail=${detail} />`}`;
+}
+
+function Actions({ summary, onAct }) {
+  const { status, tracing } = summary;
+  const act = (name) => () => onAct(name);
+  return html`
+    <div class="actions" role="group" aria-label="Actions">
+      <${TwoStep} key="restart" text="Restart" confirm="Confirm restart" onAct=${act("restart")} />
+      ${
+        status === "suspended"
+          ? html`<button key="resume" type="button" onClick=${act("resume")}>Resume</button>`
+          : html`<${TwoStep} key="suspend" text="Suspend" confirm="Confirm suspend" onAct=${act("suspend")} disabled=${status !== "running"} />`
+      }
+      <${TwoStep} key="drain" text="Drain" confirm="Confirm drain" onAct=${act("drain")} title="Finish what is queued, then stop for good" />
+      <button key="trace" type="button" onClick=${act("trace")} title="Record what it handles for a minute">${tracing ? "Trace anew" : "Trace"}</button>
+    </div>`;
+}
+
+function Detail({ detail }) {
+  const { mailbox, times, state, window: changes, trace, last_error: error, stack } = detail;
+  const kinds = Object.entries(times).sort(([, a], [, b]) => b.handle.count - a.handle.count);
+  const dropped = Object.entries(mailbox.dropped);
+  return html`
+    <dl class="figures">
+      <${Figure} name="Processed" value=${detail.processed} note="of ${detail.sent} sent" />
+      <${Figure} name="Mailbox" value="${mailbox.length}/${mailbox.capacity}" note="most ${mailbox.high_water}, ${mailbox.overflow}" />
+      <${Figure} name="Restarts" value=${detail.restarts} note="${detail.restarts_in_window} in the window" bad=${detail.backoff_for > 0} />
+      <${Figure} name="Dead letters" value=${detail.dead} note=${dropped.map(([why, n]) => `${n} ${why}`).join(", ")} bad=${detail.dead > 0} />
+    </dl>
+    ${error && html`<h3>Last error</h3><pre class="error">${error}</pre>`}
+    ${stack.length > 0 && html`<h3>Stuck at</h3><pre>${stack.join("\n")}</pre>`}
+    <h3>State</h3>
+    ${
+      Object.keys(state ?? {}).length === 0
+        ? html`<p class="none">It shows none.</p>`
+        : html`<dl class="values">${Object.entries(state).map(([key, value]) => html`<dt key=${key}>${key}</dt><dd><code>${shown(value)}</code></dd>`)}</dl>`
+    }
+    <h3>Changed in the last 5 s</h3>
+    <${Table} head=${["At", "What", "From → to", "By"]} none="Nothing."
+      rows=${[...changes].reverse().map(({ at, key, before, after, cause }) => [clock(at * 1000), key, `${shown(before)} → ${shown(after)}`, cause])} />
+    <h3>Times per message</h3>
+    <${Table} head=${["Message", "Count", "Wait p95", "p50", "p95", "p99"]} none="It has handled nothing yet." numbers
+      rows=${kinds.map(([kind, { wait, handle }]) => [kind, handle.count, ...[wait.p95, handle.p50, handle.p95, handle.p99].map(milliseconds)])} />
+    <h3>Trace</h3>
+    <${Table} head=${["At", "Message", "From", "Wait", "Handled", "Outcome"]} none="None recorded: press Trace."
+      rows=${trace.slice(-NEWEST).reverse().map((t) => [clock(t.at * 1000), t.type, t.sender || NONE, milliseconds(t.wait), milliseconds(t.handle), t.outcome])} />
+    ${trace.length > NEWEST && html`<p class="none">The newest ${NEWEST} of ${trace.length}.</p>`}`;
+}
+
+export function LoopPanel({ lag, blocks }) {
+  return html`
+    <header><p class="kicker">The hub</p><h2>Event loop</h2></header>
+    <p class="facts">How late it ran its callbacks in the last minute.</p>
+    <dl class="figures">
+      <${Figure} name="Lag p50" value=${milliseconds(lag?.p50)} />
+      <${Figure} name="Lag p99" value=${milliseconds(lag?.p99)} bad=${lag?.p99 > 0.1} />
+      <${Figure} name="Worst" value=${milliseconds(lag?.max)} bad=${lag?.max > 0.25} />
+      <${Figure} name="Samples" value=${lag?.samples ?? NONE} />
+    </dl>
+    <h3>Blocked by</h3>
+    <${Table} head=${["At", "Actor", "Message", "For"]} none="Nothing has held it."
+      rows=${(blocks ?? []).map((b) => [clock(b.at * 1000), b.actor || NONE, b.message || NONE, milliseconds(b.seconds)])} />
+    <p class="none">Select an actor to see its state and what may be done about it.</p>`;
+}
+
+// ---- the records below the tree
+
+const TABS = { audit: "Audit log", letters: "Dead letters", waits: "Waits" };
+
+export function Records({ tab, onTab, audit, letters, waits, onReplay, note }) {
+  const counts = { letters: letters?.total, waits: waits?.length };
+  const names = Object.keys(TABS);
+  const onKeyDown = (event) => {
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!step) return;
+    event.preventDefault();
+    const next = names[(names.indexOf(tab) + step + names.length) % names.length];
+    onTab(next);
+    document.getElementById(`tab-${next}`).focus();
+  };
+  const body = { audit: () => auditTable(audit), letters: () => letterTable(letters, onReplay), waits: () => waitTable(waits) }[tab];
+  return html`
+    <div class="tabs" role="tablist" onKeyDown=${onKeyDown}>
+      ${names.map(
+        (name) => html`<button key=${name} id="tab-${name}" type="button" role="tab" aria-selected=${name === tab} aria-controls="records-body"
+          tabindex=${name === tab ? 0 : -1} onClick=${() => onTab(name)}>
+          ${TABS[name]}${counts[name] > 0 && html`<span class="chip">${counts[name]}</span>`}
+        </button>`,
+      )}
+      ${note && html`<p class="note ${note.bad ? "bad" : ""}" role=${note.bad ? "alert" : "status"}>${note.text}</p>`}
+    </div>
+    <div id="records-body" role="tabpanel" aria-labelledby="tab-${tab}" tabindex="0">${body()}</div>`;
+}
+
+const auditTable = (items) =>
+  html`<${Table} head=${["At", "Who", "From", "Did", "To", "Outcome"]} none="Nobody has done anything yet."
+    rows=${(items ?? []).map((e) => [moment(e.at), e.author, e.remote || NONE, e.action, e.target, outcome(e.outcome)])}
+    keys=${items?.map(({ id }) => id)} />`;
+
+const letterTable = (letters, onReplay) =>
+  html`<${Table} head=${["At", "To", "From", "Why", "Message", ""]} none="Every message has been processed."
+    rows=${(letters?.items ?? []).map((l) => [
+      moment(l.at),
+      l.to,
+      l.sender || NONE,
+      l.reason,
+      html`<code title=${l.message}>${l.type}</code>${l.error && html`<small>${l.error}</small>`}`,
+      l.replayable && html`<${TwoStep} text="Replay" confirm="Confirm replay" onAct=${() => onReplay(l.id)} />`,
+    ])}
+    keys=${letters?.items.map(({ id }) => id)} />`;
+
+const waitTable = (items) =>
+  html`<${Table} head=${["Who waits", "For", "Message", "Since", "Gives up in"]} none="Nobody waits for anybody."
+    rows=${(items ?? []).map((w) => [job(w.asker, w.job), job(w.target, w.answering), w.message, span(w.age), w.left === null ? NONE : span(w.left)])} />`;
+
+// ---- small change
+
+function Figure({ name, value, note, bad }) {
+  return html`<div class=${bad ? "bad" : ""}><dt>${name}</dt><dd>${value}${note && html`<small>${note}</small>`}</dd></div>`;
+}
+
+function Table({ head, rows, none, numbers, keys }) {
+  if (rows.length === 0) return html`<p class="none">${none}</p>`;
+  return html`
+    <div class="scroller">
+      <table class=${numbers ? "numbers" : ""}>
+        <thead><tr>${head.map((text) => html`<th scope="col">${text}</th>`)}</tr></thead>
+        <tbody>${rows.map((row, i) => html`<tr key=${keys?.[i] ?? i}>${row.map((cell) => html`<td>${cell}</td>`)}</tr>`)}</tbody>
+      </table>
+    </div>`;
+}
+
+function shown(value) {
+  const text = typeof value === "string" ? value : (JSON.stringify(value) ?? NONE);
+  return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
+}
+
+function moment(text) {
+  const at = new Date(text);
+  const today = at.toDateString() === new Date().toDateString();
+  return html`<time datetime=${text}>${today ? "" : `${DAY.format(at)} `}${clock(at.getTime())}</time>`;
+}
+
+export function span(seconds) {
+  if (seconds < 1) return milliseconds(seconds);
+  if (seconds < 120) return `${seconds.toFixed(0)} s`;
+  if (seconds < 7200) return `${(seconds / 60).toFixed(0)} min`;
+  return seconds < 172_800 ? `${(seconds / 3600).toFixed(0)} h` : `${(seconds / 86_400).toFixed(0)} d`;
+}
+
+const job = (path, name) => (name ? `${path} (${name})` : path);
+const outcome = (text) => (text === "ok" ? text : html`<span class="chip bad">${text}</span>`);
