@@ -68,6 +68,7 @@ class House:
             stack.push_async_callback(self._telemetry.close)
             self._flash = FileFlash(folder / "simulator.sqlite3")
             stack.push_async_callback(self._flash.close)
+            await self._flash.load()  # damaged? better known now than when the devices boot
             await stack.enter_async_context(self.system)
             await self._move_in(folder)
             self._stack = stack.pop_all()

@@ -122,7 +122,15 @@ def load(file: Path | None, flags: Mapping[str, Mapping[str, object]]) -> Settin
             attrs.validate(getattr(settings, section.name))
         except ValueError as error:
             raise BadSettings(f"settings: {section.name}.{str(error.args[0]).strip(chr(39)).replace(chr(39), '', 1)}") from error
-    return settings
+    return _placed(settings, files, flags)
+
+
+def _placed(settings: Settings, files: list[Path], flags: Mapping[str, Mapping[str, object]]) -> Settings:
+    """Make data_dir absolute: what a file says is relative to the file, what a variable or a flag says to the working directory."""
+    server = settings.server
+    said_elsewhere = "data_dir" in flags.get("server", {}) or f"{PREFIX}SERVER_DATA_DIR" in os.environ
+    base = files[0].parent if files and not said_elsewhere else Path()
+    return attrs.evolve(settings, server=attrs.evolve(server, data_dir=(base / server.data_dir).absolute()))
 
 
 def _converter() -> cattrs.Converter:
@@ -130,7 +138,7 @@ def _converter() -> cattrs.Converter:
     converter = cattrs.Converter(forbid_extra_keys=True, detailed_validation=False)
     for kind, names in ((int, (int,)), (float, (int, float)), (bool, (bool,)), (str, (str,))):
         converter.register_structure_hook(kind, partial(_read, kind, names))
-    converter.register_structure_hook(Path, lambda value, _: Path(_read(str, (str, type(Path())), value)).absolute())
+    converter.register_structure_hook(Path, lambda value, _: Path(_read(str, (str, type(Path())), value)))
     return converter
 
 

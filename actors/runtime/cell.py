@@ -14,7 +14,7 @@ from actors.runtime.lifecycle import Ended, Status
 from actors.runtime.mailbox import UserLane
 from actors.runtime.messages import Message, Terminated
 from actors.runtime.ref import Ref
-from actors.runtime.stats import Times
+from actors.runtime.stats import Times, seconds_since
 from actors.runtime.supervisor import Restart
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class Cell:
         self.last_error: str | None = None
         self.backoff_until = 0.0
         self.current: Envelope | None = None
-        self.current_since = 0.0
+        self.current_since = 0  # perf_counter_ns
         self.signals: list[BaseException] = []
         self.waker: asyncio.Future[None] | None = None
         self.observers: tuple[Observer, ...] = ()
@@ -336,6 +336,16 @@ class Cell:
         return len(self.life.pump.stashed or ()) if self.life is not None else 0
 
     @property
+    def current_age(self) -> float:
+        """Seconds that the handler has been at its message."""
+        return seconds_since(self.current_since) if self.current is not None else 0.0
+
+    @property
+    def stuck(self) -> bool:
+        """Whether that is longer than its actor says is well."""
+        return self.current is not None and self.current_age > self.actor.stuck_after
+
+    @property
     def queued(self) -> int:
         """Messages taken in that are neither processed nor lost: waiting, set aside, or in the handler's hands."""
         in_hand = self.current is not None and self.current.mark is not STASHED
@@ -345,6 +355,8 @@ class Cell:
         """Name the message being handled."""
         return type(self.current.message).__name__ if self.current else "idle"
 
-    def observe(self, envelope: Envelope, waited: float, handled: float, outcome: str) -> None:
-        """Show the message to those who look; they leave by themselves."""
-        self.observers = tuple(observer for observer in self.observers if observer.saw(self, envelope, waited, handled, outcome))
+    def observe(self, envelope: Envelope, waited: int, handled: int, outcome: str) -> None:
+        """Show the message, with its times in ns, to those who look; they leave by themselves."""
+        self.observers = tuple(
+            observer for observer in self.observers if observer.saw(self, envelope, waited * 1e-9, handled * 1e-9, outcome)
+        )

@@ -1,7 +1,7 @@
 """A message on its way. Private to the runtime."""
 
 import asyncio
-from time import perf_counter
+from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, Final
 
 from actors.runtime.messages import Message
@@ -36,7 +36,7 @@ STASHED: Final = _Mark()
 
 
 class Envelope:
-    """The message, who sent it, who waits for its answer and until when (loop time)."""
+    """The message, who sent it, who waits for its answer and until when (loop time). *enqueued* is perf_counter_ns."""
 
     __slots__ = ("deadline", "enqueued", "mark", "message", "reply", "sender")
 
@@ -53,7 +53,7 @@ class Envelope:
         self.reply = reply
         self.deadline = deadline
         self.mark = mark
-        self.enqueued = perf_counter()
+        self.enqueued = perf_counter_ns()
 
     @property
     def sender_path(self) -> str:

@@ -170,9 +170,9 @@ class Generation:
         try:
             self.waiting_for_others = True
             await self._end_others()
-        except asyncio.CancelledError:  # killed: the rest follows at once, and then the end of this task
+        except asyncio.CancelledError:  # killed, and the children with it: the rest follows at once, and then the end of this task
             for child in list(cell.children.values()):
-                child.kill()
+                child.request_stop()
         finally:
             self.waiting_for_others = False
             self.pump.unstash()

@@ -1,13 +1,12 @@
 """Looking into the system without disturbing it: plain values for operators, read off the cells."""
 
-import time
 from collections.abc import Iterator
 
 from actors.runtime.cell import Cell
 from actors.runtime.frames import Frame
 from actors.runtime.observers import Change, Traced, Window, state_of
 from actors.runtime.operate import find
-from actors.runtime.stats import ActorInfo, Blocked, DeadLetterInfo, Lag, Latency, MailboxInfo, Waiting
+from actors.runtime.stats import ActorInfo, Blocked, DeadLetterInfo, Lag, Latency, MailboxInfo, Waiting, seconds_since
 from actors.runtime.system import ActorSystem
 
 __all__ = ["blocks", "dead_letters", "describe", "lag", "state_of", "stuck", "trace", "tree", "waits", "window"]
@@ -20,16 +19,13 @@ def tree(system: ActorSystem) -> list[ActorInfo]:
 
 def stuck(system: ActorSystem) -> list[ActorInfo]:
     """Return the actors whose handler has run for longer than their stuck_after."""
-    precise = time.perf_counter()
-    return [describe(c) for c in system.cells() if c.current is not None and precise - c.current_since > c.actor.stuck_after]
+    return [describe(cell) for cell in system.cells() if cell.stuck]
 
 
 def describe(cell: Cell) -> ActorInfo:
     """Return what is to be seen of one actor."""
-    now, precise = cell.system.clock(), time.perf_counter()
-    current, life, parent = cell.current, cell.life, cell.parent
-    current_age = precise - cell.current_since if current is not None else 0.0
-    is_stuck = current_age > cell.actor.stuck_after
+    now = cell.system.clock()
+    current, life, parent, stuck = cell.current, cell.life, cell.parent, cell.stuck
     return ActorInfo(
         path=cell.path,
         type=type(cell.actor).__name__,
@@ -38,16 +34,16 @@ def describe(cell: Cell) -> ActorInfo:
         status=cell.status.value,
         generation=cell.generation,
         uptime=max(0.0, now - cell.started_at),
-        mailbox=_mailbox(cell, precise),
+        mailbox=_mailbox(cell),
         sent=cell.sent,
         processed=cell.processed,
         queued=cell.queued,
         dead=cell.dead,
         rate=cell.rate,
         current=type(current.message).__name__ if current is not None else None,
-        current_age=current_age,
-        stuck=is_stuck,
-        stack=life.stack() if is_stuck and life is not None else (),
+        current_age=cell.current_age,
+        stuck=stuck,
+        stack=life.stack() if stuck and life is not None else (),
         restarts=cell.restarts,
         restarts_in_window=parent.life.restarts_in_window if parent is not None and parent.life is not None else 0,
         backoff_for=max(0.0, cell.backoff_until - now),
@@ -63,14 +59,14 @@ def describe(cell: Cell) -> ActorInfo:
     )
 
 
-def _mailbox(cell: Cell, precise: float) -> MailboxInfo:
+def _mailbox(cell: Cell) -> MailboxInfo:
     queue = cell.lane.queue
     return MailboxInfo(
         length=len(cell.lane),
         capacity=cell.spec.capacity,
         overflow=cell.spec.overflow.value,
         high_water=cell.lane.high_water,
-        oldest=precise - queue[0].enqueued if queue else 0.0,
+        oldest=seconds_since(queue[0].enqueued) if queue else 0.0,
         stashed=cell.stashed,
         dropped=dict(cell.dropped),
     )
@@ -78,7 +74,7 @@ def _mailbox(cell: Cell, precise: float) -> MailboxInfo:
 
 def waits(system: ActorSystem) -> list[Waiting]:
     """Return the wait-for graph: who waits for whose answer."""
-    now, precise = system.clock(), time.perf_counter()
+    now = system.clock()
     return [
         Waiting(
             asker=frame.path,
@@ -86,7 +82,7 @@ def waits(system: ActorSystem) -> list[Waiting]:
             target=target.path,
             answering=target.job,
             message=type(envelope.message).__name__,
-            age=precise - envelope.enqueued,
+            age=seconds_since(envelope.enqueued),
             left=max(0.0, envelope.deadline - now) if envelope.reply is not None else None,
         )
         for frame in _frames(system)

@@ -21,10 +21,10 @@ class Ended(Exception):
     """The signal that ends a generation in peace; anything else that ends one is a crash."""
 
 
-BATCH = 64
+BATCH = 256
 """messages an actor handles before it lets the others run"""
-SLICE = 0.005
-"""seconds after which it lets them run even within a batch"""
+SLICE_NS = 5_000_000
+"""nanoseconds after which it lets them run even within a batch"""
 STOP_GRACE = 5.0
 """seconds a handler may go on once its actor is to stop; then it is cancelled"""
 CANCEL_GRACE = 1.0

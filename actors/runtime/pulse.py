@@ -80,7 +80,7 @@ class Pulse:
             self._note(self._caught, late)
         self._beats += 1
         if self._beats % SAMPLE == 0:
-            self._sample(now)
+            self._sample()
         self._timer = self._system.loop.call_later(BEAT, self._beat)
 
     def _note(self, caught: _Caught, late: float) -> None:
@@ -89,7 +89,7 @@ class Pulse:
             at = self._system.now() - late
             self.blocks.append(Blocked(at=at, seconds=late, actor=caught.actor, message=caught.message, stack=caught.stack))
 
-    def _sample(self, now: float) -> None:
+    def _sample(self) -> None:
         clock = self._system.clock()
         seconds, self._sampled = clock - self._sampled, clock
         for cell in self._system.cells():
@@ -99,8 +99,8 @@ class Pulse:
                 cell.rate += (done / seconds - cell.rate) * SMOOTH
                 if cell.rate < 0.01:
                     cell.rate = 0.0
-            if cell.current is not None and now - cell.current_since > cell.actor.stuck_after and cell.life is not None:
-                self._complain(cell.path, cell.current, now - cell.current_since, cell.life.stack())
+            if cell.current is not None and cell.stuck and cell.life is not None:
+                self._complain(cell.path, cell.current, cell.current_age, cell.life.stack())
 
     def _complain(self, path: str, envelope: "Envelope", age: float, stack: tuple[str, ...]) -> None:
         if self._complained is not envelope:

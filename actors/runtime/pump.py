@@ -4,12 +4,12 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
-from time import perf_counter as _now
+from time import perf_counter_ns as _now
 from typing import TYPE_CHECKING
 
 from actors.runtime.envelope import DEFERRED, STASHED, Envelope, Stamp
 from actors.runtime.errors import ActorCrashed, ActorStopped, MailboxFull, NotHandled
-from actors.runtime.lifecycle import BATCH, SLICE, Ended, Status, being_cancelled
+from actors.runtime.lifecycle import BATCH, SLICE_NS, Ended, Status, being_cancelled
 from actors.runtime.messages import Message
 from actors.runtime.stats import Times
 from paranet.errors import ParaNetError
@@ -66,7 +66,7 @@ class Pump:
         cell, handlers, frame = self._cell, self._handlers, self._cell.frame
         queue, take = cell.lane.queue, cell.lane.take
         started = _now()
-        yield_at = started + SLICE
+        yield_at = started + SLICE_NS
         for _ in range(BATCH):
             if not queue or cell.signals or cell.status is _SUSPENDED:
                 break
@@ -94,8 +94,8 @@ class Pump:
             ended = _now()
             if outcome != "stashed":
                 cell.processed += 1
-                wait_times[int((started - envelope.enqueued) * 1e6).bit_length()] += 1
-                handle_times[int((ended - started) * 1e6).bit_length()] += 1
+                wait_times[(started - envelope.enqueued).bit_length()] += 1
+                handle_times[(ended - started).bit_length()] += 1
             if cell.observers:
                 cell.observe(envelope, started - envelope.enqueued, ended - started, outcome)
             started = ended
@@ -147,7 +147,7 @@ class Pump:
             self._cell.late_replies += 1
         return f"refused: {refusal.code}"
 
-    def _crash(self, envelope: Envelope, error: BaseException, started: float) -> BaseException:
+    def _crash(self, envelope: Envelope, error: BaseException, started: int) -> BaseException:
         """File the message that the actor failed on. Raise the error when it is the actor's own cancellation."""
         cell, kind = self._cell, type(envelope.message).__name__
         cell.current = None
@@ -162,7 +162,7 @@ class Pump:
         envelope.fail(ActorCrashed(f"{cell.path} failed on {kind}", actor=cell.path))
         return error
 
-    def _show(self, envelope: Envelope, outcome: str, started: float | None = None) -> None:
+    def _show(self, envelope: Envelope, outcome: str, started: int | None = None) -> None:
         if self._cell.observers:
             now = _now()
             started = now if started is None else started

@@ -11,15 +11,21 @@ For every actor, at any moment, `sent = processed + queued + dropped + dead`:
 """
 
 from collections.abc import Mapping, Sequence
+from time import perf_counter_ns
 
 import attrs
 
-BUCKETS = 48
-"""bucket n of a histogram holds 2^(n-1) <= us < 2^n; 48 of them reach four years, so no index needs a bound"""
+BUCKETS = 64
+"""bucket n of a histogram holds 2^(n-1) <= ns < 2^n; 64 of them outlast any process, so no index needs a bound"""
+
+
+def seconds_since(moment: int) -> float:
+    """Return the age of a perf_counter_ns."""
+    return (perf_counter_ns() - moment) * 1e-9
 
 
 def histogram() -> list[int]:
-    """Return empty buckets. A duration of s seconds is counted by `buckets[int(s * 1e6).bit_length()] += 1`."""
+    """Return empty buckets. A duration in ns is counted by `buckets[ns.bit_length()] += 1`."""
     return [0] * BUCKETS
 
 
@@ -30,7 +36,7 @@ def quantile(buckets: Sequence[int], q: float) -> float:
     for n, inside in enumerate(buckets):
         if inside and seen + inside >= rank:
             low = 2.0 ** (n - 1) if n else 0.0
-            return (low + (2.0**n - low) * (rank - seen) / inside) * 1e-6
+            return (low + (2.0**n - low) * (rank - seen) / inside) * 1e-9
         seen += inside
     return 0.0
 

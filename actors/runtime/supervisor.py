@@ -107,7 +107,7 @@ class Supervisor:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _restart(self, child: "Cell", generation: int, delay: float) -> None:
-        current.set(None)  # this task was started by the end of the child, but does not speak for it
+        current.set(child.frame)  # who waits for the child now waits for this
         if self._spec.strategy is Strategy.ONE_FOR_ONE:
             await asyncio.sleep(delay)
             await self._begin([child])

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections import deque
 
 import orjson
@@ -12,6 +13,10 @@ from hub.ws.closecodes import CloseCode
 NO_PROGRESS = 10.0
 """seconds a client may take nothing before it is let go"""
 
+BURST = 0.1
+"""seconds within which frames came at once (a large snapshot): the client had no time to take them and is not slow for it"""
+MOST = 16
+"""times the backlog allowed that even a burst may not pass"""
 GOODBYE = 3.0
 """seconds a client has for the closing handshake"""
 
@@ -23,6 +28,8 @@ class Outbox:
         self._max_backlog = max_backlog
         self._queue: deque[bytes] = deque()
         self._bytes = 0
+        self._burst = 0
+        self._burst_began = 0.0
         self._ready = asyncio.Event()
         self._closing: CloseCode | None = None
         self.sent = 0
@@ -38,7 +45,11 @@ class Outbox:
             return
         self._queue.append(frame)
         self._bytes += len(frame)
-        if self._bytes > self._max_backlog:
+        now = time.monotonic()
+        if now - self._burst_began > BURST:
+            self._burst_began, self._burst = now, 0
+        self._burst += len(frame)
+        if self._bytes - self._burst > self._max_backlog or self._bytes > MOST * self._max_backlog:
             self._queue.clear()
             self._bytes = 0
             self.close(CloseCode.SLOW)

@@ -82,7 +82,7 @@ def _without_browser() -> NoReturn:
     pytest.skip(reason)
 
 
-async def _sign_in(page: Page, hub: Hub, password: str) -> None:
+async def sign_in(page: Page, hub: Hub, password: str) -> None:
     await page.goto(hub.url)
     await page.get_by_label("Name").fill(hub.username)
     await page.get_by_label("Password").fill(password)
@@ -100,7 +100,7 @@ async def _see_it_live(page: Page, link: str = "fra-zur") -> None:
 
 async def test_a_wrong_password_is_told(page: Page, hub: Hub) -> None:
     """A refused sign-in says why, to screen readers too, and puts the cursor where the mistake is."""
-    await _sign_in(page, hub, "wrong")
+    await sign_in(page, hub, "wrong")
     await expect(page.get_by_role("alert")).to_have_text("the user name or the password is wrong", timeout=SOON)
     await expect(page.get_by_label("Password")).to_be_focused()
     assert urlsplit(page.url).path == "/login"
@@ -110,7 +110,7 @@ async def test_the_network_is_drawn_and_lives(page: Page, hub: Hub) -> None:
     """After signing in all nodes and links are there, loads change over the socket, and nothing leaves for another host."""
     watch = Watch()
     watch.over(page)
-    await _sign_in(page, hub, hub.password)
+    await sign_in(page, hub, hub.password)
     await expect(page.locator("[data-node]")).to_have_count(12, timeout=SOON)
     await expect(page.locator("[data-link]")).to_have_count(18)
     await _see_it_live(page)
@@ -127,7 +127,7 @@ async def test_the_network_is_drawn_and_lives(page: Page, hub: Hub) -> None:
 
 async def test_what_others_add_appears(page: Page, hub: Hub, client: aiohttp.ClientSession) -> None:
     """A node and a link that somebody adds, and removes again, come and go without a reload."""
-    await _sign_in(page, hub, hub.password)
+    await sign_in(page, hub, hub.password)
     await expect(page.locator("[data-node]")).to_have_count(12, timeout=SOON)
     async with client.post("/api/v1/topology/nodes", json={"id": "oslo", "location": {"latitude": 59.9, "longitude": 10.8}}) as response:
         assert response.status == 201, await response.text()
@@ -147,7 +147,7 @@ async def test_a_page_left_open_stays_signed_in(page: Page, tmp_path: Path) -> N
     watch = Watch()
     watch.over(page)
     async with running(tmp_path / "data", "--demo", PARANET_AUTH_ACCESS_TTL="4") as hub:
-        await _sign_in(page, hub, hub.password)
+        await sign_in(page, hub, hub.password)
         for _ in range(2):
             async with page.expect_response("**/api/v1/auth/refresh") as renewed:
                 pass
@@ -163,7 +163,7 @@ async def test_a_page_left_open_stays_signed_in(page: Page, tmp_path: Path) -> N
 
 async def test_a_hub_that_comes_back_is_found_again(page: Page, hub: Hub) -> None:
     """While the hub is away the page says how old its data is; when it is back the page goes on by itself."""
-    await _sign_in(page, hub, hub.password)
+    await sign_in(page, hub, hub.password)
     await _see_it_live(page)
     hub.process.terminate()
     await hub.process.wait()

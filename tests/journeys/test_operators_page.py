@@ -4,7 +4,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.journeys.hub import Hub
-from tests.journeys.test_browser import SOON, Watch, _sign_in, page
+from tests.journeys.test_browser import SOON, Watch, page, sign_in
 
 __all__ = ["page"]
 
@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.journey, pytest.mark.browser]
 
 
 async def _open(page: Page, hub: Hub) -> None:
-    await _sign_in(page, hub, hub.password)
+    await sign_in(page, hub, hub.password)
     await page.get_by_role("link", name="Operators").click()
     for path in ("topology", "telemetry", "deployer"):
         await expect(page.locator(f'[data-path="{path}"]')).to_have_attribute("data-status", "running", timeout=SOON)

@@ -9,7 +9,7 @@ import pytest
 from actors.runtime import ActorCrashed, ActorStopped, ActorSystem, MailboxFull, Message, Ref, Request, handles
 from actors.runtime.inspect import describe
 from paranet.errors import NotFound
-from tests.actors.runtime.cast import Echo, Fail, Hold, Player, Stage, Words, cell_of
+from tests.actors.runtime.cast import Echo, Fail, Hold, Player, Stage, Words, cell_of, until
 
 
 @attrs.frozen(kw_only=True)
@@ -172,8 +172,8 @@ async def test_late_deferred_answer(worker: Ref, stage: Stage, system: ActorSyst
 async def test_stop_answers_jobs(worker: Ref, stage: Stage, system: ActorSystem) -> None:
     """Stopping cancels the jobs and answers their askers, also of those that had not begun for want of room."""
     asks = [asyncio.ensure_future(worker.ask(Defer(word=word), timeout=60)) for word in "abcd"]
+    await until(lambda: describe(cell_of(system, "w")).jobs == 4)
     await stage.seen("works on b")
-    assert describe(cell_of(system, "w")).jobs == 4
     await cell_of(system, "w").stop()
     results = await asyncio.gather(*asks, return_exceptions=True)
     assert [type(result) for result in results] == [ActorStopped] * 4

@@ -190,7 +190,7 @@ async def test_batches_yield(system: ActorSystem, stage: Stage) -> None:
 
 async def test_yields_within_a_batch_of_slow_messages(system: ActorSystem, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """A batch ends when its time is up, however few messages it had."""
-    monkeypatch.setattr("actors.runtime.pump.SLICE", 0.0)
+    monkeypatch.setattr("actors.runtime.pump.SLICE_NS", 0)
     a = await system.spawn("a", partial(Player, stage))
     b = await system.spawn("b", partial(Player, stage))
     for n in range(4):

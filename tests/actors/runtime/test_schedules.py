@@ -168,7 +168,7 @@ async def play(plan: list[tuple[str, str, Any]], *, drain: bool) -> None:
     assert not left
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(steps, max_size=40), st.booleans())
 def test_any_schedule(plan: list[tuple[str, str, Any]], drain: bool) -> None:
     """Whatever is spawned, stopped, crashed, asked, cancelled or suspended: nobody waits for ever and all is accounted for."""

@@ -125,7 +125,7 @@ async def test_child_that_waits_for_its_parent(system: ActorSystem, stage: Stage
     holding = asyncio.ensure_future(p.ask(Hold(), timeout=60))
     await stage.seen("p holds gate")
     asking = asyncio.ensure_future(system.ref("p/child").ask(Forward(to=("p",)), timeout=60))
-    await asyncio.sleep(0)
+    await until(lambda: cell_of(system, "p").lane.queue)
     p.stop()
     stage.gate().set()
     await asyncio.wait((holding, asking))
@@ -257,6 +257,27 @@ async def test_second_signal(system: ActorSystem, stage: Stage) -> None:
     assert [type(result) for result in results] == [ActorStopped] * 4
     assert system.clock() < 2
     assert {"a stops", "a/child stops"} <= set(stage.log)
+
+
+async def test_kill_while_stopping(stage: Stage) -> None:
+    """Leaving the system after a kill waits for every on_stop, also of children whose parents were cut short."""
+
+    class Thorough(Player):
+        async def on_stop(self) -> None:
+            self.stage.say(f"{self.name} clears up")
+            try:
+                await asyncio.sleep(0.1)
+            except asyncio.CancelledError:
+                await asyncio.sleep(0.1)
+            self.stage.say(f"{self.name} has cleared up")
+
+    async with ActorSystem() as system:
+        a = await system.spawn("a", partial(Player, stage, partial(Thorough, stage)))
+        await a.ask(Spawn(name="child"), timeout=1)
+        a.stop()
+        await stage.seen("a/child clears up")
+        system.kill()
+    assert stage.log[-1] == "a/child has cleared up"
 
 
 async def test_drain_under_load(system: ActorSystem, stage: Stage) -> None:

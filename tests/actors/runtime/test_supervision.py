@@ -8,7 +8,7 @@ import pytest
 
 from actors.runtime import Actor, ActorStopped, ActorSystem, Backoff, Restart, Strategy, Supervision
 from actors.runtime.errors import Escalated, StartFailed
-from tests.actors.runtime.cast import Echo, Fail, Hold, Note, Player, Stage, Words, cell_of, until
+from tests.actors.runtime.cast import Echo, Fail, Forward, Hold, Note, Player, Stage, Words, cell_of, until
 
 
 class Parent(Player):
@@ -86,6 +86,22 @@ async def test_crashes_in_one_group_at_once(system: ActorSystem, stage: Stage) -
     await stage.seen("p/z starts")
     await asyncio.sleep(60)
     assert [cell_of(system, f"p/{name}").generation for name in "xyz"] == [2, 2, 2]
+
+
+async def test_sibling_that_waits_for_the_crashed(system: ActorSystem, stage: Stage) -> None:
+    """A member of the group that waits for an answer of the one that crashed does not hold up the group's restart."""
+    await system.spawn("p", partial(parent(Strategy.ONE_FOR_ALL), stage))
+    holding = asyncio.create_task(system.ref("p/x").ask(Hold(), timeout=60))
+    await stage.seen("p/x holds gate")
+    system.ref("p/x").tell(Fail())
+    asking = asyncio.create_task(system.ref("p/y").ask(Forward(to=("p/x",)), timeout=60))
+    await until(lambda: len(cell_of(system, "p/x").lane) == 2)
+    stage.gate().set()
+    with pytest.raises(ActorStopped):
+        await asking
+    await until(lambda: cell_of(system, "p/z").generation == 2, every=0.01)
+    assert system.clock() < 1
+    await holding
 
 
 async def test_same_ref_new_instance(system: ActorSystem, stage: Stage) -> None:

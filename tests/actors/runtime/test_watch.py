@@ -161,6 +161,15 @@ async def test_watches_end_with_the_generation(system: ActorSystem, stage: Stage
     assert [line for line in stage.log if "sees" in line] == []
 
 
+async def test_a_former_watcher_is_forgotten(system: ActorSystem, stage: Stage) -> None:
+    """The watched does not keep the watches of instances that are gone."""
+    ask = await pair(system, stage)
+    await ask(Watch(path="t"))
+    system.ref("w").tell(Fail())
+    await system.ref("w").ask(Words(), timeout=5)
+    assert cell_of(system, "t")._watchers == {}
+
+
 async def test_same_name_again(system: ActorSystem, stage: Stage) -> None:
     """A new actor under the name of one that has gone can be watched, and each end is told once."""
     ask = await pair(system, stage)
