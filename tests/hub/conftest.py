@@ -11,9 +11,15 @@ from hub.house import House
 from hub.settings import Admin, Network, Server, Settings
 from tests.hub.api import Api, Client, sign_in
 from tests.hub.networks import build_square
-from tests.hub.staff import PASSWORD, hire
+from tests.hub.staff import HASHER, PASSWORD, hire
 
 AiohttpClient = Callable[..., Awaitable[Client]]
+
+
+@pytest.fixture(autouse=True)
+def weak_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have hashes made here cost little; what strong ones cost is seen in the journeys."""
+    monkeypatch.setattr("actors.accounts.argon2.PasswordHasher", lambda **_: HASHER)
 
 
 @pytest.fixture
