@@ -143,6 +143,21 @@ async def test_conflate(system: ActorSystem, stage: Stage) -> None:
     assert await holding
 
 
+async def test_asks_are_not_conflated(system: ActorSystem, stage: Stage) -> None:
+    """Somebody waits for the answer to the very message that was asked: it neither gives way nor changes."""
+
+    class Same(Player):
+        mailbox = Mailbox(lossy={Echo: Conflate(lambda _: "same")})
+
+    ref, holding = await held(system, stage, Same)
+    asks = [asyncio.create_task(ref.ask(Echo(word=word), timeout=60)) for word in "ab"]
+    await asyncio.sleep(0)
+    ref.tell(Echo(word="c"))
+    stage.gate().set()
+    assert await asyncio.gather(*asks) == ["a", "b"]
+    await holding
+
+
 async def test_system_lane_goes_first(system: ActorSystem, stage: Stage) -> None:
     """A stop does not wait for the messages queued before it; they become dead letters."""
     ref, holding = await held(system, stage, Player)
