@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import time
 from collections import deque
 
 import orjson
@@ -13,10 +12,8 @@ from hub.ws.closecodes import CloseCode
 NO_PROGRESS = 10.0
 """seconds a client may take nothing before it is let go"""
 
-BURST = 0.1
-"""seconds within which frames came at once (a large snapshot): the client had no time to take them and is not slow for it"""
 MOST = 16
-"""times the backlog allowed that even a burst may not pass"""
+"""times the backlog allowed that one answer may be on top of it"""
 GOODBYE = 3.0
 """seconds a client has for the closing handshake"""
 
@@ -29,7 +26,7 @@ class Outbox:
         self._queue: deque[bytes] = deque()
         self._bytes = 0
         self._burst = 0
-        self._burst_began = 0.0
+        self._idle = True
         self._ready = asyncio.Event()
         self._closing: CloseCode | None = None
         self.sent = 0
@@ -45,11 +42,9 @@ class Outbox:
             return
         self._queue.append(frame)
         self._bytes += len(frame)
-        now = time.monotonic()
-        if now - self._burst_began > BURST:
-            self._burst_began, self._burst = now, 0
-        self._burst += len(frame)
-        if self._bytes - self._burst > self._max_backlog or self._bytes > MOST * self._max_backlog:
+        if self._idle:  # the writer had nothing left to send: a large answer is not the client's fault, until it has been taken
+            self._burst += len(frame)
+        if self._bytes > self._max_backlog + min(self._burst, MOST * self._max_backlog):
             self._queue.clear()
             self._bytes = 0
             self.close(CloseCode.SLOW)
@@ -66,6 +61,7 @@ class Outbox:
         """Send until closed, or until the client takes nothing any more; return why it ended."""
         try:
             while True:
+                self._idle = False
                 while self._queue:
                     frame = self._queue.popleft()
                     self._bytes = max(0, self._bytes - len(frame))
@@ -74,6 +70,7 @@ class Outbox:
                     self.sent += 1
                 if self._closing is not None:
                     return self._closing
+                self._idle, self._burst = True, 0
                 self._ready.clear()
                 await self._ready.wait()
         except (TimeoutError, ConnectionError):
