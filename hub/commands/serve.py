@@ -1,0 +1,101 @@
+"""`paranet serve`: the hub, until a signal ends it."""
+
+import argparse
+import asyncio
+import logging
+import signal
+import sys
+from pathlib import Path
+
+import orjson
+from aiohttp import web
+
+from hub import log as logs
+from hub.app import make_app
+from hub.house import House
+from hub.settings import Settings, load
+from paranet.errors import ParaNetError
+
+log = logging.getLogger(__name__)
+
+
+def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command to the command line."""
+    serve = commands.add_parser("serve", help="run the hub")
+    serve.add_argument("--host", help="address to listen on (server.host)")
+    serve.add_argument("--port", type=int, help="port to listen on, 0 for a free one (server.port)")
+    serve.add_argument("--data-dir", type=Path, help="where everything is kept (server.data_dir)")
+    serve.add_argument("--settings", type=Path, help="settings file instead of ./settings.toml")
+    serve.add_argument("--demo", action="store_true", default=None, help="load the demo network if there is none yet (network.demo)")
+    serve.set_defaults(run=_serve)
+
+
+def _serve(options: argparse.Namespace) -> int:
+    server = {"host": options.host, "port": options.port, "data_dir": options.data_dir}
+    flags = {"server": {k: v for k, v in server.items() if v is not None}}
+    if options.demo:
+        flags["network"] = {"demo": True}
+    settings = load(options.settings, flags)
+    logs.set_up(settings.log.level)
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        return runner.run(_run(settings))
+
+
+def _loop_factory() -> "type[asyncio.AbstractEventLoop] | None":
+    try:
+        import uvloop
+    except ImportError:  # no wheel for this platform: asyncio's own loop does the same, slower
+        return None
+    return uvloop.Loop
+
+
+async def _run(settings: Settings) -> int:
+    """Serve until a signal or a failure of the actors; a second signal ends everything at once."""
+    stop = asyncio.Event()
+    async with House(settings, show_first_password=_show_first_password) as house:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, _signalled, stop, house)
+        runner = web.AppRunner(make_app(house), access_log=None, shutdown_timeout=2.0, handle_signals=False)
+        await runner.setup()
+        site = web.TCPSite(runner, settings.server.host, settings.server.port)
+        try:
+            await site.start()
+            print(orjson.dumps({"ready": True, "url": _url(settings, runner)}).decode(), flush=True)
+            failed = await _until(stop, house)
+        except OSError as error:
+            raise ParaNetError(f"cannot listen on {settings.server.host}:{settings.server.port}: {error.strerror or error}") from error
+        finally:
+            await site.stop()
+            left = await house.system.drain(settings.server.drain)
+            if left:
+                log.warning("left unhandled: %s", left)
+            await runner.cleanup()
+    return 1 if failed else 0
+
+
+async def _until(stop: asyncio.Event, house: House) -> bool:
+    """Wait for the end; True when it is the actors that failed."""
+    stopping = asyncio.ensure_future(stop.wait())
+    await asyncio.wait((stopping, house.system.failure), return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if house.system.failure.done():
+        log.critical("giving up: %s", house.system.failure.result())
+        return True
+    return False
+
+
+def _signalled(stop: asyncio.Event, house: House) -> None:
+    if stop.is_set():
+        log.warning("second signal: stopping at once")
+        house.system.kill()
+    stop.set()
+
+
+def _url(settings: Settings, runner: web.AppRunner) -> str:
+    host = f"[{settings.server.host}]" if ":" in settings.server.host else settings.server.host
+    return f"http://{host}:{runner.addresses[0][1]}"
+
+
+def _show_first_password(password: str) -> None:
+    print(f"First start: sign in as admin with password {password}  (shown only now)", file=sys.stderr, flush=True)
