@@ -6,7 +6,6 @@ from typing import Any
 
 import attrs
 import orjson
-from paranet.orchestrator.diff import diff
 
 from actors.devices import Installed, ReadInstalled
 from actors.ids import uuid7
@@ -18,6 +17,7 @@ from paranet.compiler import compile_source
 from paranet.errors import CompileFailed, NotFound, RowConflict
 from paranet.models.device import Delta, Row, Rows
 from paranet.models.intent import Compiled, Report, Violation, Witness
+from paranet.orchestrator.diff import diff
 from paranet.orchestrator.plan import scope_of, wanted_rows
 from paranet.verifier import verify
 
