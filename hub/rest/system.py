@@ -121,7 +121,7 @@ async def audit(call: Call) -> Reply:
 
 
 async def info(call: Call) -> Reply:
-    """Return what runs here."""
+    """Return what runs here, the lag of its event loop and what blocked it."""
     house = call.house
     return Reply(
         body={
@@ -131,6 +131,8 @@ async def info(call: Call) -> Reply:
             "actors": len(house.system.cells()),
             "clients": len(house.outlets),
             "dead_letters": house.system.dead_letters.total,
+            "lag": unstructure(inspect.lag(house.system)),
+            "blocks": unstructure(inspect.blocks(house.system)),
         }
     )
 
