@@ -1,11 +1,12 @@
 """Overseer: shows the actors on channel `actors`: once a second the ones whose figures changed, keyed by path."""
 
 from collections.abc import Mapping
+from operator import itemgetter
 from typing import Any
 
 import attrs
 
-from actors.channels import Channel, Outlets, Subscribe, Subscribed, Unsubscribe
+from actors.channels import Channel, Outlets, Subscribe, Subscribed, Unsubscribe, keyed
 from actors.ids import epoch
 from actors.runtime import Actor, Message, handles
 from actors.runtime.cell import Cell
@@ -27,7 +28,7 @@ class Overseer(Actor):
 
     async def on_start(self) -> None:
         self._shown: dict[str, dict[str, Any]] = {}
-        self._channel = Channel("actors", self._outlets, epoch=epoch())
+        self._channel = Channel("actors", self._outlets, epoch=epoch(), conflate=keyed(itemgetter("path")))
         self._channel.reopen(self._snapshot)
         self.timers.every("look", Look(), interval=INTERVAL)
 

@@ -221,7 +221,7 @@ async def _rest(reader: asyncio.StreamReader) -> bytes:
 async def test_a_client_that_is_let_go_keeps_no_connection_open(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """When it never reads again: its session ends and the connection is cut, not left to drain for ever."""
     monkeypatch.setattr("hub.ws.outbox.NO_PROGRESS", 0.3)
-    monkeypatch.setattr("hub.ws.outbox.GOODBYE", 0.3)
+    monkeypatch.setattr("hub.ws.pipe.GOODBYE", 0.3)
     async with opened(realtime(settings, max_backlog=2 * MIB)) as (_, client):
         admin = await sign_in(client, "admin")
         await admin.call("POST", "/topology/nodes", json={"id": "r1"})
@@ -284,6 +284,9 @@ def test_close_codes_say_whether_to_come_back() -> None:
         "TOKEN_EXPIRED": True,
         "SLOW": True,
         "NO_PONG": True,
+        "RATE": True,
         "BAD_TOKEN": False,
         "PROTOCOL": False,
+        "KICKED": False,
+        "FORBIDDEN": False,
     }
