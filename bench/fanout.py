@@ -22,8 +22,9 @@ import sys
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -304,7 +305,12 @@ def many(count: int) -> dict[str, float]:
             came = [reader.stamps[n] for reader in crowd.readers if reader.stamps]
             first = min(came)
             spans += [stamp - first for stamp in came]
-        found = {"clients": state["clients"], "p99_ms": p99(spans) * 1e3, "lag_p99_ms": state["lag_p99"] * 1e3, "rss_mib": state["rss"] / 2**20}
+        found = {
+            "clients": state["clients"],
+            "p99_ms": p99(spans) * 1e3,
+            "lag_p99_ms": state["lag_p99"] * 1e3,
+            "rss_mib": state["rss"] / 2**20,
+        }
         crowd.close()
     print(f"{found['clients']:.0f} clients, telemetry at 1 Hz: event to socket p99 {found['p99_ms']:.0f} ms,", end=" ")
     print(f"loop lag p99 {found['lag_p99_ms']:.0f} ms, {found['rss_mib']:.0f} MiB", flush=True)
@@ -319,7 +325,12 @@ def main() -> None:
     parser.add_argument("--many", type=int, default=5000)
     parser.add_argument("--only", choices=("costs", "memory", "stalled", "many"))
     options = parser.parse_args()
-    parts = {"costs": lambda: costs(options), "memory": memory, "stalled": stalled, "many": lambda: many(options.many)}
+    parts: dict[str, Callable[[], object]] = {
+        "costs": partial(costs, options),
+        "memory": memory,
+        "stalled": stalled,
+        "many": partial(many, options.many),
+    }
     found = {name: part() for name, part in parts.items() if options.only in (None, name)}
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "fanout.json").write_text(json.dumps(found, indent=2))

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import BodyPartReader, web
 from aiohttp.http import HttpProcessingError
 
-from hub import metrics, problems
+from hub import asyncapi, metrics, problems
 from hub.codec import encode
 from hub.house import House
 from hub.keys import HOUSE
@@ -145,5 +145,10 @@ async def figures(request: web.Request) -> web.Response:
     return web.Response(body=metrics.exposition(request.app[HOUSE]), headers={"Content-Type": metrics.CONTENT_TYPE})
 
 
-MACHINES = (("/healthz", healthz), ("/readyz", readyz), ("/metrics", figures))
+async def asyncapi_json(_request: web.Request) -> web.Response:
+    """The WebSocket protocol for machines."""
+    return web.Response(body=encode(asyncapi.document()), content_type="application/json")
+
+
+MACHINES = (("/asyncapi.json", asyncapi_json), ("/healthz", healthz), ("/readyz", readyz), ("/metrics", figures))
 MACHINES_ACCESS = Access.OPEN

@@ -6,6 +6,7 @@ import resource
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 sys.path[0] = str(Path(__file__).resolve().parents[2])
 
@@ -89,14 +90,14 @@ def controls(house: House) -> web.Application:
     return app
 
 
-def outlets(house: House) -> list[object]:
+def outlets(house: House) -> list[Any]:
     """Return the outboxes of all clients."""
     return list(house.outlets._by_path.values())
 
 
 async def main() -> None:
     """Serve until killed."""
-    protocol._CHANNELS["bench"] = protocol.ChannelRoute(owner="bench", access=Access.VIEWER)  # type: ignore[index]
+    protocol.CHANNELS["bench"] = protocol.ChannelRoute(owner="bench", access=Access.VIEWER)  # type: ignore[index]
     settings = Settings(
         server=Server(data_dir=Path(tempfile.mkdtemp())),
         admin=Admin(password=PASSWORD),

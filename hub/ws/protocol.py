@@ -122,7 +122,7 @@ class ChannelRoute:
     access: Access
 
 
-_CHANNELS: Mapping[str, ChannelRoute] = {
+CHANNELS: Mapping[str, ChannelRoute] = {
     "topology": ChannelRoute(owner="topology", access=Access.VIEWER),
     "telemetry": ChannelRoute(owner="telemetry", access=Access.VIEWER),
     "actors": ChannelRoute(owner="overseer", access=Access.OPERATOR),
@@ -133,7 +133,7 @@ _CHANNELS: Mapping[str, ChannelRoute] = {
 
 def channel_route(name: str) -> ChannelRoute:
     """Return the route of a channel. Raise NotFound."""
-    route = _CHANNELS.get(name) or _CHANNELS.get(name.partition("/")[0] + "/")
+    route = CHANNELS.get(name) or CHANNELS.get(name.partition("/")[0] + "/")
     if route is None or name.endswith("/"):
         raise NotFound(f"there is no channel {name[:60]!r}")
     return route
