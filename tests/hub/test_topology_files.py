@@ -146,8 +146,8 @@ async def test_an_answer_of_get_topology_can_be_sent_back(operator: Api) -> None
     assert (status, body["revision"]) == (200, 1)
 
 
-async def test_a_format_that_is_only_read_is_not_written(operator: Api) -> None:
-    """415 names those that are."""
-    status, body, _ = await operator.call("GET", "/topology/export?format=graphml")
+async def test_an_unknown_format_is_not_written(operator: Api) -> None:
+    """415 names those that are known."""
+    status, body, _ = await operator.call("GET", "/topology/export?format=visio")
     assert (status, body["code"]) == (415, "unknown-format")
     assert "json" in body["detail"]
