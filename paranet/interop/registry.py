@@ -37,10 +37,10 @@ class Format:
     name: str
     media_types: tuple[str, ...]
     suffixes: tuple[str, ...]
+    write: Callable[[Topology], bytes]
     parse: Callable[[bytes], Any] | None = None
     fits: Callable[[Any], bool] = bool
     build: Callable[[Any, Collection[str]], tuple[Topology, tuple[Fault, ...]]] | None = None
-    write: Callable[[Topology], bytes] | None = None
 
 
 def _known(name: str, module: Any, parse: Callable[[bytes], Any], media_types: Sequence[str], *suffixes: str, **more: Any) -> Format:
@@ -53,11 +53,11 @@ FORMATS = (
     _known("netjson", netjson, json.parse, ("application/netjson", "application/netjson+json", *_JSON), ".netjson", ".json"),
     _known("rfc8345", rfc8345, json.parse, ("application/yang-data+json", *_JSON), ".json"),
     _known("node-link", node_link, json.parse, _JSON, ".json"),
-    _known("json", native, json.parse, ("application/vnd.paranet+json", *_JSON), ".json"),
+    _known("json", native, json.parse, (*_JSON, "application/vnd.paranet+json"), ".json"),
     _known("graphml", graphml, xml.parse, ("application/graphml+xml", "application/xml", "text/xml"), ".graphml", ".xml"),
     _known("containerlab", containerlab, yaml.parse, _YAML, ".clab.yml", ".clab.yaml", ".yml", ".yaml"),
     _known("netlab", netlab, yaml.parse, _YAML, ".yml", ".yaml"),
-    _known("yaml", native, yaml.parse, ("application/vnd.paranet+yaml", *_YAML), ".yml", ".yaml", write=native.write_yaml),
+    _known("yaml", native, yaml.parse, (*_YAML, "application/vnd.paranet+yaml"), ".yaml", ".yml", write=native.write_yaml),
     _known("minindn", minindn, minindn.parse, (), ".conf"),
     _known("paranet", dsl, minindn.parse, ("text/vnd.paranet",), ".pn"),
     Format(name="geojson", media_types=("application/geo+json",), suffixes=(".geojson",), write=geojson.write),
@@ -90,24 +90,12 @@ def read(
 
 def write(topology: Topology, *, format: str = "json") -> bytes:  # noqa: A002 - the query parameter's name
     """Return *topology* as a file. Raise UnknownFormat."""
-    chosen = named(format)
-    assert chosen.write is not None
-    return chosen.write(topology)
+    return named(format).write(topology)
 
 
 def formats() -> tuple[str, ...]:
     """Return the names of all formats that are read."""
     return tuple(f.name for f in FORMATS if f.build)
-
-
-def media_type(name: str) -> str:
-    """Return the media type of a file of that format. Raise UnknownFormat."""
-    return next(iter(named(name).media_types), "text/plain")
-
-
-def suffix(name: str) -> str:
-    """Return how names of files of that format end. Raise UnknownFormat."""
-    return named(name).suffixes[0]
 
 
 def named(name: str) -> Format:
