@@ -41,7 +41,7 @@ SUB = {"type": "sub", "id": 1, "ch": "bench"}
 class Reader:
     """One client: a socket whose frames are counted; *stamps* keeps when frames came, if wanted."""
 
-    __slots__ = ("frames", "sock", "stamps", "_head", "_skip")
+    __slots__ = ("_head", "_skip", "frames", "sock", "stamps")
 
     def __init__(self, port: int, path: str, headers: str, first: dict[str, Any] | None, rcvbuf: int | None = None) -> None:
         self.sock = socket.socket()

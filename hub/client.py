@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from types import TracebackType
 from typing import Any, Self
@@ -93,7 +93,9 @@ class HubClient:
         if self._refresh_token is not None:
             return self._take(await self._post("refresh", {"refresh_token": self._refresh_token}))
         if self._username is None or self._password is None:
-            raise ParaNetError("a token, or a name and a password, is required")
+            raise ParaNetError(
+                "who are you? Give --token (PARANET_TOKEN), or --username and --password (PARANET_USERNAME, PARANET_PASSWORD)"
+            )
         return self._take(await self._post("login", {"username": self._username, "password": self._password}))
 
     async def watch(self, channel: str, *, since: str | None = None, **wanted: Any) -> AsyncIterator[Update]:
@@ -117,7 +119,7 @@ class HubClient:
             attempt = 0 if time.monotonic() - began > STEADY else attempt + 1
             await asyncio.sleep(retry if retry is not None else min(LONGEST, FIRST * 2**attempt) * random.uniform(0.5, 1.0))
 
-    async def _connection(self, channel: str, since: str | None, wanted: Mapping[str, Any]) -> AsyncIterator[dict[str, Any]]:
+    async def _connection(self, channel: str, since: str | None, wanted: Mapping[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
         """Yield the frames of one connection until it is lost. Raise ParaNetError when coming back is no use."""
         headers = {"Authorization": f"Bearer {await self.token()}"}
         async with self._session.ws_connect(f"{self.url}/ws", headers=headers, protocols=(SUBPROTOCOL,), max_msg_size=FRAME) as socket:

@@ -15,6 +15,8 @@ from typed_settings.loaders import DictLoader, Loader
 from paranet.errors import BadSettings
 
 PREFIX = "PARANET_"
+OTHERS = frozenset({"PARANET_URL", "PARANET_TOKEN", "PARANET_USERNAME", "PARANET_PASSWORD"})
+"""variables that tell the other commands which hub is meant and who asks"""
 SECTION = "paranet"
 
 
@@ -105,7 +107,7 @@ def load(file: Path | None, flags: Mapping[str, Mapping[str, object]]) -> Settin
     if file is not None and not file.is_file():
         raise BadSettings(f"there is no settings file {file}")
     files = [file] if file is not None else [f for f in (Path("settings.toml"),) if f.is_file()]
-    known = set(variables())
+    known = set(variables()) | OTHERS
     unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
     if unknown:
         raise BadSettings(f"{unknown[0]} sets nothing: docs/settings.md lists the variables")

@@ -199,13 +199,14 @@ class Outbox:
         self._offer_room()
 
     def _batch(self) -> list[Frame]:
-        size = n = 0
-        for n, frame in enumerate(self._queue, start=1):
+        batch: list[Frame] = []
+        size = 0
+        for frame in self._queue:
+            batch.append(frame)
             size += frame.size
             if size >= WRITE:
                 break
-        batch = self._queue[:n]
-        del self._queue[:n]
+        del self._queue[: len(batch)]
         self._bytes = max(0, self._bytes - size)
         return batch
 

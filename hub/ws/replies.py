@@ -29,7 +29,7 @@ class Welcome:
 
 @attrs.frozen(kw_only=True)
 class Ok:
-    """What was sent with this id has been done. For `sub` the position of the channel, for `ask` status and body, for `auth` the token's end."""
+    """What was sent with this id has been done: with the channel's position for `sub`, status and body for `ask`, the token's end for `auth`."""
 
     id: int
     ch: str | None = None

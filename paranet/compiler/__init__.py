@@ -1,5 +1,7 @@
 """From the intent language to rows: text, tree, operations, paths, rows."""
 
+from collections.abc import Collection
+
 from paranet.compiler.ast import Item, Statement
 from paranet.compiler.declare import declare
 from paranet.compiler.diagnostics import Log
@@ -9,7 +11,7 @@ from paranet.compiler.lower import check_statements, lower
 from paranet.compiler.parser import START, parse
 from paranet.errors import InvalidTopology
 from paranet.models.intent import Compiled, Diagnostic
-from paranet.models.topology import Topology
+from paranet.models.topology import Node, Topology
 
 __all__ = ["compile_source", "declared_topology"]
 
@@ -32,16 +34,16 @@ def compile_source(source: str, topology: Topology, *, scope: str | None = None)
     return Compiled(ok=True, diagnostics=log.report(), intents=intents, rows=routed.rows, paths=routed.paths, reaches=routed.reaches)
 
 
-def declared_topology(source: str) -> tuple[Topology | None, tuple[Diagnostic, ...]]:
+def declared_topology(source: str, beyond: Collection[str] = ()) -> tuple[Topology | None, tuple[Diagnostic, ...]]:
     """Return the topology that the `network`, `node` and `link` statements of *source* describe; None with errors.
 
-    Other statements are checked for their syntax only. Never raises.
+    Links may also end at the nodes *beyond*. Other statements are checked for their syntax only. Never raises.
     """
     log = Log()
-    declared = declare(_items(source, log), (), log)
+    declared = declare(_items(source, log), [Node(id=node_id) for node_id in beyond], log)
     nodes = [d.node for d in declared.nodes.values()]
     try:
-        topology = Topology.of(nodes, [d.link for d in declared.links])
+        topology = Topology.of(nodes, [d.link for d in declared.links], beyond=beyond)
     except InvalidTopology as error:  # what `declare` does not check itself
         log.error("PN224", START, error.detail)
         return None, log.report()
