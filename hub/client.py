@@ -117,7 +117,7 @@ class HubClient:
             except (aiohttp.ClientError, TimeoutError, ConnectionError):
                 pass
             attempt = 0 if time.monotonic() - began > STEADY else attempt + 1
-            await asyncio.sleep(retry if retry is not None else min(LONGEST, FIRST * 2**attempt) * random.uniform(0.5, 1.0))
+            await asyncio.sleep(retry if retry is not None else _pause(attempt))
 
     async def _connection(self, channel: str, since: str | None, wanted: Mapping[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
         """Yield the frames of one connection until it is lost. Raise ParaNetError when coming back is no use."""
@@ -169,6 +169,10 @@ def _update(frame: Mapping[str, Any]) -> Update | None:
     if frame["type"] == "events":
         return Update(kind="events", items=frame["items"], position=f"{frame['epoch']}:{frame['to']}")
     return None
+
+
+def _pause(attempt: int) -> float:
+    return min(LONGEST, FIRST * 2**attempt) * random.uniform(0.5, 1.0)  # noqa: S311  # it is no secret
 
 
 def _retry(frame: Mapping[str, Any]) -> float | None:

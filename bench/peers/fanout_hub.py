@@ -22,6 +22,7 @@ from hub.operations import Access  # noqa: E402
 from hub.settings import Admin, Network, Realtime, Server, Settings  # noqa: E402
 from hub.ws import protocol  # noqa: E402
 
+STATM = Path("/proc/self/statm")
 PASSWORD = "benchmark-password"
 
 
@@ -73,13 +74,12 @@ def controls(house: House) -> web.Application:
 
     async def cpu(_request: web.Request) -> web.Response:
         usage = resource.getrusage(resource.RUSAGE_SELF)
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
         lag = house.system.pulse.lag
         return web.json_response(
             {
                 "cpu": usage.ru_utime + usage.ru_stime,
                 "clients": len(house.outlets),
-                "rss": pages * 4096,
+                "rss": resident(),
                 "lag_p99": lag.p99,
                 "largest_backlog": max((outlet.backlog for outlet in outlets(house)), default=0),
             }
@@ -88,6 +88,11 @@ def controls(house: House) -> web.Application:
     app = web.Application()
     app.add_routes([web.get("/go", go), web.get("/cpu", cpu)])
     return app
+
+
+def resident() -> int:
+    """Return the bytes of memory this process takes."""
+    return int(STATM.read_text().split()[1]) * 4096
 
 
 def outlets(house: House) -> list[Any]:

@@ -29,7 +29,7 @@ class Welcome:
 
 @attrs.frozen(kw_only=True)
 class Ok:
-    """What was sent with this id has been done: with the channel's position for `sub`, status and body for `ask`, the token's end for `auth`."""
+    """What was sent with this id has been done. `sub` is told the position, `ask` status and body, `auth` the token's end."""
 
     id: int
     ch: str | None = None
