@@ -172,7 +172,7 @@ def _update(frame: Mapping[str, Any]) -> Update | None:
 
 
 def _pause(attempt: int) -> float:
-    return min(LONGEST, FIRST * 2**attempt) * random.uniform(0.5, 1.0)  # noqa: S311  # it is no secret
+    return min(LONGEST, FIRST * 2.0**attempt) * random.uniform(0.5, 1.0)  # noqa: S311  # it is no secret
 
 
 def _retry(frame: Mapping[str, Any]) -> float | None:
