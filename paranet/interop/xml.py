@@ -1,6 +1,8 @@
 """XML from strangers: no DTD, so no entities and no network, and every refusal names its line."""
 
-from xml.etree.ElementTree import Element, ParseError, TreeBuilder, XMLParser
+from typing import NoReturn
+from xml.etree.ElementTree import Element, ParseError, XMLParser
+from xml.parsers.expat import ExpatError, ParserCreate
 
 from paranet.interop.json import refusal
 
@@ -8,15 +10,12 @@ MAX_DEPTH = 64
 """levels of elements; graph formats need about five"""
 
 
-class _DoctypeFound(Exception):
+class _DoctypeFoundError(Exception):
     pass
 
 
-class _Builder(TreeBuilder):
-    """Stops at a document type declaration, which is where every entity, internal or external, would have to be declared."""
-
-    def doctype(self, name: str, pubid: str | None, system: str | None) -> None:
-        raise _DoctypeFound
+class _RootReachedError(Exception):
+    pass
 
 
 def parse(data: bytes) -> Element:
@@ -24,13 +23,11 @@ def parse(data: bytes) -> Element:
 
     Raise InvalidInput for broken XML, unknown encodings and any document type declaration.
     """
-    parser = XMLParser(target=_Builder())  # noqa: S314 - the builder refuses what makes this unsafe
+    _refuse_doctype(data)
+    parser = XMLParser()  # noqa: S314 - a document without a DTD has no entities
     try:
         parser.feed(data)
         root: Element = parser.close()
-    except _DoctypeFound:
-        line = data[: max(data.find(b"<!DOCTYPE"), 0)].count(b"\n") + 1
-        raise refusal(f"line {line}", "a DTD and its entity declarations are refused") from None
     except ParseError as error:
         line, column = error.position
         raise refusal(f"line {line}, column {column + 1}", str(error).partition(": line ")[0]) from None
@@ -44,3 +41,24 @@ def parse(data: bytes) -> Element:
     if level:
         raise refusal(level[0].tag, f"elements are nested more than {MAX_DEPTH} deep")
     return root
+
+
+def _refuse_doctype(data: bytes) -> None:
+    """Look at what stands before the root element, where alone a document type declaration may stand, and with it any entity."""
+    prolog = ParserCreate()
+    prolog.StartDoctypeDeclHandler = _found
+    prolog.StartElementHandler = _reached
+    try:
+        prolog.Parse(data, True)
+    except _DoctypeFoundError:
+        raise refusal(f"line {prolog.CurrentLineNumber}", "a DTD and its entity declarations are refused") from None
+    except (_RootReachedError, ExpatError, LookupError, ValueError):  # what is broken is told by the real reader
+        return
+
+
+def _found(*_: object) -> NoReturn:
+    raise _DoctypeFoundError
+
+
+def _reached(*_: object) -> NoReturn:
+    raise _RootReachedError
