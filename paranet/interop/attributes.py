@@ -52,9 +52,11 @@ class Attributes:
 
     def _find(self, names: tuple[str, ...]) -> tuple[str, str] | None:
         for name in names:
-            spelled = self._spelled.get(name)
-            value = self._values.get(spelled) if spelled is not None else None
-            if value is not None and not isinstance(value, (dict, list)) and (text := " ".join(str(value).split())):
+            if name not in self._spelled:
+                continue
+            value = self._values.get(self._spelled[name])
+            text = value if isinstance(value, str) else "" if value is None or isinstance(value, (dict, list)) else str(value)
+            if text := " ".join(text.split()):
                 return name, text
         return None
 

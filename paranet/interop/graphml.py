@@ -75,7 +75,7 @@ def _check_shape(graph: Element) -> None:
     hyper = "joins more than two nodes; only edges can be read"
     nested = "holds a graph of its own; only flat graphs can be read"
     faults = [Fault(path=_place(element), message=hyper) for element in graph.iterfind("hyperedge")]
-    faults += [Fault(path=_place(e), message=nested) for e in graph if e.tag in ("node", "edge") and e.find("graph") is not None]
+    faults += [Fault(path=_place(e), message=nested) for e in graph if e.tag in ("node", "edge") and any(c.tag == "graph" for c in e)]
     for i, element in enumerate(graph.iterfind("node")):
         if element.get("id") is None:
             faults.append(Fault(path=f"node #{i + 1}", message="has no id"))
@@ -89,7 +89,7 @@ def _vertices(graph: Element, keys: Keys, *, exact: bool) -> Iterator[Vertex]:
     for element in graph.iterfind("node"):
         file_id = element.get("id", "")
         attributes, residue = _words(keys.attributes(element), exact=exact)
-        ports = dict.fromkeys(p.get("name", "") for p in element.iterfind("port"))
+        ports = dict.fromkeys(p.get("name", "") for p in element if p.tag == "port")
         interfaces = tuple(Interface(name=" ".join(port.split())[:256]) for port in ports)
         fields = {"interfaces": interfaces} if interfaces else {}
         yield Vertex(place=f"node {shown(file_id)}", file_id=file_id, attributes=attributes, fields=fields, residue=residue)

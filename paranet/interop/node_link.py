@@ -46,7 +46,8 @@ def _sketch(document: Mapping[str, Any]) -> Sketch:
         raise json.refusal("graph", "must be an object")
     said = dict(graph) if isinstance(graph, dict) else {"graph": graph} if graph else {}
     said |= {k: v for k, v in document.items() if k not in _OWN}
-    on_earth = mark is None and isinstance(graph, dict) and "stats" in graph and "demands" in graph  # TopoHub's files
+    topohub = mark is None and isinstance(graph, dict) and "stats" in graph and "demands" in graph
+    on_earth = topohub and all(_on_earth(node.get("pos")) for node in nodes)
     return Sketch(
         name=NAME,
         vertices=list(_vertices(nodes, exact=mark is not None, on_earth=on_earth)),
@@ -96,12 +97,18 @@ def _vertices(nodes: list[dict[str, Any]], *, exact: bool, on_earth: bool) -> It
         )
 
 
+def _on_earth(pos: object) -> bool:
+    """Tell whether a position can be [longitude, latitude]: TopoHub's synthetic networks lie in a plane of their own."""
+    point = _point(pos, on_earth=False)
+    return isinstance(point, Display) and abs(point.x) <= 180 and abs(point.y) <= 90
+
+
 def _point(value: object, *, on_earth: bool) -> Location | Display | None:
     """Return networkx's `pos`: a place in the plane, or [longitude, latitude] in TopoHub's files."""
     if not (isinstance(value, list) and len(value) == 2 and all(type(x) in (int, float) and abs(x) <= 1e6 for x in value)):
         return None
     x, y = float(value[0]), float(value[1])
-    return Location(latitude=y, longitude=x) if on_earth and abs(x) <= 180 and abs(y) <= 90 else Display(x=x, y=y)
+    return Location(latitude=y, longitude=x) if on_earth else Display(x=x, y=y)
 
 
 def _edges(name: str, links: list[dict[str, Any]], *, exact: bool, directed: bool) -> Iterator[Edge]:

@@ -14,6 +14,7 @@ from paranet.models.names import check_name
 from paranet.models.units import Bandwidth, Ratio, Seconds
 
 ID = re.compile(r"\w[\w.:\-]{0,127}")
+_CONTROL = re.compile("[\x00-\x1f]")
 EARTH_RADIUS = 6_371_008.8  # m, mean radius (IUGG)
 FIBRE_SPEED = 2.0e8  # m/s, light in glass
 
@@ -48,7 +49,7 @@ def _check_id(_instance: object, attribute: "attrs.Attribute[str]", value: str) 
 
 
 def _check_text(_instance: object, attribute: "attrs.Attribute[str]", value: str | None) -> None:
-    if value is not None and (len(value) > 256 or any(ord(c) < 32 for c in value)):
+    if value is not None and (len(value) > 256 or _CONTROL.search(value)):
         raise BadField(attribute.name, "must be at most 256 printable characters")
 
 
