@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import attrs
 
+from paranet.models.device import Row
+
 Place = tuple[str, str | None]
 """A node, and the port by which a packet came in: None where nobody asks."""
 Hop = tuple[str | None, Place]
@@ -18,14 +20,18 @@ Hop = tuple[str | None, Place]
 
 @attrs.frozen(eq=False)
 class Rule:
-    """What *node* does with the addresses from *low* up to *high*, exclusive. Of several the one with the longest prefix holds."""
+    """What *node* does with the addresses from *low* up to *high*, exclusive. Of several the one with the longest prefix holds.
+
+    *faults* are the reasons why packets get lost here, or some of them; *row* is what the rule was read from.
+    """
 
     node: str
     low: int
     high: int
     length: int
     hops: tuple[Hop, ...]
-    row: object = None
+    faults: tuple[str, ...] = ()
+    row: Row | None = None
 
 
 class Atom:
