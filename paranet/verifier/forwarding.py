@@ -1,6 +1,6 @@
 """What nodes do with packets, read from rows: next hops over links that are there, and whose an address is."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from ipaddress import ip_interface
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 from paranet.models.addressing import router_addresses
 from paranet.models.device import Row
 from paranet.models.topology import Topology
-from paranet.verifier.incremental import Rule
+from paranet.verifier.incremental import Hop, Rule
 from paranet.verifier.prefixes import Prefix
 
 FAMILY = "ip.route"
@@ -19,16 +19,18 @@ class Links:
 
     def __init__(self, topology: Topology) -> None:
         self.topology = topology
-        self._neighbours: dict[tuple[str, str], str] = {}
+        self.hops: dict[tuple[str, str, str], Hop] = {}
+        """the ways there are, by node, neighbour and link"""
         for link in topology.links.values():
             if link.enabled:
-                self._neighbours[link.source.node, link.id] = link.target.node
+                near, far = link.source.node, link.target.node
+                self.hops[near, far, link.id] = (link.id, (far, None))
                 if not link.directed:
-                    self._neighbours[link.target.node, link.id] = link.source.node
+                    self.hops[far, near, link.id] = (link.id, (near, None))
 
     def obstacle(self, node: str, neighbour: str, link_id: str) -> str | None:
         """Return why *node* cannot hand a packet to *neighbour* over that link, None if it can."""
-        if self._neighbours.get((node, link_id)) == neighbour:
+        if (node, neighbour, link_id) in self.hops:
             return None
         link = self.topology.links.get(link_id)
         if link is None:
@@ -38,20 +40,16 @@ class Links:
             return f"link {link_id!r} does not lead to {neighbour!r}"
         return f"link {link_id!r} is disabled"
 
-    def leads(self, node: str, neighbour: str, link_id: str) -> bool:
-        return self._neighbours.get((node, link_id)) == neighbour
-
     def latency(self, link_ids: tuple[str, ...]) -> float:
         return sum(self.topology.links[link_id].latency for link_id in link_ids)
 
 
-def named_hops(value: Mapping[str, object], name: str = "next_hops") -> Iterator[tuple[str, str]]:
-    """Yield the (node, link) pairs that can be read of a row's next hops; a row may come from a device and hold anything."""
+def named_hops(value: Mapping[str, object], name: str = "next_hops") -> list[tuple[str, str]]:
+    """Return the (node, link) pairs that can be read of a row's next hops; a row may come from a device and hold anything."""
     hops: Any = value.get(name)
-    if isinstance(hops, (list, tuple)):
-        for hop in hops:
-            if isinstance(hop, Mapping):
-                yield str(hop.get("node")), str(hop.get("link"))
+    if not isinstance(hops, (list, tuple)):
+        return []
+    return [(str(hop.get("node")), str(hop.get("link"))) for hop in hops if isinstance(hop, (dict, Mapping))]
 
 
 def route(node: str, row: Row, links: Links) -> tuple[int, Rule] | None:
@@ -62,8 +60,8 @@ def route(node: str, row: Row, links: Links) -> tuple[int, Rule] | None:
         return None
     hops, faults = [], []
     for neighbour, link in named_hops(row.value):
-        if links.leads(node, neighbour, link):
-            hops.append((link, (neighbour, None)))
+        if hop := links.hops.get((node, neighbour, link)):
+            hops.append(hop)
         else:
             obstacle = links.obstacle(node, neighbour, link)
             faults.append(f"{node!r} sends {prefix.text} to {neighbour!r}, but {obstacle}")

@@ -88,8 +88,10 @@ class Atoms:
 
         for (low, negative), rules in sorted(by_range.items(), key=lambda item: item[0]):
             close(low)
-            atom = Atom(open_[-1][1].rules | rules)
-            atom.circle = _circle_anywhere(atom.rules)
+            around = open_[-1][1]
+            atom = Atom(around.rules | rules, around.circle)
+            # where the range around has no circle, any passes a node with a rule of this range
+            atom.circle = _circle_anywhere(atom.rules, atom.rules if atom.circle else rules)
             begin(low, atom)
             open_.append((-negative, atom))
             for bound in (low, -negative):
@@ -193,7 +195,7 @@ class Atoms:
             if not atom.circle:
                 atom.circle = _circle_through(node, atom.rules)
             elif any(place[0] == node for place in atom.circle):
-                atom.circle = _circle_through(node, atom.rules) or _circle_anywhere(atom.rules)
+                atom.circle = _circle_through(node, atom.rules) or _circle_anywhere(atom.rules, atom.rules)
 
 
 def _sort(table: dict[int, dict[int, Rule]]) -> None:
@@ -201,27 +203,49 @@ def _sort(table: dict[int, dict[int, Rule]]) -> None:
         table[length] = table.pop(length)
 
 
-def _circle_anywhere(rules: Mapping[str, Rule]) -> tuple[Place, ...]:
-    """Return the places of a circle, nothing if there is none: the first that a search in the order of the nodes closes."""
+def _circle_anywhere(rules: Mapping[str, Rule], starts: Iterable[str]) -> tuple[Place, ...]:
+    """Return the places of a circle that packets put in at *starts* come to, nothing if there is none."""
     seen: set[Place] = set()
-    for node in rules:
-        start: Place = (node, None)
-        if start in seen:
-            continue
-        seen.add(start)
-        way = [start]
-        ahead = [iter(following(start, rules))]
-        while way:
-            place = next(ahead[-1], None)
-            if place is None:
-                way.pop()
-                ahead.pop()
-            elif place not in seen:
-                seen.add(place)
-                way.append(place)
-                ahead.append(iter(following(place, rules)))
-            elif place in way:
-                return tuple(way[way.index(place) :])
+    for node in starts:
+        way: dict[Place, None] = {}
+        place: Place = (node, None)
+        while place not in seen:  # nearly always there is one way on
+            seen.add(place)
+            way[place] = None
+            rule = rules.get(place[0])
+            if rule is None or not rule.hops:
+                break
+            if len(rule.hops) > 1:
+                seen.difference_update(way)
+                if circle := _circle_among_branches(node, rules, seen):
+                    return circle
+                break
+            out, onward = rule.hops[0]
+            if out is not None and out == place[1]:
+                break
+            place = onward
+        else:
+            if place in way:
+                places = list(way)
+                return tuple(places[places.index(place) :])
+    return ()
+
+
+def _circle_among_branches(node: str, rules: Mapping[str, Rule], seen: set[Place]) -> tuple[Place, ...]:
+    start: Place = (node, None)
+    seen.add(start)
+    way = {start: iter(following(start, rules))}
+    while way:
+        last, ahead = next(reversed(way.items()))
+        place = next(ahead, None)
+        if place is None:
+            del way[last]
+        elif place in way:
+            places = list(way)
+            return tuple(places[places.index(place) :])
+        elif place not in seen:
+            seen.add(place)
+            way[place] = iter(following(place, rules))
     return ()
 
 

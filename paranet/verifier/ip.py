@@ -113,8 +113,9 @@ class IpPart:
             outcome = self._outcomes[i]
             for name in check.names():
                 findings.count(name)
-            findings.add(outcome.findings)
-            for ring, address in outcome.rings.items():
+            if outcome.findings:
+                findings.add(outcome.findings)
+            for ring, address in (outcome.rings or {}).items():
                 circles[ring] = min(address, circles.get(ring, address))
                 intents.setdefault(ring, set()).add(check.intent)
         for version, atoms in self._atoms.items():
@@ -129,19 +130,18 @@ class IpPart:
 
 def _checks(promises: Promises, network: Network) -> Iterable[Check]:
     promised = [Prefix.of(reach.prefix) for reach in promises.reaches]
-    claims = sorted(set(promised))
+    claims = sorted(set(promised), key=_place)
+    lows = [(p.version, p.low) for p in claims]
     for reach, prefix in zip(promises.reaches, promised, strict=True):
-        yield ReachCheck(reach, prefix, _inside(prefix, claims), network)
+        first, last = bisect_left(lows, (prefix.version, prefix.low)), bisect_left(lows, (prefix.version, prefix.high + 1))
+        yield ReachCheck(reach, prefix, [p for p in claims[first:last] if p.length > prefix.length], network)
     targets = list(zip(promised, promises.reaches, strict=True))
     for isolation in promises.isolations:
         yield IsolationCheck(isolation, targets, network)
 
 
-def _inside(prefix: Prefix, ordered: Sequence[Prefix]) -> list[Prefix]:
-    """Return which of the prefixes are strictly inside *prefix*."""
-    first = bisect_left(ordered, (prefix.version, prefix.low), key=lambda p: (p.version, p.low))
-    last = bisect_left(ordered, (prefix.version, prefix.high + 1), lo=first, key=lambda p: (p.version, p.low))
-    return [p for p in ordered[first:last] if p.length > prefix.length]
+def _place(prefix: Prefix) -> tuple[int, int, int]:
+    return prefix.version, prefix.low, prefix.length
 
 
 def _concerns(check: Check, prefix: Prefix) -> bool:

@@ -84,7 +84,7 @@ class IsolationCheck:
                 intent = self._isolation.intent
                 head = header((box[0], (arrived, arrived), *box[2:]), piece.version)
                 message = f"packets that {intent!r} denies go from {source!r} to {state.node!r}"
-                outcome.findings.violate("isolation", message, header=head, hops=state.hops, steps=state.steps, intents=(intent,))
+                outcome.found().violate("isolation", message, header=head, hops=state.hops, steps=state.steps, intents=(intent,))
                 return
 
     def _delivered(self, node: str, piece: Piece, addresses: tuple[int, int]) -> int | None:

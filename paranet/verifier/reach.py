@@ -30,9 +30,18 @@ class Network:
 class Outcome:
     """What came of one promise: findings, circles met, and the nodes it depends on."""
 
-    findings: Findings = attrs.field(factory=Findings)
-    rings: dict[Ring, int] = attrs.field(factory=dict)
     visited: set[str] = attrs.field(factory=set)
+    findings: Findings | None = None
+    rings: dict[Ring, int] | None = None
+
+    def found(self) -> Findings:
+        """Return the findings to add to; most promises have none, and there are many promises."""
+        self.findings = self.findings or Findings()
+        return self.findings
+
+    def circle(self, ring: Ring, address: int) -> None:
+        self.rings = self.rings or {}
+        self.rings.setdefault(ring, address)
 
 
 def gaps(prefix: Prefix, claims: Iterable[Prefix]) -> Iterator[tuple[int, int]]:
@@ -169,7 +178,7 @@ class _Judge:
                 self._violate("blackhole", words, state)
             case Event.LOOP:
                 first = state.way.index(state.node)
-                self._outcome.rings.setdefault(ring_of(self._version, state.rules[first:]), self._address)
+                self._outcome.circle(ring_of(self._version, state.rules[first:]), self._address)
             case Event.END:
                 self._end(state)
 
@@ -231,7 +240,7 @@ class _Judge:
         if check == "blocked":
             head = {**head, **self._denied(state)}
         intents = (self._reach.intent,)
-        self._outcome.findings.violate(check, message, header=head, hops=state.hops, steps=state.steps, intents=intents)
+        self._outcome.found().violate(check, message, header=head, hops=state.hops, steps=state.steps, intents=intents)
 
     def _denied(self, state: State) -> Mapping[str, str]:
         sources = self._network.ownership.addresses(self._reach.source, self._version)

@@ -1,6 +1,5 @@
 """Collects what the checks find."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 
 import attrs
@@ -31,11 +30,11 @@ class Findings:
     """Counts the checks made and keeps the violations, each once."""
 
     def __init__(self) -> None:
-        self.checked: Counter[str] = Counter()
+        self.checked: dict[str, int] = {}
         self._violations: dict[object, Violation] = {}
 
     def count(self, check: str, number: int = 1) -> None:
-        self.checked[check] += number
+        self.checked[check] = self.checked.get(check, 0) + number
 
     def violate(
         self,
@@ -63,8 +62,7 @@ class Findings:
         self._keep(violation)
 
     def add(self, other: "Findings") -> None:
-        """Keep what *other* found as well."""
-        self.checked.update(other.checked)
+        """Keep the violations of *other* as well."""
         for violation in other.violations:
             self._keep(violation)
 
