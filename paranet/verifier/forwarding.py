@@ -100,4 +100,4 @@ class Ownership:
         found = {node: list(own) for node, own in self._own.items()}
         for node in self._topology.nodes.values():
             found[node.id] += [Prefix.of(str(ip_interface(i.address).network)) for i in node.interfaces if i.address]
-        return found
+        return {node: sorted(set(prefixes), key=lambda p: (p.version, p.low, p.length)) for node, prefixes in found.items()}

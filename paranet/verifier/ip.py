@@ -14,16 +14,16 @@ from paranet.verifier import forwarding, packets
 from paranet.verifier.forwarding import Links, Ownership
 from paranet.verifier.incremental import Atoms, Rule
 from paranet.verifier.isolation import IsolationCheck
+from paranet.verifier.network import Network, Outcome
 from paranet.verifier.packets import BITS, Entry, entry, shadowed
+from paranet.verifier.part import NodeChange, NodeRow
 from paranet.verifier.prefixes import Prefix, text
 from paranet.verifier.promises import Promises
-from paranet.verifier.reach import Network, Outcome, ReachCheck
+from paranet.verifier.reach import ReachCheck
 from paranet.verifier.report import Findings
 from paranet.verifier.rings import Ring, rings
 
 Check = ReachCheck | IsolationCheck
-Changes = Iterable[tuple[str, Change]]
-"""changes of rows, each with its node"""
 
 
 class IpPart:
@@ -31,7 +31,7 @@ class IpPart:
 
     families = (forwarding.FAMILY, packets.FAMILY)
 
-    def __init__(self, topology: Topology, links: Links, promises: Promises, rows: Iterable[tuple[str, Row]]) -> None:
+    def __init__(self, topology: Topology, links: Links, promises: Promises, rows: Iterable[NodeRow]) -> None:
         self._links = links
         self._entries: dict[str, dict[str, Entry]] = {}
         rules: dict[int, list[Rule]] = {version: [] for version in BITS}
@@ -72,7 +72,7 @@ class IpPart:
         for node in after.visited:
             self._visitors.setdefault(node, set()).add(i)
 
-    def change(self, changes: Changes) -> None:
+    def change(self, changes: Iterable[NodeChange]) -> None:
         """Take rows that changed into account."""
         stale: set[int] = set()
         lists = set()

@@ -2,24 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 
-import attrs
-
 from paranet.models.intent import Isolation, Reach
-from paranet.verifier.incremental import Atom
-from paranet.verifier.packets import BITS, Packets, boxes, header, overlap
+from paranet.verifier.network import Network, Outcome, Piece
+from paranet.verifier.packets import BITS, Packets, boxes, example, overlap
 from paranet.verifier.prefixes import Prefix
-from paranet.verifier.reach import Network, Outcome
 from paranet.verifier.walks import Event, State, Walk
-
-
-@attrs.frozen
-class Piece:
-    """Addresses [low, high) of an IP version that no rule tells apart."""
-
-    version: int
-    low: int
-    high: int
-    atom: Atom
 
 
 class IsolationCheck:
@@ -60,9 +47,7 @@ class IsolationCheck:
     def _pieces(self) -> Iterable[Piece]:
         for version, meant in self._meant.items():
             for low, high in sorted({box[1] for box in meant}):
-                found = list(self._network.atoms[version].pieces(low, high + 1))
-                ends = [start for start, _ in found[1:]] + [high + 1]
-                yield from (Piece(version, start, end, atom) for (start, atom), end in zip(found, ends, strict=True))
+                yield from self._network.pieces(version, low, high + 1)
 
     def _walk(self, source: str, piece: Piece, outcome: Outcome) -> None:
         version = piece.version
@@ -78,14 +63,16 @@ class IsolationCheck:
 
     def _judge(self, source: str, piece: Piece, state: State, outcome: Outcome) -> None:
         """Judge packets that are on a node they may be meant for."""
+        arrived = []
         for box in state.packets or ():
-            arrived = self._delivered(state.node, piece, box[1])
-            if arrived is not None:
-                intent = self._isolation.intent
-                head = header((box[0], (arrived, arrived), *box[2:]), piece.version)
-                message = f"packets that {intent!r} denies go from {source!r} to {state.node!r}"
-                outcome.found().violate("isolation", message, header=head, hops=state.hops, steps=state.steps, intents=(intent,))
-                return
+            address = self._delivered(state.node, piece, box[1])
+            if address is not None:
+                arrived.append((box[0], (address, address), *box[2:]))
+        if arrived:
+            intent = self._isolation.intent
+            head = example(tuple(arrived), piece.version)
+            message = f"packets that {intent!r} denies go from {source!r} to {state.node!r}"
+            outcome.found().violate("isolation", message, header=head, hops=state.hops, steps=state.steps, intents=(intent,))
 
     def _delivered(self, node: str, piece: Piece, addresses: tuple[int, int]) -> int | None:
         """Return an address of the range that *node* takes packets for, None if there is none."""

@@ -125,6 +125,16 @@ def header(box: Box, version: int) -> Mapping[str, str]:
     return found
 
 
+def example(packets: Packets, version: int) -> Mapping[str, str]:
+    """Return one of *packets*, that of the lowest destination."""
+    return header(min(packets, key=lows), version)
+
+
+def lows(box: Box) -> tuple[int, ...]:
+    """Return a key to choose boxes by, the same however ranges of destinations are cut."""
+    return (box[1][0], box[0][0], *(low for low, _ in box[2:]))
+
+
 @attrs.frozen(kw_only=True)
 class Entry:
     """A row of an access list, and the packets it matches by IP version."""

@@ -62,8 +62,8 @@ class Findings:
         self._keep(violation)
 
     def add(self, other: "Findings") -> None:
-        """Keep the violations of *other* as well."""
-        for violation in other.violations:
+        """Keep the violations of *other* as well, in an order that does not depend on when they were found."""
+        for violation in sorted(other.violations, key=lambda v: (v.check, v.message, v.witness.hops, v.rows)):
             self._keep(violation)
 
     def _keep(self, violation: Violation) -> None:

@@ -1,20 +1,21 @@
-"""Circles among nodes."""
+"""Circles of IP packets."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
 import attrs
 
+from paranet.verifier.circles import circles
 from paranet.verifier.incremental import Rule
 from paranet.verifier.report import Step
 
 
-@attrs.frozen(order=True)
+@attrs.frozen
 class Ring:
     """The nodes of a circle in their order, the least first, and the rows that close it; the same for everybody who finds it."""
 
     version: int
     nodes: tuple[str, ...]
-    steps: tuple[Step, ...] = attrs.field(order=False)
+    steps: tuple[Step, ...]
 
 
 def ring_of(version: int, rules: Sequence[Rule]) -> Ring:
@@ -26,20 +27,10 @@ def ring_of(version: int, rules: Sequence[Rule]) -> Ring:
 
 
 def rings(version: int, rules: Mapping[str, Rule]) -> Iterator[Ring]:
-    """Yield circles of an atom, at least one for every set of nodes that reach each other: those which a search in order closes."""
-    seen: set[str] = set()
-    for start in sorted(rules):
-        way: list[str] = []
-        ahead: list[Iterator[str]] = [iter((start,))] if start not in seen else []
-        while ahead:
-            node = next(ahead[-1], None)
-            if node is None:
-                ahead.pop()
-                if way:
-                    way.pop()
-            elif node in way:
-                yield ring_of(version, [rules[n] for n in way[way.index(node) :]])
-            elif node not in seen and node in rules:
-                seen.add(node)
-                way.append(node)
-                ahead.append(iter([neighbour for _, (neighbour, _) in rules[node].hops]))
+    """Yield circles of an atom."""
+
+    def following(node: str) -> list[str]:
+        return [neighbour for _, (neighbour, _) in rules[node].hops] if node in rules else []
+
+    for nodes in circles(sorted(rules), following):
+        yield ring_of(version, [rules[n] for n in nodes])

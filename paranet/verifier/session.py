@@ -1,33 +1,18 @@
 """The verdict on a network, whole or kept while rows change."""
 
 from collections.abc import Iterable, Mapping
-from typing import Protocol
 
 import attrs
 
 from paranet.models.device import Change, Delta, Row, RowKey, Rows
 from paranet.models.intent import Isolation, NamePromise, Reach, RegionPromise, Report, Reservation
 from paranet.models.topology import Topology
+from paranet.verifier import across, geo, multicast, ndn, p4
 from paranet.verifier.forwarding import Links
 from paranet.verifier.ip import IpPart
+from paranet.verifier.part import Check, NodeRow, Part, WholePart
 from paranet.verifier.promises import Promises
 from paranet.verifier.report import Findings
-
-NodeRow = tuple[str, Row]
-
-
-class Part(Protocol):
-    """What is checked on the rows of some families."""
-
-    @property
-    def families(self) -> tuple[str, ...]:
-        """The families of the rows."""
-
-    def change(self, changes: Iterable[tuple[str, Change]]) -> None:
-        """Take rows that changed into account."""
-
-    def report(self, findings: Findings) -> None:
-        """Add what holds now."""
 
 
 class Verifier:
@@ -40,10 +25,27 @@ class Verifier:
         promises = promises or Promises()
         self._rows: dict[str, dict[RowKey, Row]] = {node: dict(rows) for node, rows in rows_by_node.items()}
         links = Links(topology)
-        self._parts: list[Part] = [IpPart(topology, links, promises, self._of(IpPart.families))]
+        by_family: dict[str, list[NodeRow]] = {}
+        for node, rows in self._rows.items():
+            for row in rows.values():
+                by_family.setdefault(row.family, []).append((node, row))
 
-    def _of(self, families: Iterable[str]) -> Iterable[NodeRow]:
-        return ((node, row) for node, rows in self._rows.items() for row in rows.values() if row.family in families)
+        def of(families: Iterable[str]) -> Iterable[NodeRow]:
+            return (found for family in families for found in by_family.get(family, ()))
+
+        def whole(families: tuple[str, ...], check: Check) -> Part:
+            return WholePart(families, check, of(families))
+
+        self._parts: list[Part] = [
+            IpPart(topology, links, promises, of(IpPart.families)),
+            whole((multicast.FAMILY,), multicast.MulticastCheck(topology, links)),
+            whole(ndn.FAMILIES, ndn.NdnCheck(topology, links, promises.names)),
+            whole(geo.FAMILIES, geo.GeoCheck(topology, links, promises.regions)),
+            whole(p4.FAMILIES, p4.P4Check(topology)),
+            whole(across.POLICIES, across.PolicyCheck()),
+            across.ModalityPart(topology, of(across.ModalityPart.families)),
+            across.PromisesPart(topology, promises),
+        ]
 
     def apply(self, delta_by_node: Mapping[str, Delta]) -> Report:
         """Change the rows. Return the verdict on all rows then, as a new verifier would give it."""

@@ -7,7 +7,7 @@ import attrs
 
 from paranet.models.topology import Topology
 from paranet.verifier.incremental import Rule
-from paranet.verifier.packets import Entry, Packets, screen
+from paranet.verifier.packets import Entry, Packets, Verdict, screen
 from paranet.verifier.report import Step
 
 
@@ -15,7 +15,7 @@ class Event(Enum):
     """What happens to a packet."""
 
     AT = "is at a node"
-    DROPPED = "an access list drops all there is"
+    DROPPED = "an access list drops all that came"
     END = "no rule leads on"
     LOST = "a rule leads nowhere"
     LOOP = "is where it was before"
@@ -23,7 +23,10 @@ class Event(Enum):
 
 @attrs.frozen
 class State:
-    """Packets on *node*: the nodes and links before, the rules followed, the entries that took some away, waypoints passed, latency (s)."""
+    """Packets on *node*: the nodes and links before, the rules followed, waypoints passed, latency (s).
+
+    *by* are the entries that drop them all, if that is what happens.
+    """
 
     node: str
     way: tuple[str, ...] = ()
@@ -68,11 +71,12 @@ class Walk:
             if state.node in state.way:
                 yield Event.LOOP, state, ""
                 continue
-            state = self._arrive(state)
-            yield Event.AT, state, ""
-            if state.packets == ():
-                yield Event.DROPPED, state, ""
+            verdict = self._screen(state)
+            if verdict and not verdict.passed:
+                yield Event.DROPPED, attrs.evolve(state, by=verdict.by), ""
                 continue
+            state = self._arrive(state, verdict)
+            yield Event.AT, state, ""
             key = (state.node, state.passed, state.packets)
             if seen.get(key, -1.0) >= state.latency:
                 continue
@@ -92,14 +96,15 @@ class Walk:
         rule = self.rules.get(node)
         return None if rule is not None and node == self.target and rule.length <= self.length else rule
 
-    def _arrive(self, state: State) -> State:
+    def _arrive(self, state: State, verdict: Verdict | None) -> State:
         if state.passed < len(self.via) and self.via[state.passed] == state.node:
             state = attrs.evolve(state, passed=state.passed + 1)
+        return attrs.evolve(state, packets=verdict.passed) if verdict else state
+
+    def _screen(self, state: State) -> Verdict | None:
+        """Return what the node's access list does, None without one."""
         entries = self.lists.get(state.node)
-        if entries and state.packets is not None:
-            verdict = screen(entries, state.packets, self.version)
-            state = attrs.evolve(state, packets=verdict.passed, by=(*state.by, *verdict.by))
-        return state
+        return screen(entries, state.packets, self.version) if entries and state.packets is not None else None
 
     def _over(self, state: State, link: str, neighbour: str) -> State:
         return attrs.evolve(
