@@ -2,6 +2,7 @@
 
 import json
 import re
+from itertools import pairwise
 
 from paranet.compiler import compile_source
 from paranet.compiler.render import PLATFORMS, path_collection, render, render_all
@@ -115,7 +116,7 @@ def test_geojson() -> None:
     assert kinds["Point"]["geometry"]["coordinates"] == [-74.0, 40.0]
     ring = kinds["Polygon"]["geometry"]["coordinates"][0]
     assert ring[0] == ring[-1]
-    assert sum((b[0] - a[0]) * (b[1] + a[1]) for a, b in zip(ring, ring[1:], strict=False)) < 0
+    assert sum((b[0] - a[0]) * (b[1] + a[1]) for a, b in pairwise(ring)) < 0
     assert kinds["LineString"]["properties"]["mode"] == "perimeter"
 
 
