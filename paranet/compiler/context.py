@@ -44,6 +44,7 @@ class Context:
         self._scope = f"{scope}/" if scope else ""
         self._seen: dict[str, tuple[str, Span]] = {}
         self._networks: dict[str, Network] = {}
+        self._hosts: dict[str, Network] = {}
 
     def intent(self, statement: Statement) -> str | None:
         """Return the intent's id, unique within the source."""
@@ -112,7 +113,13 @@ class Context:
         if isinstance(value, Token) and _is_ip(value.text) and not self.names.find(value.text):
             return self._owner(value, self.prefix(value), modality)
         target = self.speaking(value, "to", modality)
-        return (target, ip_network(self.owners.addresses[target])) if target else None
+        return (target, self._host(target)) if target else None
+
+    def _host(self, node: str) -> Network:
+        """Return the prefix that holds nothing but the router address of *node*."""
+        if node not in self._hosts:
+            self._hosts[node] = ip_network(self.owners.addresses[node])
+        return self._hosts[node]
 
     def prefix(self, value: Token | Call) -> Network | None:
         """Return the IP prefix that *value* is or holds."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv6Address, ip_interface
 
 from paranet.compiler.paths import Edge
-from paranet.models.topology import Endpoint, Link, Node, Topology
+from paranet.models.topology import Endpoint, Link, Topology
 
 Address = IPv4Address | IPv6Address
 
@@ -16,6 +16,7 @@ class Hops:
         self._topology = topology
         self._addresses = addresses
         self._known: dict[tuple[str, str, int], Mapping[str, object]] = {}
+        self._own: dict[str, Mapping[str, Address]] = {}
 
     def ends(self, node: str, link_id: str) -> tuple[Endpoint, Endpoint]:
         """Return the ends of the link, that of *node* first."""
@@ -53,15 +54,18 @@ class Hops:
 
         One of the prefix's IP version is preferred; failing that the other version carries it (RFC 8950).
         """
-        nodes = self._topology.nodes
-        here, there = _on(nodes[near.node], near.interface), _on(nodes[far.node], far.interface)
+        here = self._addresses_of(near.node).get(near.interface or "")
+        there = self._addresses_of(far.node).get(far.interface or "")
         numbered = [there] if here and there else []
-        router = self._addresses[far.node]
-        others = [ip_interface(i.address).ip for i in nodes[far.node].interfaces if i.address]
-        known = (*numbered, router, *others)
+        known = (*numbered, self._addresses[far.node], *self._addresses_of(far.node).values())
         return next((a for a in known if a.version == version), known[0])
 
-
-def _on(node: Node, interface: str | None) -> Address | None:
-    """Return the address of the node's interface of that name."""
-    return next((ip_interface(i.address).ip for i in node.interfaces if i.name == interface and i.address), None)
+    def _addresses_of(self, node: str) -> Mapping[str, Address]:
+        """Return the addresses of the node's interfaces by name, the first of each name."""
+        if node not in self._own:
+            found: dict[str, Address] = {}
+            for interface in self._topology.nodes[node].interfaces:
+                if interface.address:
+                    found.setdefault(interface.name, ip_interface(interface.address).ip)
+            self._own[node] = found
+        return self._own[node]

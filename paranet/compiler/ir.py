@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import attrs
 
+from paranet.compiler.ast import Attribute
 from paranet.models.device import Span
 from paranet.models.topology import Modality
 
@@ -13,8 +14,8 @@ class RouteOp:
     """Carry traffic from node *source* to node *target* under the name *prefix*: an IP prefix, or an NDN name.
 
     *bandwidth* in bit/s, 0 for none; *latency* in s, the upper bound, or None; *ecmp* is how many equal ways are wanted.
-    NDN may choose among the nodes *targets*, of which *target* is the first, by *strategy*. *places* holds the span of each
-    attribute given, by name.
+    NDN may choose among the nodes *targets*, of which *target* is the first, by *strategy*. *given* holds
+    the attributes by name.
     """
 
     intent: str
@@ -32,11 +33,11 @@ class RouteOp:
     backup: bool = False
     strategy: str = "best-route"
     span: Span
-    places: Mapping[str, Span] = attrs.field(factory=dict)
+    given: Mapping[str, Attribute] = attrs.field(factory=dict)
 
     def place(self, attribute: str) -> Span:
         """Return where *attribute* stands, or the whole statement."""
-        return self.places.get(attribute, self.span)
+        return self.given[attribute].value.span if attribute in self.given else self.span
 
 
 @attrs.frozen(kw_only=True)

@@ -10,6 +10,7 @@ import heapq
 import math
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
 
 import attrs
 
@@ -20,8 +21,7 @@ BUDGET = 5_000
 _SLACK = 1 + 1e-9  # sums of floats may differ from their bound in the last digits
 
 
-@attrs.frozen
-class Edge:
+class Edge(NamedTuple):
     """One direction of a link: where it leads, and what it takes. latency in s, bandwidth in bit/s."""
 
     node: str
@@ -79,6 +79,7 @@ class Network:
         self._reserved: Reserved = {} if reserved is None else reserved
         self._trees: dict[str, Mapping[str, Edge]] = {}
         speaking = speakers(topology, nodes) if isinstance(nodes, Modality) else nodes
+        self._backwards: defaultdict[str, list[tuple[str, Edge]]] = defaultdict(list)
         for link in topology.links.values():
             if (link.enabled or disabled) and link.source.node in speaking and link.target.node in speaking:
                 self._add(link)
@@ -86,7 +87,9 @@ class Network:
     def _add(self, link: Link) -> None:
         ends = [(link.source.node, link.target.node), (link.target.node, link.source.node)]
         for origin, node in ends[:1] if link.directed else ends:
-            self._edges[origin].append(Edge(node, link.id, link.cost, link.latency, link.bandwidth))
+            edge = Edge(node, link.id, link.cost, link.latency, link.bandwidth)
+            self._edges[origin].append(edge)
+            self._backwards[node].append((origin, edge))
 
     def reserve(self, origin: str, edge: Edge, bandwidth: float) -> None:
         self._reserved[edge.link, origin] = self._reserved.get((edge.link, origin), 0.0) + bandwidth
@@ -98,7 +101,7 @@ class Network:
     def toward(self, target: str) -> Mapping[str, Edge]:
         """Return the way on from each node to *target* when nothing else is asked: one tree for all who go there."""
         if target not in self._trees:
-            self._trees[target] = _tree(self._edges, target)
+            self._trees[target] = _tree(self._backwards, target)
         return self._trees[target]
 
     def room(self, origin: str, edge: Edge) -> float:
@@ -116,7 +119,7 @@ class Network:
             for origin, edges in found.items():
                 found[origin] = [e for e in edges if self.permits(query, origin, e)]
         if query.fastest:
-            found = {origin: [attrs.evolve(e, cost=e.latency) for e in edges] for origin, edges in found.items()}
+            found = {origin: [e._replace(cost=e.latency) for e in edges] for origin, edges in found.items()}
         for origin, only in query.forced.items():
             found[origin] = [e for e in found.get(origin, ()) if (e.link, e.node) == (only.link, only.node)]
         return found
@@ -168,14 +171,15 @@ def _along(network: Network, query: Query) -> Found | None:
     return Found(hops=tuple(hops), edges=tuple(edges), cost=cost, latency=latency) if latency <= query.latency * _SLACK else None
 
 
-def _tree(edges: Edges, target: str) -> Mapping[str, Edge]:
+Backwards = Mapping[str, Sequence[tuple[str, Edge]]]
+"""The edges that lead to each node, each after the node it leaves."""
+
+
+def _tree(backwards: Backwards, target: str) -> Mapping[str, Edge]:
     """Return the edge by which each node is left on its cheapest, then fastest, then first way to *target*."""
-    backwards: defaultdict[str, list[tuple[str, Edge]]] = defaultdict(list)
-    for origin, leaving in edges.items():
-        for edge in leaving:
-            backwards[edge.node].append((origin, edge))
     settled: set[str] = set()
-    chosen: dict[str, tuple[tuple[float, float, str, str], Edge]] = {}
+    costs, latencies = {target: 0.0}, {target: 0.0}
+    chosen: dict[str, Edge] = {}
     heap = [(0.0, 0.0, target)]
     while heap:
         cost, latency, node = heapq.heappop(heap)
@@ -183,12 +187,18 @@ def _tree(edges: Edges, target: str) -> Mapping[str, Edge]:
             continue
         settled.add(node)
         for origin, edge in backwards.get(node, ()):
-            if origin not in settled:
-                rank = (cost + edge.cost, latency + edge.latency, node, edge.link)
-                if origin not in chosen or rank < chosen[origin][0]:
-                    chosen[origin] = rank, edge
-                    heapq.heappush(heap, (rank[0], rank[1], origin))
-    return {origin: edge for origin, (_, edge) in chosen.items()}
+            if origin in settled:
+                continue
+            longer, later, held = cost + edge.cost, latency + edge.latency, costs.get(origin)
+            if held is None or longer < held or (longer == held and _earlier(later, edge, latencies[origin], chosen[origin])):
+                costs[origin], latencies[origin], chosen[origin] = longer, later, edge
+                heapq.heappush(heap, (longer, later, origin))
+    return chosen
+
+
+def _earlier(latency: float, edge: Edge, other_latency: float, other: Edge) -> bool:
+    """Tell whether *edge* comes before the other one of the same cost."""
+    return (latency, edge.node, edge.link) < (other_latency, other.node, other.link)
 
 
 def speakers(topology: Topology, modality: Modality) -> frozenset[str]:

@@ -54,6 +54,8 @@ class Router:
         self._networks: dict[tuple[Modality, frozenset[str]], Network] = {}
         self.reserved: Reserved = {}
         self.routed = Routed()
+        self._spread: set[int] = set()
+        """trees with several ways to one target, by identity"""
 
     def network(self, modality: Modality, ends: Iterable[str] = ()) -> Network:
         """Return the network of *modality*; P4 switches carry packets for *ends* that are none."""
@@ -71,7 +73,7 @@ class Router:
             found = self._best(op, (chosen,) if chosen else targets, tree)
             if found is None:
                 return
-            self._take(attrs.evolve(op, target=found.hops[-1]), found, tree)
+            self._take(op if op.target == found.hops[-1] else attrs.evolve(op, target=found.hops[-1]), found, tree)
 
     def _best(self, op: RouteOp, targets: tuple[str, ...], tree: Tree) -> Found | None:
         """Return the cheapest path to one of *targets*, else report why there is none."""
@@ -111,7 +113,9 @@ class Router:
                 entry.edges = tuple(dict.fromkeys((*entry.edges, *edges)))
         if backup:
             self._protect(op, backup, tree)
-        if any(len(e.edges) > 1 for e in tree.values()) and op.strategy != "multicast" and not self._inherit(op, tree):
+        if op.ecmp > 1:
+            self._spread.add(id(tree))
+        if id(tree) in self._spread and not self._inherit(op, tree):
             return
         self._note(op, found, backup, tree)
 
@@ -203,12 +207,16 @@ class Router:
         routed.operations.append(op)
         routed.ends.setdefault((op.modality, op.prefix), {}).setdefault(op.target, set()).add(op.intent)
         ways = [found]
-        if any(len(tree[n].edges) > 1 for n in found.hops[:-1]) and op.strategy != "multicast":
+        if id(tree) in self._spread:
             ways = walks({n: e.edges for n, e in tree.items()}, op.source, op.target)
         if op.bandwidth:
-            onward = {n: tree[n].edges for way in ways for n in way.hops[:-1]} if len(ways) > 1 else _single(found)
-            for (node, edge), part in shares(onward, op.source, op.target, op.bandwidth).items():
-                self.network(op.modality, (op.source, op.target)).reserve(node, edge, part)
+            parts = dict.fromkeys(zip(found.hops, found.edges, strict=False), op.bandwidth)
+            if len(ways) > 1:
+                onward = {n: tree[n].edges for way in ways for n in way.hops[:-1]}
+                parts = shares(onward, op.source, op.target, op.bandwidth)
+            network = self.network(op.modality, (op.source, op.target))
+            for (node, edge), part in parts.items():
+                network.reserve(node, edge, part)
                 routed.reservations.append(Reservation(intent=op.intent, link=edge.link, bandwidth=part, source=node))
         routed.paths += [_path(op, way, op.bandwidth / len(ways)) for way in ways]
         routed.paths += [attrs.evolve(_path(op, backup, 0.0), backup=True)] if backup else []
@@ -260,10 +268,6 @@ def _query(op: RouteOp, target: str, forced: Mapping[str, Edge]) -> Query:
 def _path(op: RouteOp, found: Found, bandwidth: float) -> Path:
     links = tuple(e.link for e in found.edges)
     return Path(intent=op.intent, modality=op.modality, hops=found.hops, links=links, latency=found.latency, bandwidth=bandwidth)
-
-
-def _single(found: Found) -> Mapping[str, tuple[Edge, ...]]:
-    return {n: (e,) for n, e in zip(found.hops, found.edges, strict=False)}
 
 
 def _same(one: Edge, other: Edge) -> bool:

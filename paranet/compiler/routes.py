@@ -110,7 +110,6 @@ class _Reader:
         if sources == targets:
             self._log.error("PN211", end.value.span, f"the route starts and ends at {sources[0]!r}")
             return ()
-        places = {name: a.value.span for name, a in found.items()}
         span = self._statement.span
         made: list[RouteOp] = []
         for source in sources:
@@ -136,7 +135,7 @@ class _Reader:
                     backup=backup,
                     strategy=strategy,
                     span=span,
-                    places=places,
+                    given=found,
                 )
             )
         return tuple(made)
