@@ -68,6 +68,7 @@ class Marker:
                     source_prefix=str(source) if source else None,
                     destination_prefix=str(destination) if destination else None,
                     match=case.match,
+                    when=op.when,
                 )
             )
 

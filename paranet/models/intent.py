@@ -84,7 +84,8 @@ class Reach:
 class Isolation:
     """What a deny promised: no packet from one of *source_nodes* that *match* fits is forwarded on to its destination.
 
-    *source_prefix* and *destination_prefix* bound the packets meant, None for any; *match* is the match of the `ip.acl` row, whole.
+    *source_prefix* and *destination_prefix* bound the packets meant, None for any; *match* is the match of the `ip.acl` row, whole;
+    *when* the time of the day (`08:00..18:00`) it is meant for, None for always.
     """
 
     intent: str
@@ -92,6 +93,7 @@ class Isolation:
     source_prefix: str | None = None
     destination_prefix: str | None = None
     match: Mapping[str, object] = attrs.field(factory=dict)
+    when: str | None = None
 
 
 @attrs.frozen(kw_only=True)
