@@ -103,3 +103,18 @@ def _unquote(text: str) -> tuple[str, str]:
 
     unescaped = _ESCAPE.sub(replace, inner)
     return ("BAD_ESCAPE", text) if bad else ("STRING", unescaped)
+
+
+def comments(source: str) -> list[Token]:
+    """Return the comments of *source*, which `lex` leaves out, with where they begin."""
+    found: list[Token] = []
+    line, bol = 1, -1
+    for match in _TOKEN.finditer(source):
+        if match.lastgroup in ("SEP", "COMMENT"):
+            text = match[match.lastgroup]
+            if match.lastgroup == "COMMENT":
+                found.append(Token("COMMENT", text.rstrip(), line, match.start() - bol, len(text)))
+            if newlines := text.count("\n"):
+                line += newlines
+                bol = match.start() + text.rindex("\n")
+    return found

@@ -21,7 +21,10 @@ class Diagnostic:
 
 @attrs.frozen(kw_only=True)
 class Path:
-    """The way an intent's traffic takes. *hops* are node ids, *links* the link ids between them; latency in s, bandwidth in bit/s."""
+    """A way of an intent's traffic. *hops* are node ids, *links* the link ids between them; latency in s, bandwidth in bit/s.
+
+    A *backup* is taken only when the others fail.
+    """
 
     intent: str
     modality: Modality
@@ -29,6 +32,7 @@ class Path:
     links: tuple[str, ...]
     latency: float
     bandwidth: float
+    backup: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -63,7 +67,7 @@ class Report:
 class Reach:
     """What a route promised: packets from node *source* to *prefix* end at node *target*, passing *via* in order and none of *avoid*.
 
-    They have at least *width* next hops at the source to be spread over (ECMP), and no way of theirs takes longer than *latency* (s).
+    They have at least *width* different ways to the target (ECMP), and none of these takes longer than *latency* (s).
     """
 
     intent: str
