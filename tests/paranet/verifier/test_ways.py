@@ -110,6 +110,12 @@ def test_a_member_without_packets() -> None:
         assert reason in found.message
 
 
+def test_a_member_without_a_row() -> None:
+    """Where packets go to a node that does not know them a member may be missing."""
+    found = only(verify(SQUARE, table(**{**TREE, "d": []})))
+    assert (found.check, found.witness.hops) == ("multicast", ("a", "b", "d"))
+
+
 def test_a_multicast_ring() -> None:
     """Packets that come back are a loop."""
     ring = {"b": [mcast(("c", "b-c"), ("c", "b-c"))], "c": [mcast(("b", "b-c"), ("b", "b-c"))]}
