@@ -2,10 +2,11 @@
 
 import pytest
 
+from paranet.models.addressing import router_addresses
 from paranet.models.device import Change, Delta, Row
 from paranet.models.intent import Compiled, Isolation, Reach, Reservation
 from paranet.models.topology import Node, Topology
-from paranet.verifier import Promises, Verifier, verify
+from paranet.verifier import Promises, Verifier, introduced, verify
 from tests.paranet.compiler.networks import link
 from tests.paranet.verifier.rows import acl, only, row, table
 
@@ -18,6 +19,15 @@ def test_modalities() -> None:
     rows = table(a=[row("ndn.strategy", "/video", strategy="asf")], ghost=[row("ndn.strategy", "/video", strategy="asf")])
     found = only(verify(PAIR, rows))
     assert (found.check, found.rows) == ("modality", ("a ndn.strategy /video",))
+
+
+def test_what_a_change_brings() -> None:
+    """What was wrong before is not put down to a change."""
+    old, new = row("ndn.strategy", "/a", strategy="asf"), row("ndn.strategy", "/b", strategy="asf")
+    verifier = Verifier(PAIR, {"a": {old.id: old}})
+    before = verifier.report()
+    after = verifier.apply({"a": Delta(changes=(Change(before=None, after=new),))})
+    assert [v.rows for v in introduced(before, after)] == [("a ndn.strategy /b",)]
 
 
 def test_modalities_follow_changes() -> None:
@@ -72,6 +82,9 @@ def test_contradicting_deny() -> None:
     assert pairs(reach("web"), Isolation(intent="no", source_nodes=("a",), destination_prefix="10.9.1.0/24")) == []
     assert pairs(reach("web"), Isolation(intent="no", source_nodes=("a",), match={"protocol": "tcp"})) == []
     assert pairs(reach("web"), Isolation(intent="no", source_nodes=("b",))) == []
+    own = str(router_addresses(PAIR)["a"])
+    assert pairs(reach("web"), Isolation(intent="no", source_nodes=("a",), source_prefix=own, match={"source": own})) == [("no", "web")]
+    assert pairs(reach("web"), Isolation(intent="no", source_nodes=("a",), source_prefix="192.0.2.0/24")) == []
 
 
 def qos(owner: str, rate: float, when: str | None = None, **more: object) -> Row:
