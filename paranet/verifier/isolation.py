@@ -55,7 +55,7 @@ class IsolationCheck:
         here = ((whole, (piece.low, piece.high - 1), (0, 255), (0, 65535), (0, 65535), (0, 1439)),)
         packets = overlap(self._meant[version], here)
         network = self._network
-        walk = Walk(topology=network.links.topology, rules=piece.atom.rules, lists=network.lists, version=version)
+        walk = Walk(rules=piece.atom.rules, lists=network.lists, version=version)
         for event, state, _ in walk.run(State(source, packets=packets)):
             outcome.visited.add(state.node)
             if event is Event.AT and state.way and state.packets:

@@ -1,5 +1,7 @@
 """Several ways to one place: width, latency, backups, multicast trees."""
 
+import attrs
+
 from paranet.models.device import Row
 from paranet.models.intent import Reach
 from paranet.models.topology import Topology
@@ -127,3 +129,22 @@ def test_a_tree_through_a_switch() -> None:
     """Behind a P4 switch, which copies packets by entries of its own, members are served."""
     rows = {"a": [mcast(None, ("p", "a-p"))], "d": [mcast(("p", "p-d"), local=True)]}
     assert verify(SQUARE, table(**rows)).ok
+
+
+def test_many_ways() -> None:
+    """A chain of 30 places where ways part and meet again has a billion ways; the slowest is found all the same."""
+    places = 30
+    nodes = [node(f"{kind}{i}") for i in range(places) for kind in ("p", "q")] + [node(f"m{i}") for i in range(places + 1)]
+    links, rows = [], {}
+    for i in range(places):
+        links += [link(f"m{i}", f"p{i}", ms=1), link(f"m{i}", f"q{i}", ms=1 + i)]
+        links += [link(f"p{i}", f"m{i + 1}", ms=1), link(f"q{i}", f"m{i + 1}", ms=1)]
+        rows[f"m{i}"] = [route(P, (f"p{i}", f"m{i}-p{i}"), (f"q{i}", f"m{i}-q{i}"))]
+        rows |= {f"{kind}{i}": [route(P, (f"m{i + 1}", f"{kind}{i}-m{i + 1}"))] for kind in ("p", "q")}
+    slowest = sum(0.002 + i / 1000 for i in range(places))
+    chain = Topology.of(nodes, links)
+    wide = Reach(intent="web", source="m0", target=f"m{places}", prefix=P, width=2**places, latency=slowest)
+    assert verify(chain, table(**rows), [wide]).ok
+    found = only(verify(chain, table(**rows), [attrs.evolve(wide, latency=slowest - 0.0005)]))
+    assert (found.check, found.witness.hops[:3]) == ("latency", ("m0", "p0", "m1"))
+    assert len(found.witness.hops) == 2 * places + 1
