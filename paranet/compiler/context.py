@@ -46,6 +46,14 @@ class Context:
         self._networks: dict[str, Network] = {}
         self._hosts: dict[str, Network] = {}
 
+    def scoped(self, name: str) -> str:
+        """Return the id of the intent called *name*."""
+        return self._scope + name
+
+    def forget(self, intent: str) -> None:
+        """Let the id be taken again."""
+        del self._seen[intent]
+
     def intent(self, statement: Statement) -> str | None:
         """Return the intent's id, unique within the source."""
         keyword = statement.keyword.text

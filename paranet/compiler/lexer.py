@@ -38,11 +38,14 @@ _ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|([^u])|u)")
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", '"': '"', "'": "'", "/": "/"}
 
 
-def lex(source: str) -> list[Token]:
-    """Return the tokens of *source*. Stops early, with a TOO_DEEP token, where brackets nest deeper than MAX_DEPTH."""
+def lex(source: str, line: int = 1) -> list[Token]:
+    """Return the tokens of *source*, which begins in *line*.
+
+    Stops early, with a TOO_DEEP token, where brackets nest deeper than MAX_DEPTH.
+    """
     tokens: list[Token] = []
     nesting: list[str] = []
-    line, bol = 1, -1  # bol: offset of the last character before the line
+    bol = -1  # offset of the last character before the line
     for match in _TOKEN.finditer(source):
         kind = match.lastgroup
         if kind is None:

@@ -43,12 +43,12 @@ class Parsed:
         return tuple(i for i in self.items if not _holds(i.span, places)) if places else self.items
 
 
-def parse(source: str, log: Log) -> Parsed:
-    """Return the tree of *source*; every syntax error goes to *log*. Never raises."""
+def parse(source: str, log: Log, line: int = 1) -> Parsed:
+    """Return the tree of *source*, which begins in *line*; every syntax error goes to *log*. Never raises."""
     if len(source) > MAX_SOURCE:
         log.error("PN108", START, f"the source has {len(source)} characters; at most {MAX_SOURCE} are read")
         return Parsed(items=(), broken=(START,))
-    return _Run(lex(source), log).parsed()
+    return _Run(lex(source, line), log).parsed()
 
 
 class _Refused(Exception):

@@ -54,6 +54,8 @@ class Router:
         self._networks: dict[tuple[Modality, frozenset[str]], Network] = {}
         self.reserved: Reserved = {}
         self.routed = Routed()
+        self.free = True
+        """Whether no wish has kept a route from the way it would take alone, so that their order has not mattered."""
         self._spread: set[int] = set()
         """trees with several ways to one target, by identity"""
 
@@ -91,6 +93,7 @@ class Router:
         return None
 
     def _take(self, op: RouteOp, found: Found, tree: Tree) -> None:
+        self.free = self.free and self._alone(op, found)
         ways: dict[str, tuple[Edge, ...]] = {n: (e,) for n, e in zip(found.hops, found.edges, strict=False)}
         backup: Found | None = None
         if op.backup:
@@ -118,6 +121,13 @@ class Router:
         if id(tree) in self._spread and not self._inherit(op, tree):
             return
         self._note(op, found, backup, tree)
+
+    def _alone(self, op: RouteOp, found: Found) -> bool:
+        """Tell whether the path is one of the tree that all who go to its end share."""
+        if op.modality is not Modality.IP or op.ecmp > 1 or op.backup or op.via:
+            return False
+        tree = self.network(op.modality).toward(op.target)
+        return all(tree[n] == e for n, e in zip(found.hops, found.edges, strict=False))
 
     def _pair(self, op: RouteOp, found: Found, tree: Tree) -> tuple[Found, Found] | None:
         """Return the path and one that shares no node with it, or at least no link."""
@@ -218,24 +228,33 @@ class Router:
             for (node, edge), part in parts.items():
                 network.reserve(node, edge, part)
                 routed.reservations.append(Reservation(intent=op.intent, link=edge.link, bandwidth=part, source=node))
-        routed.paths += [_path(op, way, op.bandwidth / len(ways)) for way in ways]
-        routed.paths += [attrs.evolve(_path(op, backup, 0.0), backup=True)] if backup else []
+        routed.paths += [self.path(op, way, share=len(ways)) for way in ways]
+        routed.paths += [attrs.evolve(self.path(op, backup), bandwidth=0.0, backup=True)] if backup else []
         if op.modality is Modality.IP:
-            routed.reaches.append(
-                Reach(
-                    intent=op.intent,
-                    source=op.source,
-                    target=op.target,
-                    prefix=op.prefix,
-                    via=op.via,
-                    avoid=tuple(sorted(op.avoid_nodes)),
-                    width=op.ecmp,
-                    latency=op.latency,
-                )
-            )
+            routed.reaches.append(self.reach(op))
         elif op.modality is Modality.NDN:
             producers = (op.target,) if op.strategy == "multicast" else op.targets
             routed.names.append(NamePromise(intent=op.intent, consumer=op.source, name=op.prefix, producers=producers))
+
+    def path(self, op: RouteOp, found: Found, *, share: int = 1) -> Path:
+        """Return the path that *op* takes, with one of *share* parts of its packets."""
+        links = tuple(e.link for e in found.edges)
+        bandwidth = op.bandwidth / share
+        return Path(intent=op.intent, modality=op.modality, hops=found.hops, links=links, latency=found.latency, bandwidth=bandwidth)
+
+    def reach(self, op: RouteOp) -> Reach:
+        """Return what *op* promises."""
+        avoid = tuple(sorted(op.avoid_nodes))
+        return Reach(
+            intent=op.intent,
+            source=op.source,
+            target=op.target,
+            prefix=op.prefix,
+            via=op.via,
+            avoid=avoid,
+            width=op.ecmp,
+            latency=op.latency,
+        )
 
     def _conflict(self, op: RouteOp, wanted: Found, tree: Tree) -> None:
         """Report the first node at which the path that *op* needs leaves the tree of its prefix."""
@@ -263,11 +282,6 @@ def _query(op: RouteOp, target: str, forced: Mapping[str, Edge]) -> Query:
         latency=math.inf if op.latency is None else op.latency,
         forced=forced,
     )
-
-
-def _path(op: RouteOp, found: Found, bandwidth: float) -> Path:
-    links = tuple(e.link for e in found.edges)
-    return Path(intent=op.intent, modality=op.modality, hops=found.hops, links=links, latency=found.latency, bandwidth=bandwidth)
 
 
 def _same(one: Edge, other: Edge) -> bool:
