@@ -65,7 +65,7 @@ class _Run:
         last = tokens[-1].span if tokens else START
         self._end = Token("$END", "", last.end_line, last.end_column, 0)
         self._swallowed = bool(tokens) and tokens[-1].type in ("UNCLOSED_COMMENT", "TOO_DEEP")
-        self._tokens = [*tokens, self._end]
+        self._tokens: list[Token] = [*tokens, self._end]
         self._at = 0
         self._log = log
         self._open: list[str] = []
@@ -95,6 +95,10 @@ class _Run:
     def _item(self, inside: bool) -> Item:
         tokens, at = self._tokens, self._at
         first = tokens[at]
+        if first[0] == "NAME":
+            self._at = at + 2
+            self._ended(inside, {"LBRACE", "LPAR"})
+            return Attribute(name=first, value=tokens[at + 1])
         if first[0] != "WORD":
             self._refuse({"SEP", "WORD", *self._closing(inside)})
         self._at = at + 1
