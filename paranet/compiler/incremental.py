@@ -44,9 +44,10 @@ def _patchable(run: Run) -> bool:
     """Tell whether each route of the run stands by itself."""
     routed = run.build.router.routed
     reserving = any(isinstance(op, MulticastOp) and op.bandwidth for op in run.ir.operations)
+    plain = all(op.modality is Modality.IP for op in routed.operations)
     clean = run.compiled.ok and not run.compiled.diagnostics
     single = len({op.intent for op in routed.operations}) == len(routed.operations) == len(routed.paths)
-    return clean and single and run.build.router.free and not reserving
+    return clean and plain and single and run.build.router.free and not reserving
 
 
 @attrs.define

@@ -71,11 +71,36 @@ class Router:
         tree = self.routed.trees.setdefault((op.modality, op.prefix), {})
         targets = op.targets or (op.target,)
         several = targets if op.strategy == "multicast" else ()
+        if not several and (quick := self._quick(op, targets, tree)):
+            self._take(op, quick, tree)
+            return
+        self.free = False
         for chosen in several or (None,):
             found = self._best(op, (chosen,) if chosen else targets, tree)
             if found is None:
                 return
             self._take(op if op.target == found.hops[-1] else attrs.evolve(op, target=found.hops[-1]), found, tree)
+
+    def _quick(self, op: RouteOp, targets: tuple[str, ...], tree: Tree) -> Found | None:
+        """Return the way that is the cheapest for all who go there, when the route asks for nothing that keeps it from that."""
+        if op.via or op.ecmp > 1 or op.backup or len(targets) > 1:
+            return None
+        network = self.network(op.modality, (op.source, op.target))
+        toward = network.toward(op.target)
+        node, cost, latency = op.source, 0.0, 0.0
+        hops, edges = [node], []
+        while node != op.target:
+            edge, entry = toward.get(node), tree.get(node)
+            if edge is None or (entry and not _same(entry.edges[0], edge)):
+                return None
+            if op.bandwidth and op.bandwidth > network.room(node, edge):
+                return None
+            cost, latency, node = cost + edge.cost, latency + edge.latency, edge.node
+            hops.append(node)
+            edges.append(edge)
+        avoided = (op.avoid_nodes and not set(op.avoid_nodes).isdisjoint(hops)) or any(e.link in op.avoid_links for e in edges)
+        late = op.latency is not None and latency > op.latency
+        return None if avoided or late else Found(hops=tuple(hops), edges=tuple(edges), cost=cost, latency=latency)
 
     def _best(self, op: RouteOp, targets: tuple[str, ...], tree: Tree) -> Found | None:
         """Return the cheapest path to one of *targets*, else report why there is none."""
@@ -93,7 +118,6 @@ class Router:
         return None
 
     def _take(self, op: RouteOp, found: Found, tree: Tree) -> None:
-        self.free = self.free and self._alone(op, found)
         ways: dict[str, tuple[Edge, ...]] = {n: (e,) for n, e in zip(found.hops, found.edges, strict=False)}
         backup: Found | None = None
         if op.backup:
@@ -121,13 +145,6 @@ class Router:
         if id(tree) in self._spread and not self._inherit(op, tree):
             return
         self._note(op, found, backup, tree)
-
-    def _alone(self, op: RouteOp, found: Found) -> bool:
-        """Tell whether the path is one of the tree that all who go to its end share."""
-        if op.modality is not Modality.IP or op.ecmp > 1 or op.backup or op.via:
-            return False
-        tree = self.network(op.modality).toward(op.target)
-        return all(tree[n] == e for n, e in zip(found.hops, found.edges, strict=False))
 
     def _pair(self, op: RouteOp, found: Found, tree: Tree) -> tuple[Found, Found] | None:
         """Return the path and one that shares no node with it, or at least no link."""
