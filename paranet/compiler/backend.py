@@ -32,29 +32,25 @@ class Built:
     reservations: tuple[Reservation, ...]
 
 
-def build(ir: GlobalIR, context: Context) -> Built:
-    """Place the operations in the order of the source; what cannot be met is reported."""
-    return _Build(context).run(ir)
-
-
-class _Build:
-    """One network while its operations are placed."""
+class Build:
+    """One network while operations are placed on it."""
 
     def __init__(self, context: Context) -> None:
         self._board = Board(context.log)
-        self._router = Router(context.topology, context.log)
-        self._hops = Hops(context.topology, context.owners.addresses)
+        self.router = Router(context.topology, context.log)
+        self.hops = Hops(context.topology, context.owners.addresses)
         self._planter = Planter(context.log)
-        self._marker = Marker(context, self._router.network(Modality.IP), self._board)
-        self._names = Names(self._hops, self._board, context.log)
-        self._compass = Compass(context, self._router.network(Modality.GEO), self._hops, self._board)
-        self._switches = Switches(context, self._hops, self._board)
+        self._marker = Marker(context, self.router.network(Modality.IP), self._board)
+        self._names = Names(self.hops, self._board, context.log)
+        self._compass = Compass(context, self.router.network(Modality.GEO), self.hops, self._board)
+        self._switches = Switches(context, self.hops, self._board)
 
     def run(self, ir: GlobalIR) -> Built:
+        """Place the operations in the order of the source; what cannot be met is reported."""
         for op in ir.operations:
             self._place(op)
         self._write_routes()
-        routed, planter, compass = self._router.routed, self._planter, self._compass
+        routed, planter, compass = self.router.routed, self._planter, self._compass
         return Built(
             rows=self._board.rows(),
             paths=(*routed.paths, *planter.paths, *compass.paths),
@@ -70,7 +66,7 @@ class _Build:
             case RouteOp():
                 if op.modality is Modality.NDN:
                     self._names.strategy(op)
-                self._router.add(op)
+                self.router.add(op)
             case MulticastOp():
                 self._plant(op)
             case GeoOp():
@@ -85,22 +81,22 @@ class _Build:
                 write_cache(op, self._board)
 
     def _plant(self, op: MulticastOp) -> None:
-        tree = self._planter.grow(op, self._router.network(op.modality, (op.source, *op.members)))
+        tree = self._planter.grow(op, self.router.network(op.modality, (op.source, *op.members)))
         if tree is None:
             return
         only = None
         if op.modality is Modality.P4:
             self._switches.write_tree(tree)
             only = self._switches.others
-        write_tree(tree, self._hops, self._board, only=only)
+        write_tree(tree, self.hops, self._board, only=only)
 
     def _write_routes(self) -> None:
-        routed = self._router.routed
+        routed = self.router.routed
         for (modality, prefix), tree in sorted(routed.trees.items()):
             if modality is Modality.NDN:
                 self._names.write(prefix, tree, routed.ends.get((modality, prefix), {}))
             elif modality is Modality.P4:
                 self._switches.write_routes(prefix, tree)
-                write_routes(prefix, tree, self._hops, self._board, only=self._switches.others)
+                write_routes(prefix, tree, self.hops, self._board, only=self._switches.others)
             else:
-                write_routes(prefix, tree, self._hops, self._board)
+                write_routes(prefix, tree, self.hops, self._board)

@@ -45,6 +45,15 @@ class Context:
         self._seen: dict[str, tuple[str, Span]] = {}
         self._networks: dict[str, Network] = {}
         self._hosts: dict[str, Network] = {}
+        self._texts: dict[Network, str] = {}
+
+    def scoped(self, name: str) -> str:
+        """Return the id of the intent called *name*."""
+        return self._scope + name
+
+    def forget(self, intent: str) -> None:
+        """Let the id be taken again."""
+        del self._seen[intent]
 
     def intent(self, statement: Statement) -> str | None:
         """Return the intent's id, unique within the source."""
@@ -79,6 +88,9 @@ class Context:
 
     def nodes(self, attribute: Attribute, modality: Modality | None = None) -> tuple[str, ...] | None:
         """Return the nodes of a list of nodes and groups, None when one of them cannot be read."""
+        if modality and isinstance(attribute.value, Token) and attribute.value.text not in self.groups:
+            node = self.speaking(attribute.value, attribute.name.text, modality)
+            return (node,) if node else None
         found: list[str | None] = []
         for value in values.members(attribute.value):
             if isinstance(value, Token) and value.text in self.groups and not self.names.find(value.text):
@@ -114,6 +126,12 @@ class Context:
             return self._owner(value, self.prefix(value), modality)
         target = self.speaking(value, "to", modality)
         return (target, self._host(target)) if target else None
+
+    def text(self, network: Network) -> str:
+        """Return the network as text, which the library makes anew every time."""
+        if network not in self._texts:
+            self._texts[network] = str(network)
+        return self._texts[network]
 
     def _host(self, node: str) -> Network:
         """Return the prefix that holds nothing but the router address of *node*."""

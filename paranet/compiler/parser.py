@@ -43,12 +43,12 @@ class Parsed:
         return tuple(i for i in self.items if not _holds(i.span, places)) if places else self.items
 
 
-def parse(source: str, log: Log) -> Parsed:
-    """Return the tree of *source*; every syntax error goes to *log*. Never raises."""
+def parse(source: str, log: Log, line: int = 1) -> Parsed:
+    """Return the tree of *source*, which begins in *line*; every syntax error goes to *log*. Never raises."""
     if len(source) > MAX_SOURCE:
         log.error("PN108", START, f"the source has {len(source)} characters; at most {MAX_SOURCE} are read")
         return Parsed(items=(), broken=(START,))
-    return _Run(lex(source), log).parsed()
+    return _Run(lex(source, line), log).parsed()
 
 
 class _Refused(Exception):
@@ -65,7 +65,7 @@ class _Run:
         last = tokens[-1].span if tokens else START
         self._end = Token("$END", "", last.end_line, last.end_column, 0)
         self._swallowed = bool(tokens) and tokens[-1].type in ("UNCLOSED_COMMENT", "TOO_DEEP")
-        self._tokens = [*tokens, self._end]
+        self._tokens: list[Token] = [*tokens, self._end]
         self._at = 0
         self._log = log
         self._open: list[str] = []
@@ -95,6 +95,10 @@ class _Run:
     def _item(self, inside: bool) -> Item:
         tokens, at = self._tokens, self._at
         first = tokens[at]
+        if first[0] == "NAME":
+            self._at = at + 2
+            self._ended(inside, {"LBRACE", "LPAR"})
+            return Attribute(name=first, value=tokens[at + 1])
         if first[0] != "WORD":
             self._refuse({"SEP", "WORD", *self._closing(inside)})
         self._at = at + 1

@@ -79,7 +79,7 @@ class Network:
         self._reserved: Reserved = {} if reserved is None else reserved
         self._trees: dict[str, Mapping[str, Edge]] = {}
         speaking = speakers(topology, nodes) if isinstance(nodes, Modality) else nodes
-        self._backwards: defaultdict[str, list[tuple[str, Edge]]] = defaultdict(list)
+        self._backwards: defaultdict[str, list[tuple[str, float, float, Edge]]] = defaultdict(list)
         for link in topology.links.values():
             if (link.enabled or disabled) and link.source.node in speaking and link.target.node in speaking:
                 self._add(link)
@@ -89,7 +89,7 @@ class Network:
         for origin, node in ends[:1] if link.directed else ends:
             edge = Edge(node, link.id, link.cost, link.latency, link.bandwidth)
             self._edges[origin].append(edge)
-            self._backwards[node].append((origin, edge))
+            self._backwards[node].append((origin, link.cost, link.latency, edge))
 
     def reserve(self, origin: str, edge: Edge, bandwidth: float) -> None:
         self._reserved[edge.link, origin] = self._reserved.get((edge.link, origin), 0.0) + bandwidth
@@ -171,8 +171,8 @@ def _along(network: Network, query: Query) -> Found | None:
     return Found(hops=tuple(hops), edges=tuple(edges), cost=cost, latency=latency) if latency <= query.latency * _SLACK else None
 
 
-Backwards = Mapping[str, Sequence[tuple[str, Edge]]]
-"""The edges that lead to each node, each after the node it leaves."""
+Backwards = Mapping[str, Sequence[tuple[str, float, float, Edge]]]
+"""The edges that lead to each node: the node it leaves, cost, latency, edge."""
 
 
 def _tree(backwards: Backwards, target: str) -> Mapping[str, Edge]:
@@ -186,13 +186,13 @@ def _tree(backwards: Backwards, target: str) -> Mapping[str, Edge]:
         if node in settled:
             continue
         settled.add(node)
-        for origin, edge in backwards.get(node, ()):
-            if origin in settled:
+        for origin, more, later, edge in backwards.get(node, ()):
+            longer, held = cost + more, costs.get(origin, math.inf)
+            if longer > held or origin in settled:
                 continue
-            longer, later, held = cost + edge.cost, latency + edge.latency, costs.get(origin)
-            if held is None or longer < held or (longer == held and _earlier(later, edge, latencies[origin], chosen[origin])):
-                costs[origin], latencies[origin], chosen[origin] = longer, later, edge
-                heapq.heappush(heap, (longer, later, origin))
+            if longer < held or _earlier(latency + later, edge, latencies[origin], chosen[origin]):
+                costs[origin], latencies[origin], chosen[origin] = longer, latency + later, edge
+                heapq.heappush(heap, (longer, latency + later, origin))
     return chosen
 
 

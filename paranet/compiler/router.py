@@ -54,6 +54,8 @@ class Router:
         self._networks: dict[tuple[Modality, frozenset[str]], Network] = {}
         self.reserved: Reserved = {}
         self.routed = Routed()
+        self.free = True
+        """Whether no wish has kept a route from the way it would take alone, so that their order has not mattered."""
         self._spread: set[int] = set()
         """trees with several ways to one target, by identity"""
 
@@ -69,11 +71,36 @@ class Router:
         tree = self.routed.trees.setdefault((op.modality, op.prefix), {})
         targets = op.targets or (op.target,)
         several = targets if op.strategy == "multicast" else ()
+        if not several and (quick := self._quick(op, targets, tree)):
+            self._take(op, quick, tree)
+            return
+        self.free = False
         for chosen in several or (None,):
             found = self._best(op, (chosen,) if chosen else targets, tree)
             if found is None:
                 return
             self._take(op if op.target == found.hops[-1] else attrs.evolve(op, target=found.hops[-1]), found, tree)
+
+    def _quick(self, op: RouteOp, targets: tuple[str, ...], tree: Tree) -> Found | None:
+        """Return the way that is the cheapest for all who go there, when the route asks for nothing that keeps it from that."""
+        if op.via or op.ecmp > 1 or op.backup or len(targets) > 1:
+            return None
+        network = self.network(op.modality, (op.source, op.target))
+        toward = network.toward(op.target)
+        node, cost, latency = op.source, 0.0, 0.0
+        hops, edges = [node], []
+        while node != op.target:
+            edge, entry = toward.get(node), tree.get(node)
+            if edge is None or (entry and not _same(entry.edges[0], edge)):
+                return None
+            if op.bandwidth and op.bandwidth > network.room(node, edge):
+                return None
+            cost, latency, node = cost + edge.cost, latency + edge.latency, edge.node
+            hops.append(node)
+            edges.append(edge)
+        avoided = (op.avoid_nodes and not set(op.avoid_nodes).isdisjoint(hops)) or any(e.link in op.avoid_links for e in edges)
+        late = op.latency is not None and latency > op.latency
+        return None if avoided or late else Found(hops=tuple(hops), edges=tuple(edges), cost=cost, latency=latency)
 
     def _best(self, op: RouteOp, targets: tuple[str, ...], tree: Tree) -> Found | None:
         """Return the cheapest path to one of *targets*, else report why there is none."""
@@ -218,24 +245,33 @@ class Router:
             for (node, edge), part in parts.items():
                 network.reserve(node, edge, part)
                 routed.reservations.append(Reservation(intent=op.intent, link=edge.link, bandwidth=part, source=node))
-        routed.paths += [_path(op, way, op.bandwidth / len(ways)) for way in ways]
-        routed.paths += [attrs.evolve(_path(op, backup, 0.0), backup=True)] if backup else []
+        routed.paths += [self.path(op, way, share=len(ways)) for way in ways]
+        routed.paths += [attrs.evolve(self.path(op, backup), bandwidth=0.0, backup=True)] if backup else []
         if op.modality is Modality.IP:
-            routed.reaches.append(
-                Reach(
-                    intent=op.intent,
-                    source=op.source,
-                    target=op.target,
-                    prefix=op.prefix,
-                    via=op.via,
-                    avoid=tuple(sorted(op.avoid_nodes)),
-                    width=op.ecmp,
-                    latency=op.latency,
-                )
-            )
+            routed.reaches.append(self.reach(op))
         elif op.modality is Modality.NDN:
             producers = (op.target,) if op.strategy == "multicast" else op.targets
             routed.names.append(NamePromise(intent=op.intent, consumer=op.source, name=op.prefix, producers=producers))
+
+    def path(self, op: RouteOp, found: Found, *, share: int = 1) -> Path:
+        """Return the path that *op* takes, with one of *share* parts of its packets."""
+        links = tuple(e.link for e in found.edges)
+        bandwidth = op.bandwidth / share
+        return Path(intent=op.intent, modality=op.modality, hops=found.hops, links=links, latency=found.latency, bandwidth=bandwidth)
+
+    def reach(self, op: RouteOp) -> Reach:
+        """Return what *op* promises."""
+        avoid = tuple(sorted(op.avoid_nodes))
+        return Reach(
+            intent=op.intent,
+            source=op.source,
+            target=op.target,
+            prefix=op.prefix,
+            via=op.via,
+            avoid=avoid,
+            width=op.ecmp,
+            latency=op.latency,
+        )
 
     def _conflict(self, op: RouteOp, wanted: Found, tree: Tree) -> None:
         """Report the first node at which the path that *op* needs leaves the tree of its prefix."""
@@ -263,11 +299,6 @@ def _query(op: RouteOp, target: str, forced: Mapping[str, Edge]) -> Query:
         latency=math.inf if op.latency is None else op.latency,
         forced=forced,
     )
-
-
-def _path(op: RouteOp, found: Found, bandwidth: float) -> Path:
-    links = tuple(e.link for e in found.edges)
-    return Path(intent=op.intent, modality=op.modality, hops=found.hops, links=links, latency=found.latency, bandwidth=bandwidth)
 
 
 def _same(one: Edge, other: Edge) -> bool:

@@ -175,7 +175,7 @@ class _Reader:
 
     def _addressed(self, end: Attribute | None, modality: Modality) -> tuple[tuple[str, ...], str] | None:
         found = self._context.destination(end.value, modality) if end else None
-        return ((found[0],), str(found[1])) if found else None
+        return ((found[0],), self._context.text(found[1])) if found else None
 
     def _named(self, end: Attribute | None, sources: tuple[str, ...] | None) -> tuple[tuple[str, ...], str] | None:
         """Return the producers of a name, and the name."""
