@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from actors.accounts import Accounts
+from actors.assistant import Assistant
 from actors.audit import Audit
 from actors.channels import Outlets
 from actors.deployer import DeploySupervisor, Execute
@@ -100,6 +101,7 @@ class House:
         )
         await spawn("device", partial(Devices, partial(_driver, network), network, settings.network.interval, now))
         await spawn("intents", partial(IntentStore, self.control, now))
+        await spawn("assistant", Assistant)
         await spawn("deployer", partial(DeploySupervisor, Journal(self.control), self.outlets, now))
         await spawn("overseer", partial(Overseer, self.outlets))
         await spawn("ws", partial(Door, self.tokens, self.outlets, settings.realtime, self.waiting))
