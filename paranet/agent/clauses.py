@@ -10,6 +10,7 @@ from paranet.agent.tags import Tag
 STOPS = frozenset(".;!?。；！？\n")
 LISTING = frozenset(",、，")
 ROLES = ("from", "to", "between", "via", "avoid", "for", "at", "members")
+WITHIN = ("in", "at", "of", "on", "inside", "within", "located in", "located at")
 NEW_CLAUSE = ("deny", "permit", "remove", "prioritize", "deprioritize", "cache", "multicast", "region", "define_group")
 WAYS = ("connect", "forward", "balance", "inspect", "publish", "add", "reach")
 _JOINTS = (
@@ -63,7 +64,7 @@ class Clause:
     apps: list[Tag] = attrs.field(factory=list)
     measures: list[Measure] = attrs.field(factory=list)
     clocks: list[Clock] = attrs.field(factory=list)
-    ports: list[str] = attrs.field(factory=list)
+    ports: list[tuple[str, str]] = attrs.field(factory=list)
     numbers: list[float] = attrs.field(factory=list)
     flags: list[Tag] = attrs.field(factory=list)
     """constraints, metrics, traffic and route words, periods: what is there, wherever it stands"""
@@ -89,7 +90,7 @@ def split(items: Sequence[Item]) -> list[list[Item]]:
             found.append([])
             continue
         joint = isinstance(item, Tag) and (item.text in LISTING or item.text in _JOINTS)
-        if joint and _has_deed(found[-1]) and _begins(items[at + 1 :]):
+        if joint and _has_deed(found[-1]) and (_begins(items[at + 1 :]) or _another_amount(found[-1], items[at + 1 :])):
             found.append([])
             continue
         found[-1].append(item)
@@ -98,6 +99,14 @@ def split(items: Sequence[Item]) -> list[list[Item]]:
 
 def _has_deed(part: Iterable[Item]) -> bool:
     return any(isinstance(i, Tag) and (i.has("op") or i.has("constraint", "max") or i.has("middlebox")) for i in part)
+
+
+def _another_amount(part: Sequence[Item], rest: Sequence[Item]) -> bool:
+    """Tell whether *rest* gives an amount of its own to an application: `video to 5 Mbps and torrent to 1 Mbps`."""
+    amounts = [i.kind for i in part if isinstance(i, Measure) and i.kind in ("rate", "size")]
+    ahead = rest[: next((n for n, i in enumerate(rest) if isinstance(i, Measure)), 0) + 1]
+    named = any(isinstance(i, Tag) and i.has("app") for i in ahead)
+    return bool(amounts) and named and isinstance(ahead[-1], Measure) and ahead[-1].kind in amounts
 
 
 def _begins(rest: Sequence[Item]) -> bool:
@@ -140,6 +149,9 @@ class _Reader:
         self._role = "bare"
         self._lead = -1
         self._negated: Tag | None = None
+        self._counted = False
+        self._near: Tag | None = None
+        """the marker that followed the last mention at once"""
         self._name: list[Tag] = []
 
     def read(self) -> Clause:
@@ -165,11 +177,15 @@ class _Reader:
         self._end_name(tag)
         if tag.kind == "number" and tag.value is not None:
             self._clause.numbers.append(tag.value)
+            self._counted = True
+            return
         if tag.has("negation") and not tag.has("op"):
             self._negated = tag
         elif tag.has("marker", "port") and isinstance(following, Tag) and following.value is not None:
-            self._clause.ports.append(f"{following.value:.0f}")
-        elif tag.has("marker"):
+            self._clause.ports.append((tag.text.partition(" ")[0], f"{following.value:.0f}"))
+        elif tag.has("marker", "port") and self._counted:
+            self._clause.ports.append(("", f"{self._clause.numbers[-1]:.0f}"))
+        elif tag.has("marker") and not (tag.has("marker", "passive") and not _somebody(following)):
             self._marker(tag)
         elif tag.has("middlebox"):
             self._middlebox(tag)
@@ -181,6 +197,7 @@ class _Reader:
         elif tag.has("constraint", "max") and self._negated and tag.text not in ("more than", "exceed"):
             self._clause.ops.append(("remove", tag))
             self._negated = None
+        self._counted = False
         if any(tag.has(c) for c in ("constraint", "metric", "traffic", "route", "modality", "policy", "period", "recur")):
             self._clause.flags.append(tag)
         if tag.has("traffic") or tag.has("metric"):
@@ -219,6 +236,8 @@ class _Reader:
         led = self._lead >= 0 and role not in ("bare", "app")
         lead = self._lead if led else tags[0].start
         carried = isinstance(following, Tag) and following.has("traffic")
+        if self._same_thing(core, role):
+            return
         made = Mention(start=core[0].start, end=tags[-1].end, tags=tuple(tags), role=role, lead=lead, led=led, carried=carried)
         self._clause.mentions.append(made)
         self._lead = -1
@@ -226,7 +245,24 @@ class _Reader:
         if not joined and not (isinstance(following, Tag) and following.has("marker")):
             self._set(role if role in ("via", "avoid") and following is not None else "bare")
 
+    def _same_thing(self, core: list[Tag], role: str) -> bool:
+        """Join `hosts in paris`, `巴黎的主机`: a kind of thing that the network does not know by itself, and where it is."""
+        before = self._clause.mentions[-1] if self._clause.mentions else None
+        if before is None or self._near is None or before.end > self._near.start:
+            return False
+        if self._near.has("marker", "of") and _kinds_only(core):
+            self._set("bare")
+            return True
+        if role in ("at", "for") and self._near.text in WITHIN and _kinds_only(before.core) and not _kinds_only(core):
+            before.tags, before.start, before.end = tuple(core), core[0].start, core[-1].end
+            self._set("bare")
+            return True
+        return False
+
     def _marker(self, tag: Tag) -> None:
+        last = self._clause.mentions[-1] if self._clause.mentions else None
+        self._near = tag if last is not None and tag.start - last.end <= 1 else None
+
         if tag.has("marker", "via", "avoid"):
             negated, self._negated = self._negated is not None, None
             if "pass" in tag.text:
@@ -236,8 +272,11 @@ class _Reader:
             return  # the list goes on
         elif tag.has("marker", "between_after"):
             for mention in self._clause.mentions[-2:]:
-                mention.role = "between" if mention.role in ("bare", "for") else mention.role
-        elif tag.has("marker", "access_to", "access_from"):
+                mention.role = "between" if mention.role in ("bare", "for", "at") else mention.role
+        elif tag.has("marker", "via_after", "avoid_after"):
+            for mention in self._clause.mentions[-1:]:
+                mention.role = "via" if tag.has("marker", "via_after") else "avoid"
+        elif tag.has("marker", "access_to", "access_from", "passive"):
             self._access(tag)
         elif tag.has("marker", *ROLES):
             self._lead_in(next(r for r in ROLES if tag.has("marker", r)), tag)
@@ -253,6 +292,8 @@ class _Reader:
             for mention in self._clause.by_role("bare", "for"):
                 mention.role = "to"
             self._set("from", _last_word(tag))
+        if tag.has("marker", "passive"):
+            return
         negated, self._negated = self._negated is not None, None
         self._clause.ops.append(("deny" if negated else "reach", tag))
 
@@ -276,7 +317,11 @@ class _Reader:
             opposite = {"deny": "permit", "permit": "deny", "add": "remove", "prioritize": "deprioritize"}
             op = opposite.get(op, "deny" if op in ("reach", "connect", "forward", "publish") else op)
             tag = attrs.evolve(tag, start=min(negated.start, tag.start))
-        if tag.has("op", "reach") or (tag.has("op", "connect") and tag.text.replace(" ", "")[-1:] in "到至往"):
+        if (
+            tag.has("op", "reach")
+            or tag.text.endswith("访 问")
+            or (tag.has("op", "connect") and tag.text.replace(" ", "")[-1:] in "到至往")
+        ):
             self._subjects()
             self._set("to")
         else:
@@ -287,6 +332,14 @@ class _Reader:
         """Who was named before is who acts."""
         for mention in self._clause.by_role("bare"):
             mention.role = "from"
+
+
+def _kinds_only(tags: Sequence[Tag]) -> bool:
+    return all(not t.referents and (t.has("people") or t.has("place") or t.has("noun")) for t in tags)
+
+
+def _somebody(item: Item | None) -> bool:
+    return isinstance(item, Tag) and (bool(item.referents) or item.has("people") or item.has("place") or item.blank)
 
 
 def _last_word(tag: Tag) -> Tag:

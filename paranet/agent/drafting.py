@@ -124,6 +124,12 @@ def _route_ends(clause: Clause, draft: Draft) -> tuple[list[tuple[tuple[End, ...
         goals, others = others, []
     elif not starts and others:
         starts, others = others, []
+    elif not goals and starts and others and not clause.middleboxes:
+        goals, others = others, []
+    if others and starts and goals:
+        unclear = others[0]
+        draft.ask("part", draft.resolver.text[unclear.start : unclear.end], ("pass", "avoid"))
+        return None
     sources = draft.ends(starts) if starts else _gate(draft, "from", goals)
     targets = draft.ends(goals) if goals else _gate(draft, "to", starts)
     if sources is None or targets is None:

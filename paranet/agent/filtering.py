@@ -17,7 +17,7 @@ FIRST, USUAL, LAST = 50, 100, 900
 
 def write_filters(clause: Clause, draft: Draft) -> None:
     """Add what is allowed or forbidden."""
-    permits = [op for op, _ in clause.ops if op in ("deny", "permit")][-1] == "permit"
+    permits = [op for op, _ in clause.ops if op in ("deny", "permit")][-1:] != ["deny"]
     only, exception = clause.says("constraint", "only"), clause.says("constraint", "except")
     kinds = _kinds(clause, draft)
     if kinds is None:
@@ -26,7 +26,9 @@ def write_filters(clause: Clause, draft: Draft) -> None:
     if pairs is None:
         return
     when = window(clause.clocks)
-    label = "-".join(dict.fromkeys(k.id for k in _apps(clause))) or ("port-" + "-".join(clause.ports) if clause.ports else "")
+    label = "-".join(dict.fromkeys(k.id for k in _apps(clause))) or (
+        "port-" + "-".join(port for _, port in clause.ports) if clause.ports else ""
+    )
     exact = [(s, t, m) for s, t in pairs for m in (kinds or [()])]
     if exception and kinds:
         _filters(draft, "permit", FIRST, exact, label, when)
@@ -34,7 +36,7 @@ def write_filters(clause: Clause, draft: Draft) -> None:
         return
     _filters(draft, "permit" if permits else "deny", FIRST if permits else USUAL, exact, label, when)
     if only and permits:
-        rest = [(s, t, ()) for s, t in pairs] if kinds else [((), (), ())]
+        rest = [(s, t, ()) if kinds else ((), t, ()) for s, t in pairs]
         _filters(draft, "deny", LAST, rest, "rest", when)
         draft.note("only", weight=0.85)
 
@@ -73,11 +75,13 @@ def _pairs(clause: Clause, draft: Draft, narrow: bool) -> list[tuple[tuple[End, 
     sources, targets, rest = draft.ends(starts), draft.ends(goals), draft.ends(others)
     if sources is None or targets is None or rest is None:
         return None
-    sources, targets, rest = _real(sources), _real(targets), _real(rest)
+    sources, targets, rest = _real(sources), _real(targets), _within(_real(rest), others, draft)
     if narrow and not sources and targets and all(_people(m) for m in goals):
         sources, targets = targets, ()  # `grant SSH access to students`
     if not rest:
         return [(sources, targets)]
+    if sources and not targets and not any(m.led for m in starts) and all(m.role == "at" for m in others):
+        return [(_within((*sources, *rest), [*starts, *others], draft), ())]
     if sources and targets:
         return [(tuple(dict.fromkeys((*sources, *rest))), targets)]
     if sources or targets:
@@ -87,6 +91,18 @@ def _pairs(clause: Clause, draft: Draft, narrow: bool) -> list[tuple[tuple[End, 
     if narrow or clause.says("metric", "upload"):
         return [(rest, ())]
     return [(rest, ()), ((), rest)]
+
+
+def _within(ends: tuple[End, ...], mentions: Sequence[Mention], draft: Draft) -> tuple[End, ...]:
+    """Return `students in the dorms`: who is in both if anybody is, else both, and say so."""
+    inside = {m.role == "at" for m in mentions}
+    if len(ends) != 2 or len(inside) != 2:
+        return ends
+    shared = tuple(n for n in ends[0].nodes if n in ends[1].nodes)
+    if shared:
+        return tuple(End(kind="node", label=n, nodes=(n,)) for n in shared)
+    draft.note("both", f"{ends[0].label}, {ends[1].label}", 0.7)
+    return ends
 
 
 def _real(ends: Iterable[End]) -> tuple[End, ...]:
@@ -111,7 +127,7 @@ def _kinds(clause: Clause, draft: Draft) -> list[Match] | None:
     protocol = next((p for p in ("udp", "tcp") if any(t.text == p for t in clause.apps)), "tcp")
     if clause.ports:
         found = [m for m in found if len(m) > 1]
-        found += [(("protocol", protocol), ("port", port)) for port in clause.ports]
+        found += [(("protocol", said if said in ("tcp", "udp") else protocol), ("port", port)) for said, port in clause.ports]
     for mention in clause.by_role("app"):
         ends = service(mention, draft)
         if ends is None:

@@ -80,6 +80,7 @@ def kind(clause: Clause) -> str:
         ("remove", clause.does("remove") and not (clause.middleboxes and has_ends) and not clause.does("permit", "deny")),
         ("limit", rated and clause.does("set", "permit", "deny") and not routing),
         ("filter", clause.does("deny", "permit") and not clause.says("constraint", "max")),
+        ("filter", clause.does("reach") and clause.says("constraint", "only")),
         ("priority", clause.does("prioritize", "deprioritize")),
         ("limit", rated and not routing and not has_ends and not clause.middleboxes),
         ("content", names),
