@@ -8,7 +8,7 @@ from actors.intents import Compilation, Compile, Entry, GetIntentHistory, GetPre
 from hub.operations import Access, Call, Operation, Reply, page
 from hub.times import rfc3339
 from paranet.codec import unstructure
-from paranet.compiler.render import PLATFORMS, render
+from paranet.compiler.render import path_collection, render_all
 from paranet.errors import InvalidInput
 from paranet.models.topology import ID
 
@@ -41,6 +41,7 @@ async def preview(call: Call) -> Reply:
     body = _shown(compilation) | {
         "devices": [_device(found, node) for node in sorted({*compilation.compiled.rows, *found.deltas})],
         "paths": [_path(path) for path in unstructure(compilation.compiled.paths)],
+        "geojson": path_collection(compilation.compiled.paths, found.state.topology),
         "conflict": found.conflict,
         "topology_moved": found.state.revision != compilation.topology_revision,
     }
@@ -85,7 +86,7 @@ def _device(found: Preview, node: str) -> dict[str, Any]:
             "change": [{"before": unstructure(c.before), "after": unstructure(c.after)} for c in changes if c.before and c.after],
             "remove": [unstructure(c.before) for c in changes if c.after is None],
         },
-        "text": {platform: render(platform, described, rows, topology) for platform in PLATFORMS} if described else {},
+        "text": render_all(described, rows, topology) if described else {},
     }
 
 

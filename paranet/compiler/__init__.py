@@ -1,9 +1,12 @@
 """From the intent language to rows: text, tree, operations, paths, rows."""
 
+from collections.abc import Collection
+
 from paranet.compiler.ast import Item, Statement
+from paranet.compiler.backend import build
+from paranet.compiler.context import Context
 from paranet.compiler.declare import declare
 from paranet.compiler.diagnostics import Log
-from paranet.compiler.ip import route
 from paranet.compiler.live import compare
 from paranet.compiler.lower import check_statements, lower
 from paranet.compiler.parser import START, parse
@@ -14,31 +17,43 @@ from paranet.models.topology import Topology
 __all__ = ["compile_source", "declared_topology"]
 
 
-def compile_source(source: str, topology: Topology, *, scope: str | None = None) -> Compiled:
+def compile_source(source: str, topology: Topology, *, scope: str | None = None, imported: Collection[str] | None = None) -> Compiled:
     """Compile *source* for *topology*. Never raises: what is wrong with the source is in the diagnostics.
 
     The ids of the intents are the names of the statements, after `scope/` when *scope* is given. With an error anywhere
-    the answer is not ok and holds no rows, paths or reaches.
+    the answer is not ok and holds no rows, paths or promises. *imported* names the files whose text *source* holds
+    already (see `sources`), None where there are no files.
     """
     log = Log()
-    items = _items(source, log)
+    items = _items(source, log, imported)
     declared = declare(items, topology.nodes.values(), log)
     compare(declared, topology, log)
-    ir = lower(items, topology, declared, log, scope=scope)
-    routed = route(ir.routes, topology, log)
-    intents = tuple(op.intent for op in ir.routes)
+    context = Context(topology, declared, log, scope)
+    ir = lower(items, context)
+    built = build(ir, context)
     if log.failed:
-        return Compiled(ok=False, diagnostics=log.report(), intents=intents)
-    return Compiled(ok=True, diagnostics=log.report(), intents=intents, rows=routed.rows, paths=routed.paths, reaches=routed.reaches)
+        return Compiled(ok=False, diagnostics=log.report(), intents=ir.intents)
+    return Compiled(
+        ok=True,
+        diagnostics=log.report(),
+        intents=ir.intents,
+        rows=built.rows,
+        paths=built.paths,
+        reaches=built.reaches,
+        isolations=built.isolations,
+        names=built.names,
+        regions=built.regions,
+        reservations=built.reservations,
+    )
 
 
-def declared_topology(source: str) -> tuple[Topology | None, tuple[Diagnostic, ...]]:
+def declared_topology(source: str, *, imported: Collection[str] | None = None) -> tuple[Topology | None, tuple[Diagnostic, ...]]:
     """Return the topology that the `network`, `node` and `link` statements of *source* describe; None with errors.
 
     Other statements are checked for their syntax only. Never raises.
     """
     log = Log()
-    declared = declare(_items(source, log), (), log)
+    declared = declare(_items(source, log, imported), (), log)
     nodes = [d.node for d in declared.nodes.values()]
     try:
         topology = Topology.of(nodes, [d.link for d in declared.links])
@@ -48,7 +63,7 @@ def declared_topology(source: str) -> tuple[Topology | None, tuple[Diagnostic, .
     return (None if log.failed else topology), log.report()
 
 
-def _items(source: str, log: Log) -> tuple[Item, ...]:
+def _items(source: str, log: Log, imported: Collection[str] | None) -> tuple[Item, ...]:
     items = parse(source, log).sound
-    check_statements(items, log)
+    check_statements(items, log, imported)
     return tuple(i for i in items if isinstance(i, Statement))

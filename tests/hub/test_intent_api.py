@@ -116,7 +116,7 @@ async def test_a_preview_shows_commands_for_administrators(square: Api) -> None:
     """The same rows as FRR and iproute2 would have them."""
     shown = await preview(square, await compiled(square))
     text = shown["devices"][0]["text"]
-    assert set(text) == {"frr", "iproute2"}
+    assert set(text) == {"frr", "iproute2", "json"}
     assert text["frr"].startswith("ip route 10.255.0.3/32 ")
     assert text["iproute2"].startswith("ip route replace 10.255.0.3/32 via ")
 
