@@ -181,10 +181,8 @@ class _Reader:
             return
         if tag.has("negation") and not tag.has("op"):
             self._negated = tag
-        elif tag.has("marker", "port") and isinstance(following, Tag) and following.value is not None:
-            self._clause.ports.append((tag.text.partition(" ")[0], f"{following.value:.0f}"))
-        elif tag.has("marker", "port") and self._counted:
-            self._clause.ports.append(("", f"{self._clause.numbers[-1]:.0f}"))
+        elif tag.has("marker", "port"):
+            self._port(tag, following)
         elif tag.has("marker") and not (tag.has("marker", "passive") and not _somebody(following)):
             self._marker(tag)
         elif tag.has("middlebox"):
@@ -302,6 +300,13 @@ class _Reader:
         if role == "to" and before and before.role == "bare" and not self._clause.by_role("from"):  # `a to b`
             before.role, before.led = "from", True
         self._set(role, tag)
+
+    def _port(self, tag: Tag, following: Item | None) -> None:
+        """`udp port 53`, `8080 端口`."""
+        if isinstance(following, Tag) and following.value is not None:
+            self._clause.ports.append((tag.text.partition(" ")[0], f"{following.value:.0f}"))
+        elif self._counted:
+            self._clause.ports.append(("", f"{self._clause.numbers[-1]:.0f}"))
 
     def _middlebox(self, tag: Tag) -> None:
         if tag.has("middlebox", "any") and self._clause.middleboxes and not tag.text.startswith("all"):

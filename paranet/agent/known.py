@@ -90,6 +90,10 @@ class Known:
         """Tell whether a very short name is written as the network has it: `IT` is a region, `it` is a word."""
         return self._exact_case.get(text.lower(), text) == text
 
+    def is_short(self, text: str) -> bool:
+        """Tell whether *text* is a name of two capitals, as the network writes it."""
+        return text.isupper() and self._exact_case.get(text.lower()) == text
+
     def find(self, phrase: str) -> list[Referent]:
         """Return what *phrase* means exactly; several when it is ambiguous."""
         found = self._by_key.get(" ".join(key(phrase)), [])

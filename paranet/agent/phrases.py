@@ -71,13 +71,13 @@ def kind(clause: Clause) -> str:
     has_ends = bool(clause.by_role("from", "to", "between", "via"))
     routing = clause.does(*ROUTE_OPS) or bool(clause.by_role("via", "avoid"))
     rules = (
+        ("remove", clause.does("remove") and not (clause.middleboxes and has_ends) and not clause.does("permit", "deny")),
         ("multicast", clause.does("multicast")),
         ("region", clause.does("region")),
         ("group", clause.does("define_group") and not clause.does("multicast")),
         ("cache", clause.does("cache")),
         ("limit", sized and not names and (limiting or (clause.measured("size") or _NOTHING).period is not None)),
         ("limit", rated and limiting and not clause.says("constraint", "min")),
-        ("remove", clause.does("remove") and not (clause.middleboxes and has_ends) and not clause.does("permit", "deny")),
         ("limit", rated and clause.does("set", "permit", "deny") and not routing),
         ("filter", clause.does("deny", "permit") and not clause.says("constraint", "max")),
         ("filter", clause.does("reach") and clause.says("constraint", "only")),

@@ -91,6 +91,9 @@ class Resolver:
             for tag in core:
                 if tag.blank:
                     self._not_understood(tag)
+            if len({t.referents for t in named}) > 1 and not any(t.has("people") or t.has("place") for t in named):
+                self.likeness = min(self.likeness, 0.6)  # nothing joins them
+                self.guessed.append((self._text(core), ", ".join(t.referents[0].label for t in named)))
             chosen = [self._chosen(self.text[t.start : t.end], list(t.referents)) for t in named]
             return tuple(e for ends in chosen if ends for e in ends) if None not in chosen else None
         if all(t.has("noun") for t in core):

@@ -59,7 +59,9 @@ def _one(text: str, pieces: tuple[Atom, ...], at: int, known: Known) -> tuple[Ta
     numeral, value = _numeral(pieces, at)
     if names and not known.written_right(text[pieces[at].start : pieces[at + names - 1].end]):
         names, referents = 0, []
-    if names < words or (names == words and any(c.category in WORDS_OVER_NAMES for c in concepts)):
+    if names == words and all(c.category in WORDS_OVER_NAMES for c in concepts) and known.is_short(text[pieces[at].start : pieces[at].end]):
+        concepts = []  # written as the network writes it: `IT` is a region
+    elif names < words or (names == words and any(c.category in WORDS_OVER_NAMES for c in concepts)):
         names, referents = 0, []
     if words < names:
         words, concepts = 0, []
