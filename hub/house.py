@@ -12,9 +12,12 @@ from functools import partial
 from pathlib import Path
 
 from actors.accounts import Accounts
+from actors.answering import answer_message
 from actors.assistant import Assistant
 from actors.audit import Audit
 from actors.channels import Outlets
+from actors.chat import Chats
+from actors.conversations import Conversations
 from actors.deployer import DeploySupervisor, Execute
 from actors.devices import Devices
 from actors.intents import Compile, IntentStore
@@ -103,10 +106,17 @@ class House:
         await spawn("intents", partial(IntentStore, self.control, now))
         await spawn("assistant", Assistant)
         await spawn("deployer", partial(DeploySupervisor, Journal(self.control), self.outlets, now))
+        await spawn("chat", self._chats)
         await spawn("overseer", partial(Overseer, self.outlets))
         await spawn("ws", partial(Door, self.tokens, self.outlets, settings.realtime, self.waiting))
         if settings.network.demo:
             await self._furnish()
+
+    def _chats(self) -> Chats:
+        agent = self.settings.agent
+        answering = partial(answer_message, self.system)
+        store = Conversations(self.control)
+        return Chats(store, self.outlets, self.system.now, answering, per_minute=agent.per_minute, idle=agent.idle)
 
     async def _furnish(self) -> None:
         """Load the demo network and deploy its intents, if nobody has written a topology yet."""

@@ -164,10 +164,25 @@ def _wishes(clause: Clause) -> bool:
     return bool(clause.ops or clause.mentions or clause.middleboxes or clause.apps or clause.measures)
 
 
+def _completes(ask: str, about: str, text: str, language: str) -> str | None:
+    """Return how the answer to a question is put into the sentence."""
+    words = say(language)
+    if "{" in text:
+        return None
+    if ask in words["append"]:
+        return text.rstrip(" .。") + words["append"][ask]
+    if ask in words["replace"] and about and about in text:
+        return text.replace(about, words["replace"][ask], 1)
+    return None
+
+
 def _answer(draft: Draft, found: tuple[Entity, ...], language: str) -> Understanding:
     resolver, words = draft.resolver, say(language)
     failed = draft.failed or bool(resolver.asks)
-    needs = [Need(question=words["ask"][ask].format(about=about), options=options) for ask, about, options in dict.fromkeys(resolver.asks)]
+    needs = [
+        Need(question=words["ask"][ask].format(about=about), options=options, completes=_completes(ask, about, resolver.text, language))
+        for ask, about, options in dict.fromkeys(resolver.asks)
+    ]
     open_notes = [(n, about) for n, about in draft.notes if n in words["ask"]]
     needs += [Need(question=words["ask"][n].format(about=about)) for n, about in open_notes if not failed]
     for said, meant in resolver.guessed:

@@ -18,10 +18,18 @@ SHOWN = 8
 
 @attrs.frozen(kw_only=True)
 class Need:
-    """A question that must be answered first, and the answers that are at hand."""
+    """A question that must be answered first, and the answers that are at hand.
+
+    *completes* is the sentence with `{answer}` where the answer belongs.
+    """
 
     question: str
     options: tuple[str, ...] = ()
+    completes: str | None = None
+
+    def filled(self, answer: str) -> str | None:
+        """Return the sentence that *answer* makes whole."""
+        return self.completes.replace("{answer}", answer.strip(), 1) if self.completes else None
 
 
 @attrs.frozen(kw_only=True)
