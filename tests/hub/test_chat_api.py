@@ -164,7 +164,7 @@ async def test_tabs_on_one_conversation_see_the_same(house: House, square: Api) 
     await say(square, "connect r1 to r3", chat)
     seen = [await tab.until_done() for tab in tabs]
     assert seen[0] == seen[1]
-    assert [e["kind"] for e in seen[0]][0] == "user"
+    assert seen[0][0]["kind"] == "user"
 
 
 async def test_a_crashed_session_comes_back_with_its_history(house: House, square: Api) -> None:
