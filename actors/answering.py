@@ -9,7 +9,6 @@ import orjson
 
 from actors.accounts import Role
 from actors.assistant import Parse
-from actors.conversations import Said
 from actors.facts import read_facts
 from actors.intents import Compilation, Compile, GetPreview
 from actors.runtime import ActorSystem
@@ -106,11 +105,6 @@ async def answer_offline(system: ActorSystem, asked: Asked, emit: Emit) -> Answe
         unknown=unstructure(found.unknown),
         confidence=found.confidence,
     )
-
-
-async def answer_message(system: ActorSystem, asked: Asked, _before: tuple[Said, ...], emit: Emit) -> Answer:
-    """Answer one message of a conversation."""
-    return await answer_offline(system, asked, emit)
 
 
 async def conclude(system: ActorSystem, asked: Asked, source: str, name: str | None, language: str, *, removes: bool = False) -> Answer:

@@ -12,7 +12,6 @@ from functools import partial
 from pathlib import Path
 
 from actors.accounts import Accounts
-from actors.answering import answer_message
 from actors.assistant import Assistant
 from actors.audit import Audit
 from actors.channels import Outlets
@@ -20,6 +19,7 @@ from actors.chat import Chats
 from actors.conversations import Conversations
 from actors.deployer import DeploySupervisor, Execute
 from actors.devices import Devices
+from actors.helping import Helper
 from actors.intents import Compile, IntentStore
 from actors.journal import Journal
 from actors.overseer import Overseer
@@ -28,15 +28,16 @@ from actors.storage import Database
 from actors.telemetry import TelemetryCollector
 from actors.topology import GetTopology, ImportTopology, TopologyStore
 from hub.auth import Tokens, signing_key
-from hub.settings import Settings
+from hub.settings import Agent, Settings
 from hub.ws.door import Door
 from hub.ws.outbox import Outbox
 from paranet import examples
+from paranet.agent.provider import Model, ModelFailed, OpenAIModel
 from paranet.controller.driver import Driver, NoDriver
 from paranet.controller.simulator.device import SimulatorDriver
 from paranet.controller.simulator.flash import FileFlash
 from paranet.controller.simulator.network import SimulatedNetwork
-from paranet.errors import StorageFailed
+from paranet.errors import BadSettings, StorageFailed
 from paranet.interop.registry import read
 from paranet.models.topology import Node, Topology
 
@@ -74,6 +75,7 @@ class House:
             stack.push_async_callback(self._flash.close)
             await self._flash.load()  # damaged? better known now than when the devices boot
             await stack.enter_async_context(self.system)
+            self._model = await _language_model(self.settings.agent, stack)
             await self._move_in(folder)
             self._stack = stack.pop_all()
         return self
@@ -114,7 +116,7 @@ class House:
 
     def _chats(self) -> Chats:
         agent = self.settings.agent
-        answering = partial(answer_message, self.system)
+        answering = Helper(self.system, self._model, agent.context)
         store = Conversations(self.control)
         return Chats(store, self.outlets, self.system.now, answering, per_minute=agent.per_minute, idle=agent.idle)
 
@@ -142,6 +144,21 @@ class House:
             if "/" not in cell.path and cell.status not in ("running", "suspended"):
                 faults[cell.path] = cell.status.value
         return faults
+
+
+async def _language_model(settings: Agent, stack: AsyncExitStack) -> Model | None:
+    """Return the model that is set, None without one. The key comes from the environment and goes nowhere else."""
+    if settings.base_url is None:
+        return None
+    key = os.environ.get(settings.key_variable)
+    try:
+        model = OpenAIModel(
+            base_url=settings.base_url, model=settings.model, key=key, timeout=settings.timeout, max_tokens=settings.max_tokens
+        )
+    except ModelFailed as failed:
+        raise BadSettings(f"settings: agent.base_url is set, but {failed}") from None
+    stack.push_async_callback(model.close)
+    return model
 
 
 def _driver(network: SimulatedNetwork, node: Node) -> Driver:
