@@ -10,6 +10,7 @@ import orjson
 
 from actors.channels import Subscribe
 from actors.chat import Begun
+from actors.frames import Frame
 
 if TYPE_CHECKING:
     from hub.house import House
@@ -28,12 +29,13 @@ class _Feed:
         self.ready = asyncio.Event()
         self.overrun = False
 
-    def push(self, frame: bytes) -> None:
-        """Take one encoded frame."""
+    def push(self, frame: Frame) -> bool:
+        """Take a frame."""
         self.overrun = self.overrun or len(self.frames) >= BACKLOG
         if not self.overrun:
-            self.frames.append(frame)
+            self.frames.extend(frame.payloads)
         self.ready.set()
+        return not self.overrun
 
 
 async def follow(house: "House", begun: Begun) -> AsyncGenerator[dict[str, Any], None]:

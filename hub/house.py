@@ -29,8 +29,10 @@ from actors.telemetry import TelemetryCollector
 from actors.topology import GetTopology, ImportTopology, TopologyStore
 from hub.auth import Tokens, signing_key
 from hub.settings import Agent, Settings
+from hub.ws.ask import answer
 from hub.ws.door import Door
 from hub.ws.outbox import Outbox
+from hub.ws.pipe import frames_can_be_shared
 from paranet import examples
 from paranet.agent.provider import Model, ModelFailed, OpenAIModel
 from paranet.controller.driver import Driver, NoDriver
@@ -51,7 +53,7 @@ class House:
 
     def __init__(self, settings: Settings, *, show_first_password: Callable[[str], None], now: Callable[[], float] = time.time) -> None:
         self.settings = settings
-        self.outlets = Outlets()
+        self.outlets = Outlets(soon=_soon, later=_later)
         self.system = ActorSystem(now=now)
         self._show_first_password = show_first_password
         self._began = time.monotonic()
@@ -76,6 +78,7 @@ class House:
             await self._flash.load()  # damaged? better known now than when the devices boot
             await stack.enter_async_context(self.system)
             self._model = await _language_model(self.settings.agent, stack)
+            self.frames_shared = await frames_can_be_shared()
             await self._move_in(folder)
             self._stack = stack.pop_all()
         return self
@@ -87,7 +90,9 @@ class House:
         """Start the actors, each after those it asks while starting; they stop in the opposite order."""
         settings, now, spawn = self.settings, self.system.now, self.system.spawn
         await spawn("audit", partial(Audit, self.control, now))
-        accounts = await spawn("accounts", partial(Accounts, self.control, now, self._show_first_password, settings.admin.password))
+        accounts = await spawn(
+            "accounts", partial(Accounts, self.control, now, self._show_first_password, settings.admin.password, ("ws",))
+        )
         self.tokens = Tokens(signing_key(folder), settings.auth, accounts, now)
         telemetry = settings.telemetry
         collector = partial(
@@ -110,7 +115,7 @@ class House:
         await spawn("deployer", partial(DeploySupervisor, Journal(self.control), self.outlets, now))
         await spawn("chat", self._chats)
         await spawn("overseer", partial(Overseer, self.outlets))
-        await spawn("ws", partial(Door, self.tokens, self.outlets, settings.realtime, self.waiting))
+        await spawn("ws", partial(Door, self.tokens, self.outlets, settings.realtime, self.waiting, partial(answer, self)))
         if settings.network.demo:
             await self._furnish()
 
@@ -159,6 +164,14 @@ async def _language_model(settings: Agent, stack: AsyncExitStack) -> Model | Non
         raise BadSettings(f"settings: agent.base_url is set, but {failed}") from None
     stack.push_async_callback(model.close)
     return model
+
+
+def _soon(run: Callable[[], object]) -> None:
+    asyncio.get_running_loop().call_soon(run)
+
+
+def _later(delay: float, run: Callable[[], object]) -> None:
+    asyncio.get_running_loop().call_later(delay, run)
 
 
 def _driver(network: SimulatedNetwork, node: Node) -> Driver:

@@ -8,6 +8,7 @@ import attrs
 from aiohttp.test_utils import TestClient, TestServer
 
 from actors.channels import Subscribe
+from actors.frames import Frame
 from actors.runtime import operate
 from hub.app import make_app
 from hub.house import House
@@ -143,8 +144,10 @@ class Tab:
     def __init__(self) -> None:
         self.frames: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
 
-    def push(self, frame: bytes) -> None:
-        self.frames.put_nowait(json.loads(frame))
+    def push(self, frame: Frame) -> bool:
+        for payload in frame.payloads:
+            self.frames.put_nowait(json.loads(payload))
+        return True
 
     async def until_done(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
