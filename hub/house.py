@@ -12,10 +12,14 @@ from functools import partial
 from pathlib import Path
 
 from actors.accounts import Accounts
+from actors.assistant import Assistant
 from actors.audit import Audit
 from actors.channels import Outlets
+from actors.chat import Chats
+from actors.conversations import Conversations
 from actors.deployer import DeploySupervisor, Execute
 from actors.devices import Devices
+from actors.helping import Helper
 from actors.intents import Compile, IntentStore
 from actors.journal import Journal
 from actors.overseer import Overseer
@@ -24,17 +28,18 @@ from actors.storage import Database
 from actors.telemetry import TelemetryCollector
 from actors.topology import GetTopology, ImportTopology, TopologyStore
 from hub.auth import Tokens, signing_key
-from hub.settings import Settings
+from hub.settings import Agent, Settings
 from hub.ws.ask import answer
 from hub.ws.door import Door
 from hub.ws.outbox import Outbox
 from hub.ws.pipe import frames_can_be_shared
 from paranet import examples
+from paranet.agent.provider import Model, ModelFailed, OpenAIModel
 from paranet.controller.driver import Driver, NoDriver
 from paranet.controller.simulator.device import SimulatorDriver
 from paranet.controller.simulator.flash import FileFlash
 from paranet.controller.simulator.network import SimulatedNetwork
-from paranet.errors import StorageFailed
+from paranet.errors import BadSettings, StorageFailed
 from paranet.interop.registry import read
 from paranet.models.topology import Node, Topology
 
@@ -72,6 +77,7 @@ class House:
             stack.push_async_callback(self._flash.close)
             await self._flash.load()  # damaged? better known now than when the devices boot
             await stack.enter_async_context(self.system)
+            self._model = await _language_model(self.settings.agent, stack)
             self.frames_shared = await frames_can_be_shared()
             await self._move_in(folder)
             self._stack = stack.pop_all()
@@ -105,11 +111,19 @@ class House:
         )
         await spawn("device", partial(Devices, partial(_driver, network), network, settings.network.interval, now))
         await spawn("intents", partial(IntentStore, self.control, now))
+        await spawn("assistant", Assistant)
         await spawn("deployer", partial(DeploySupervisor, Journal(self.control), self.outlets, now))
+        await spawn("chat", self._chats)
         await spawn("overseer", partial(Overseer, self.outlets))
         await spawn("ws", partial(Door, self.tokens, self.outlets, settings.realtime, self.waiting, partial(answer, self)))
         if settings.network.demo:
             await self._furnish()
+
+    def _chats(self) -> Chats:
+        agent = self.settings.agent
+        answering = Helper(self.system, self._model, agent.context)
+        store = Conversations(self.control)
+        return Chats(store, self.outlets, self.system.now, answering, per_minute=agent.per_minute, idle=agent.idle)
 
     async def _furnish(self) -> None:
         """Load the demo network and deploy its intents, if nobody has written a topology yet."""
@@ -135,6 +149,21 @@ class House:
             if "/" not in cell.path and cell.status not in ("running", "suspended"):
                 faults[cell.path] = cell.status.value
         return faults
+
+
+async def _language_model(settings: Agent, stack: AsyncExitStack) -> Model | None:
+    """Return the model that is set, None without one. The key comes from the environment and goes nowhere else."""
+    if settings.base_url is None:
+        return None
+    key = os.environ.get(settings.key_variable)
+    try:
+        model = OpenAIModel(
+            base_url=settings.base_url, model=settings.model, key=key, timeout=settings.timeout, max_tokens=settings.max_tokens
+        )
+    except ModelFailed as failed:
+        raise BadSettings(f"settings: agent.base_url is set, but {failed}") from None
+    stack.push_async_callback(model.close)
+    return model
 
 
 def _soon(run: Callable[[], object]) -> None:

@@ -83,6 +83,20 @@ class Realtime:
 
 
 @attrs.frozen(kw_only=True)
+class Agent:
+    """The assistant, and the language model behind it if there is one. Its key comes from the environment only."""
+
+    base_url: str | None = None
+    model: str = ""
+    key_variable: str = "OPENAI_API_KEY"
+    timeout: float = ts.option(default=30.0, validator=_above(0))
+    max_tokens: int = ts.option(default=1024, validator=_above(0))
+    context: int = ts.option(default=24_000, validator=_above(1999))
+    per_minute: int = ts.option(default=30, validator=_above(0))
+    idle: float = ts.option(default=900.0, validator=_above(0))
+
+
+@attrs.frozen(kw_only=True)
 class Log:
     """What goes to stderr."""
 
@@ -99,6 +113,7 @@ class Settings:
     network: Network = attrs.field(factory=Network)
     telemetry: Telemetry = attrs.field(factory=Telemetry)
     realtime: Realtime = attrs.field(factory=Realtime)
+    agent: Agent = attrs.field(factory=Agent)
     log: Log = attrs.field(factory=Log)
 
 

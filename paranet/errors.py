@@ -114,6 +114,16 @@ class DeviceError(ParaNetError):
     title = "A device refused or failed"
 
 
+class TooManyRequests(ParaNetError):
+    code = "too-many-requests"
+    title = "More than your share"
+
+
+class AssistantFailed(ParaNetError):
+    code = "assistant-failed"
+    title = "The assistant could not answer"
+
+
 class Unauthenticated(ParaNetError):
     code = "unauthenticated"
     title = "Sign in first"

@@ -126,6 +126,7 @@ CHANNELS: Mapping[str, ChannelRoute] = {
     "topology": ChannelRoute(owner="topology", access=Access.VIEWER),
     "telemetry": ChannelRoute(owner="telemetry", access=Access.VIEWER),
     "actors": ChannelRoute(owner="overseer", access=Access.OPERATOR),
+    "chat/": ChannelRoute(owner="chat", access=Access.VIEWER),
     "deploy/": ChannelRoute(owner="deployer", access=Access.OPERATOR),
 }
 """by name, or by prefix where the name ends in a slash"""
