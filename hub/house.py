@@ -14,10 +14,12 @@ from pathlib import Path
 from actors.accounts import Accounts
 from actors.audit import Audit
 from actors.channels import Outlets
-from actors.deployer import DeploySupervisor, Execute
+from actors.deployer import DeploySupervisor
 from actors.devices import Devices
 from actors.intents import Compile, IntentStore
 from actors.journal import Journal
+from actors.laboratory import Laboratory
+from actors.orders import Execute
 from actors.overseer import Overseer
 from actors.runtime import ActorSystem
 from actors.storage import Database
@@ -98,9 +100,11 @@ class House:
         network = SimulatedNetwork(
             Topology(), seed=settings.network.seed, flash=self._flash, background_load=settings.network.background_load
         )
-        await spawn("device", partial(Devices, partial(_driver, network), network, settings.network.interval, now))
+        journal, interval = Journal(self.control), settings.network.interval
+        await spawn("device", partial(Devices, partial(_driver, network), network, interval, now, journal=journal))
+        await spawn("lab", partial(Laboratory, network))
         await spawn("intents", partial(IntentStore, self.control, now))
-        await spawn("deployer", partial(DeploySupervisor, Journal(self.control), self.outlets, now))
+        await spawn("deployer", partial(DeploySupervisor, journal, self.outlets, now, interval))
         await spawn("overseer", partial(Overseer, self.outlets))
         await spawn("ws", partial(Door, self.tokens, self.outlets, settings.realtime, self.waiting))
         if settings.network.demo:

@@ -1,13 +1,14 @@
 """REST: one file a resource, each with its part of the operations table. Handlers decode, ask and reply."""
 
 from hub.operations import Operation
-from hub.rest import auth, deploy, intent, monitor, system, topology
+from hub.rest import auth, deploy, intent, lab, monitor, system, topology
 
 OPERATIONS: tuple[Operation, ...] = (
     *auth.OPERATIONS,
     *topology.OPERATIONS,
     *intent.OPERATIONS,
     *deploy.OPERATIONS,
+    *lab.OPERATIONS,
     *monitor.OPERATIONS,
     *system.OPERATIONS,
 )

@@ -81,6 +81,7 @@ _CHANNELS: Mapping[str, ChannelRoute] = {
     "topology": ChannelRoute(owner="topology", access=Access.VIEWER),
     "telemetry": ChannelRoute(owner="telemetry", access=Access.VIEWER),
     "actors": ChannelRoute(owner="overseer", access=Access.OPERATOR),
+    "deployments": ChannelRoute(owner="deployer", access=Access.OPERATOR),
     "deploy/": ChannelRoute(owner="deployer", access=Access.OPERATOR),
 }
 """by name, or by prefix where the name ends in a slash"""

@@ -1,6 +1,7 @@
 """The network itself: what is installed on its devices, and the traffic that follows it through simulated time."""
 
 from collections.abc import Mapping
+from ipaddress import ip_network
 
 import attrs
 
@@ -9,7 +10,7 @@ from paranet.controller.simulator.arcs import Arc, End, PortCounters, arcs_of, i
 from paranet.controller.simulator.datastore import Datastore
 from paranet.controller.simulator.flash import Flash
 from paranet.controller.simulator.fluid import PACKET, settle
-from paranet.controller.simulator.forwarding import Address, Course, Forward, Table, trace
+from paranet.controller.simulator.forwarding import TTL, Address, Course, Forward, Table, trace
 from paranet.controller.simulator.lab import Lab
 from paranet.controller.simulator.readings import FlowCounters, Port, Readings
 from paranet.controller.simulator.traffic import Flow, flows, rates
@@ -111,13 +112,25 @@ class SimulatedNetwork:
         """Let *dt* seconds pass, up to the time *at* (s). Only what changed since the last tick is traced again."""
         for device in self._devices.values():
             device.store.elapse(dt)
-        if self._rows_changed() or self._courses is None:
+        if self._refresh() or self._courses is None:
             self._courses = self._trace()
         offered = rates(self._flows, seed=self._seed, at=at)
         dead = self.lab.dead
         if dead:
             offered = [0.0 if flow.source in dead else rate for flow, rate in zip(self._flows, offered, strict=True)]
         self._carry(self._courses, offered, dt)
+
+    def probe(self, source: str, prefix: str, target: str) -> str | None:
+        """Send a packet from *source* to the first address of *prefix* now; return what becomes of it when it does not reach *target*."""
+        address = ip_network(prefix, strict=False)[0]
+        self._refresh()
+        at, seen = source, 0
+        while at != target:
+            ways = self._forward(at, address)
+            if isinstance(ways, str) or seen == TTL:
+                return f"to {prefix} are dropped at {at}: {ways if isinstance(ways, str) else 'ttl_exceeded'}"
+            at, seen = ways[0][2], seen + 1
+        return None
 
     def counters(self, node_id: str) -> list[Sample]:
         """Return what a device's counters show. Raise DeviceError when the topology has no such node."""
@@ -160,16 +173,19 @@ class SimulatedNetwork:
     def _new_store(self, node_id: str) -> Datastore:
         return Datastore(node_id, {row.id: row for row in self._startup.get(node_id, ())})
 
-    def _rows_changed(self) -> bool:
+    def _refresh(self) -> bool:
+        """Follow what changed since the last time; tell whether anything did."""
+        for arc in self._arcs:
+            arc.up = is_up(arc.link, cut=self.lab.cut, dead=self.lab.dead)
         changed = [d for d in self._devices.values() if d.traced != d.store.version]
         for device in changed:
             device.table = Table(device.store.running.values())
             device.traced = device.store.version
+        if changed:
+            self._courses = None
         return bool(changed)
 
     def _trace(self) -> list[Course]:
-        for arc in self._arcs:
-            arc.up = is_up(arc.link, cut=self.lab.cut, dead=self.lab.dead)
         known: dict[str, dict[str, Forward]] = {}
         found = []
         for flow in self._flows:
@@ -177,15 +193,15 @@ class SimulatedNetwork:
 
             def forward(node: str, target: str = flow.target, decisions: dict[str, Forward] = decisions) -> Forward:
                 if node not in decisions:
-                    decisions[node] = self._forward(node, target)
+                    decisions[node] = self._forward(node, self._addresses[target])
                 return decisions[node]
 
             found.append(trace(flow.source, flow.target, forward if flow.modality is Modality.IP else _no_route))
         return found
 
-    def _forward(self, node: str, target: str) -> Forward:
+    def _forward(self, node: str, target: Address) -> Forward:
         """Return the ways over links that are up; traffic of a next hop that is gone goes to the others of its row."""
-        hops = self._devices[node].table.lookup(self._addresses[target])
+        hops = self._devices[node].table.lookup(target)
         if not hops:
             return "no_route"
         ways = []
