@@ -139,7 +139,15 @@ class House:
 def _driver(network: SimulatedNetwork, node: Node) -> Driver:
     """Return the driver a node asks for; without a wish it lives in the simulated network."""
     wish = node.management.driver if node.management else "simulator"
-    return SimulatorDriver(network, node.id) if wish == "simulator" else NoDriver(f"this hub has no driver {wish!r}")
+    if wish == "simulator":
+        return SimulatorDriver(network, node.id)
+    if wish == "linux":
+        from paranet.controller.linux.device import LinuxDriver  # only where it is needed: pyroute2 takes its time to load
+        from paranet.controller.linux.lab import namespace_of
+
+        namespace = node.management.address if node.management else None
+        return LinuxDriver(node.id, namespace or namespace_of(node.id), lambda: network.topology)
+    return NoDriver(f"this hub has no driver {wish!r}")
 
 
 def _claim(folder: Path) -> "_Lock":

@@ -16,7 +16,8 @@ class SimulatorDriver:
     """A session with one device of a simulated network (see `paranet.controller.driver.Driver`).
 
     A commit with *confirm_within* is kept in memory only, and undone by itself after that much simulated time or by a power
-    cycle; one without, a confirm and a revert are in flash when they return.
+    cycle; one without, a confirm and a revert are in flash when they return. A node whose property `candidate` is false plays
+    a device that has neither a candidate store nor a timer: what it commits stays.
     """
 
     def __init__(self, network: SimulatedNetwork, node_id: str) -> None:
@@ -28,7 +29,7 @@ class SimulatorDriver:
         async with self._step("connect", session=False):
             self._connected = True
             modalities = frozenset(self._network.device(self._node_id).node.modalities)
-        return Capabilities(candidate=True, confirmed_commit=True, modalities=modalities)
+        return Capabilities(candidate=not self._plain, confirmed_commit=not self._plain, modalities=modalities)
 
     async def read_rows(self) -> Rows:
         async with self._step("read_rows"):
@@ -47,7 +48,7 @@ class SimulatorDriver:
 
     async def commit(self, *, confirm_within: float | None) -> None:
         async with self._step("commit"):
-            self._store.commit(confirm_within=confirm_within)
+            self._store.commit(confirm_within=None if self._plain else confirm_within)
             await self._save()
 
     async def confirm(self) -> None:
@@ -73,6 +74,10 @@ class SimulatorDriver:
         if self._connected and self._node_id in self._network.topology.nodes:
             self._store.discard()
         self._connected = False
+
+    @property
+    def _plain(self) -> bool:
+        return self._network.device(self._node_id).node.properties.get("candidate") is False
 
     @property
     def _store(self) -> Datastore:
