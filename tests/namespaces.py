@@ -55,6 +55,11 @@ def execute(node: str, *command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["ip", "netns", "exec", lab.namespace_of(node), *command], capture_output=True, text=True, check=False)
 
 
+def remove(node: str) -> None:
+    """Have a node vanish."""
+    subprocess.run(["ip", "netns", "del", lab.namespace_of(node)], check=True)
+
+
 def address(topology: Topology, node: str, link: str | None = None) -> str:
     """Return a node's address on a link, or its loopback."""
     name = "lo"

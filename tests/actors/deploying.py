@@ -17,10 +17,12 @@ from actors.runtime import ActorSystem
 from actors.runtime.inspect import state_of
 from actors.storage import Database
 from actors.topology import ImportTopology, TopologyStore
+from paranet.controller.driver import Driver
 from paranet.controller.simulator.device import SimulatorDriver
 from paranet.controller.simulator.flash import MemoryFlash
 from paranet.controller.simulator.network import SimulatedNetwork
 from paranet.models.device import Row, Rows
+from paranet.models.topology import Node, Topology
 from paranet.orchestrator.gates import OPEN, Gates
 from paranet.orchestrator.plan import Plan, make_plan
 from paranet.orchestrator.waves import Strategy
@@ -138,6 +140,8 @@ async def hub(
     committed: Callable[[str], object] = lambda _: None,
     killed: asyncio.Event | None = None,
     interval: float = 1.0,
+    driver: Callable[[Node], Driver] | None = None,
+    topology: Topology = NETWORK,
 ) -> AsyncIterator[Hub]:
     """Open the house on the folder's database, for as long as the block runs. When *killed* is set it ends without a goodbye."""
     database, outlets, now = await Database.open(folder / "control.sqlite3", "control"), Outlets(), Clock(1_750_000_000.0)
@@ -147,11 +151,10 @@ async def hub(
             try:
                 made = Hub(system, database, journal, outlets, network, now)
                 await system.spawn("witness", lambda: Witness(made.gone))
-                topology = await system.spawn("topology", lambda: TopologyStore(database, outlets, now))
-                await topology.ask(ImportTopology(author="t", topology=NETWORK), timeout=T)
-                await system.spawn(
-                    "device", lambda: Devices(lambda node: Abrupt(network, node.id, committed), None, 3600.0, now, journal=journal)
-                )
+                store = await system.spawn("topology", lambda: TopologyStore(database, outlets, now))
+                await store.ask(ImportTopology(author="t", topology=topology), timeout=T)
+                make = driver or (lambda node: Abrupt(network, node.id, committed))
+                await system.spawn("device", lambda: Devices(make, None, 3600.0, now, journal=journal))
                 await system.spawn("deployer", lambda: DeploySupervisor(journal, outlets, now, interval))
                 yield made
             finally:

@@ -201,7 +201,7 @@ class LinuxDriver:
 
     def _refusal(self, message: str, row: RowKey | None = None) -> DeviceError:
         where = {} if row is None else {"row": list(row)}
-        return DeviceError(f"{self._node_id}: {message}", node=self._node_id, **where)  # type: ignore[arg-type]  # none of them is `errors`
+        return DeviceError(f"{self._node_id}: {message}", node=self._node_id, **where)
 
     @asynccontextmanager
     async def _translated(self) -> AsyncIterator[None]:
