@@ -5,8 +5,8 @@ from contextlib import asynccontextmanager
 
 from paranet.controller.driver import Capabilities, Sample
 from paranet.controller.simulator.datastore import Datastore
-from paranet.controller.simulator.forwarding import ROUTE, next_hops
 from paranet.controller.simulator.network import SimulatedNetwork
+from paranet.controller.simulator.tables import check
 from paranet.errors import DeviceError, StorageFailed
 from paranet.models.device import Delta, Row, Rows, fingerprint
 from paranet.models.topology import Modality
@@ -107,17 +107,10 @@ class SimulatorDriver:
         node = self._network.device(self._node_id).node
         if modality not in [m.value for m in Modality] or Modality(modality) not in node.modalities:
             raise self._refusal(row, f"the device does not speak {modality}")
-        if row.family != ROUTE:
-            return
         try:
-            hops = next_hops(row)
+            check(row, self._node_id, self._network.topology)
         except ValueError as error:
             raise self._refusal(row, str(error)) from None
-        for hop in hops:
-            link = self._network.topology.links.get(hop.link)
-            ends = [] if link is None else [(link.source.node, link.target.node), (link.target.node, link.source.node)]
-            if link is None or (self._node_id, hop.node) not in ends[: 1 if link.directed else 2]:
-                raise self._refusal(row, f"there is no link {hop.link!r} to {hop.node!r} here")
 
     def _refusal(self, row: Row, message: str) -> DeviceError:
         name = f"{row.family} {row.key}"
