@@ -248,15 +248,16 @@ class DeploySupervisor(Actor):
     async def ended(self, message: Terminated) -> None:
         """Release the leases; a deployment that died before its ending is taken up again like after a restart of the hub."""
         deploy_id = message.path.rpartition("/")[2]
-        recorded = await self._journal.load(deploy_id)
+        progress = await self._journal.progress(deploy_id)
         tries = self._revivals.get(deploy_id, 0)
-        if recorded.progress.state in ENDINGS:
+        if progress.state in ENDINGS:
+            self._recent[deploy_id] = progress
             self._revivals.pop(deploy_id, None)
             self._leases.release(deploy_id)
             await self._next()
         elif tries < REVIVALS:
             self._revivals[deploy_id] = tries + 1
-            await self._take_up(recorded)
+            await self._take_up(await self._journal.load(deploy_id))
         else:
             log.error("deployment %s keeps dying; its devices stay leased until that lapses", deploy_id)
 
@@ -273,7 +274,8 @@ class DeploySupervisor(Actor):
 
     @handles
     async def get(self, message: GetDeployment) -> Progress:
-        return (await self._journal.load(message.deploy_id)).progress
+        known = self._recent.get(message.deploy_id)
+        return known if known is not None else await self._journal.progress(message.deploy_id)
 
     @handles
     async def history(self, message: GetDeployHistory) -> tuple[Progress, ...]:
@@ -286,7 +288,7 @@ class DeploySupervisor(Actor):
             return await self.defer(child.ask(Cancel(), timeout=ASK))
         if waiting := self._queue.take(message.deploy_id):
             return await self._drop(waiting.recorded, "cancelled", "cancelled")
-        state = (await self._journal.load(message.deploy_id)).progress.state
+        state = (await self._journal.progress(message.deploy_id)).state
         raise WrongState(f"deployment {message.deploy_id} has ended: {state}" if state in ENDINGS else "it is about to begin: try again")
 
     @handles

@@ -25,7 +25,7 @@ RETRIES = 3
 RETRY_AFTER = 1.0
 AT_ONCE = 64
 """devices that are worked on at the same time"""
-TELL_EVERY = 0.25
+TELL_EVERY = 0.5
 """seconds within which devices that are done are told together, while others of the phase are not"""
 UNTOUCHED = ("planned", "checked", "staged", "refused", "restored")
 """states of a device on which nothing of this deployment can be live"""

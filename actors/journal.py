@@ -96,6 +96,13 @@ class Journal:
             token=int(token or 0),
         )
 
+    async def progress(self, deploy_id: str) -> Progress:
+        """Return how far one deployment is, without its plan. Raise NotFound."""
+        rows = await self._database.fetch("SELECT progress FROM deployment WHERE id = ?", (deploy_id,))
+        if not rows:
+            raise NotFound(f"there is no deployment {deploy_id[:60]!r}")
+        return structure(orjson.loads(str(rows[0][0])), Progress)
+
     async def unfinished(self) -> list[str]:
         """Return the ids of deployments without an ending, oldest first."""
         rows = await self._database.fetch("SELECT id FROM deployment WHERE ended_at IS NULL ORDER BY started_at")

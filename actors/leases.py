@@ -25,6 +25,7 @@ class Leases:
     def __init__(self, last_token: int) -> None:
         self._token = last_token
         self._by_node: dict[str, Lease] = {}
+        self._expires: dict[str, float] = {}
 
     def next_token(self) -> int:
         """Return a token that is higher than all before."""
@@ -33,21 +34,23 @@ class Leases:
 
     def held(self, nodes: Iterable[str], now: float) -> dict[str, str]:
         """Return which deployment holds each of *nodes* that somebody holds; a lease that lapsed holds nothing."""
-        return {n: lease.deploy_id for n in nodes if (lease := self._by_node.get(n)) and lease.expires_at > now}
+        return {n: lease.deploy_id for n in nodes if (lease := self._by_node.get(n)) and self._expires[lease.deploy_id] > now}
 
     def take(self, nodes: Iterable[str], deploy_id: str, token: int, now: float) -> None:
         """Give the devices, which must be free, to a deployment."""
+        self._expires[deploy_id] = now + TTL
         for node in sorted(nodes):
             self._by_node[node] = Lease(node=node, deploy_id=deploy_id, token=token, taken_at=now, expires_at=now + TTL)
 
     def renew(self, deploy_id: str, now: float) -> None:
         """Its holder has made progress."""
-        for lease in [held for held in self._by_node.values() if held.deploy_id == deploy_id]:
-            self._by_node[lease.node] = attrs.evolve(lease, expires_at=now + TTL)
+        if deploy_id in self._expires:
+            self._expires[deploy_id] = now + TTL
 
     def release(self, deploy_id: str) -> None:
         """Free everything that a deployment holds."""
         self._by_node = {node: lease for node, lease in self._by_node.items() if lease.deploy_id != deploy_id}
+        self._expires.pop(deploy_id, None)
 
     def force(self, node: str) -> Lease | None:
         """Take a device away from whoever holds it."""
@@ -55,8 +58,8 @@ class Leases:
 
     def all(self) -> tuple[Lease, ...]:
         """Return every lease, by device."""
-        return tuple(lease for _, lease in sorted(self._by_node.items()))
+        return tuple(attrs.evolve(lease, expires_at=self._expires[lease.deploy_id]) for _, lease in sorted(self._by_node.items()))
 
     def shown(self) -> Mapping[str, str]:
         """Return the holders by device."""
-        return {lease.node: lease.deploy_id for lease in self.all()}
+        return {node: lease.deploy_id for node, lease in sorted(self._by_node.items())}

@@ -1,10 +1,10 @@
 """Plans: what a deployment will change on each device, computed on what is installed now."""
 
 import hashlib
-import json
 from collections.abc import Collection, Mapping, Sequence
 
 import attrs
+import orjson
 
 from paranet.codec import unstructure
 from paranet.errors import RowConflict
@@ -76,7 +76,7 @@ def make_plan(
 
 
 def _digest(body: object) -> str:
-    return hashlib.sha256(json.dumps(body, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    return hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 def wanted_rows(installed: Mapping[str, Rows], compiled: Mapping[str, Sequence[Row]], intents: Collection[str]) -> dict[str, Rows]:

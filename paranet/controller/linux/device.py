@@ -1,11 +1,9 @@
 """The driver of Linux routers in network namespaces of this machine. Needs root."""
 
 import asyncio
-import errno
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from paranet.controller.driver import Capabilities, Sample
 from paranet.controller.linux import nft, routes, rules, shaping
@@ -17,11 +15,12 @@ from paranet.models.topology import Modality, Topology
 from paranet.orchestrator.diff import apply
 
 try:
-    from pyroute2 import AsyncIPRoute
+    from pyroute2 import IPRoute
     from pyroute2.netlink.exceptions import NetlinkError
 except ImportError:  # the extra `linux` is not installed: connecting says so
-    AsyncIPRoute = None
+    IPRoute = None
 
+T = TypeVar("T")
 _RULES = (rules.ACL, rules.QOS)
 
 
@@ -36,21 +35,20 @@ class LinuxDriver:
         self._node_id = node_id
         self._namespace = namespace
         self._topology = topology
-        self._ip: Any = None
-        self._stack = AsyncExitStack()
+        self._connected = False
         self._turn = asyncio.Lock()
         self._staged: Delta | None = None
         self._committed = False
+        self._indices: dict[str, int] = {}
         self._last: dict[str, tuple[float, int]] = {}
 
     async def connect(self) -> Capabilities:
-        if AsyncIPRoute is None:
+        if IPRoute is None:
             raise DeviceError("pyroute2 is not installed: pip install 'paranet-hub[linux]'")
         async with self._turn:
             self._check_there()
-            if self._ip is None:
-                async with self._translated():
-                    self._ip = await self._stack.enter_async_context(AsyncIPRoute(netns=self._namespace))
+            self._indices = await inside(self._namespace, _interfaces)
+            self._connected = True
         return Capabilities(candidate=False, confirmed_commit=False, modalities=frozenset({Modality.IP}))
 
     async def read_rows(self) -> Rows:
@@ -80,7 +78,7 @@ class LinuxDriver:
                 return
             if self._staged is None:
                 raise self._refusal("nothing is staged")
-            await self._change(self._staged)
+            await self._change(self._staged, known=all(c.id[0] == routes.ROUTE for c in self._staged.changes))
             self._staged, self._committed = None, True
 
     async def confirm(self) -> None:
@@ -106,55 +104,42 @@ class LinuxDriver:
 
     async def close(self) -> None:
         """End the session; the kernel goes on."""
-        self._staged, self._ip = None, None
-        await self._stack.aclose()
+        self._staged, self._connected = None, False
 
     # -- reading
 
     async def _read(self) -> dict[RowKey, Row]:
         self._check_there()
-        names = {index: name for name, index in (await self._indices()).items()}
-        async with self._translated():
-            dumped = [m async for m in await self._kernel.route("dump", proto=routes.PROTOCOL) if m["proto"] == routes.PROTOCOL]
-        known = routes.ports(self._topology(), self._node_id)
-        found = routes.rows_of(dumped, names, known)
-        listing = await inside(self._namespace, lambda: nft.run([{"list": {"ruleset": None}}]))
+        dumped, listing = await self._in_kernel(_state)
+        names = {index: name for name, index in self._indices.items()}
+        found = routes.rows_of(dumped, names, routes.ports(self._topology(), self._node_id))
         found |= rules.rows_of([item for item in listing if item.get("rule", {}).get("table") == rules.TABLE["name"]])
-        return await shaping.measured(self._namespace, self._ports(names.values()), found)
+        return await shaping.measured(self._namespace, self._ports(), found)
 
-    async def _indices(self) -> dict[str, int]:
-        """Return the interfaces' numbers by name."""
-        async with self._translated():
-            return {str(link.get("ifname")): link["index"] async for link in await self._kernel.link("dump")}
-
-    @property
-    def _kernel(self) -> Any:
-        if self._ip is None:
-            raise self._refusal("there is no session")
-        return self._ip
-
-    def _ports(self, names: Iterable[str]) -> list[str]:
+    def _ports(self) -> list[str]:
         known = routes.ports(self._topology(), self._node_id)
-        return sorted(name for name in names if name in known)
+        return sorted(name for name in self._indices if name in known)
 
     # -- changing
 
-    async def _change(self, delta: Delta) -> None:
-        """Make the rows of *delta* as they are after it; on a failure as they were."""
-        before = await self._read()
+    async def _change(self, delta: Delta, *, known: bool = False) -> None:
+        """Make the rows of *delta* as they are after it; on a failure as they were. What is *known* need not be read first."""
+        before = {c.id: c.before for c in delta.changes if c.before} if known else await self._read()
         try:
             await self._make(before, apply(before, delta))
         except DeviceError:
-            await self._make(await self._read(), before)
+            there = await self._read()
+            touched = {c.id for c in delta.changes} if known else there.keys() | before.keys()
+            kept = {key: row for key, row in there.items() if key not in touched}
+            await self._make(there, {**kept, **before})
             raise
 
     async def _make(self, now: Rows, wanted: Rows) -> None:
-        """New and changed ways first, then what stands on them, then what goes."""
+        """New and changed ways first, then what stands on them; ways that go come last among the routes."""
         await self._routes(now, wanted)
-        if {k: r.value for k, r in now.items() if k[0] in _RULES} == {k: r.value for k, r in wanted.items() if k[0] in _RULES}:
-            return
-        await shaping.shape(self._namespace, self._ports(await self._indices()), wanted)
-        await inside(self._namespace, lambda: nft.run(rules.ruleset(wanted)))
+        if {k: r.value for k, r in now.items() if k[0] in _RULES} != {k: r.value for k, r in wanted.items() if k[0] in _RULES}:
+            await shaping.shape(self._namespace, self._ports(), wanted)
+            await inside(self._namespace, lambda: nft.run(rules.ruleset(wanted)))
 
     async def _routes(self, now: Rows, wanted: Rows) -> None:
         changed = [
@@ -164,23 +149,34 @@ class LinuxDriver:
         ]
         if not changed:
             return
-        indices = await self._indices()
-        async with self._translated():
-            put = [(key, spec) for key in changed if key in wanted for spec in routes.specs(wanted[key], indices)]
-            for _, spec in put:
-                await self._kernel.route("replace", **spec)
+        if any(name not in self._indices for name in routes.ports(self._topology(), self._node_id)):
+            self._indices = await inside(self._namespace, _interfaces)
+        try:
+            put = [(key, spec) for key in changed if key in wanted for spec in routes.specs(wanted[key], self._indices)]
             there = {(key, spec["priority"]) for key, spec in put}
-            for key in changed:
-                for spec in routes.specs(now[key], indices) if key in now else ():
-                    if (key, spec["priority"]) not in there:
-                        gone = {"dst": spec["dst"], "priority": spec["priority"], "proto": routes.PROTOCOL}
-                        await self._kernel.route("del", **gone, **({"type": spec["type"]} if "type" in spec else {}))
+            gone: list[dict[str, Any]] = [
+                {name: spec[name] for name in ("dst", "priority", "proto", "type") if name in spec}
+                for key in changed
+                for spec in (routes.specs(now[key], self._indices) if key in now else ())
+                if (key, spec["priority"]) not in there
+            ]
+        except KeyError as error:
+            raise self._refusal(f"there is no interface {error}") from error
+        await self._in_kernel(lambda: _replace([spec for _, spec in put], gone))
+
+    async def _in_kernel(self, work: Callable[[], T]) -> T:
+        """Work in the namespace. Netlink's errors become ours."""
+        if not self._connected:
+            raise self._refusal("there is no session")
+        try:
+            return await inside(self._namespace, work)
+        except NetlinkError as error:
+            raise self._refusal(f"the kernel refused: {error.args[-1] if error.args else error.code}") from error
 
     # -- checks
 
     def _check_there(self) -> None:
         if not exists(self._namespace):
-            self._ip = None
             raise DeviceError(f"{self._node_id} is unreachable: there is no namespace {self._namespace}", node=self._node_id)
 
     def _check(self, row: Row, known: dict[str, routes.Port]) -> None:
@@ -203,14 +199,24 @@ class LinuxDriver:
         where = {} if row is None else {"row": list(row)}
         return DeviceError(f"{self._node_id}: {message}", node=self._node_id, **where)
 
-    @asynccontextmanager
-    async def _translated(self) -> AsyncIterator[None]:
-        """Netlink's and the system's errors as ours."""
-        try:
-            yield
-        except NetlinkError as error:
-            raise self._refusal(
-                f"the kernel refused: {error.args[1] if len(error.args) > 1 else errno.errorcode.get(error.code, error)}"
-            ) from error
-        except (OSError, KeyError) as error:
-            raise self._refusal(f"it cannot be done: {error}") from error
+
+def _interfaces() -> dict[str, int]:
+    """Return the interfaces' numbers by name, in the calling thread's namespace."""
+    with IPRoute() as kernel:
+        return {str(link.get("ifname")): int(link["index"]) for link in kernel.get_links()}
+
+
+def _state() -> tuple[list[Any], list[nft.Statement]]:
+    """Return the hub's routes and all rules, in the calling thread's namespace."""
+    with IPRoute() as kernel:
+        dumped = [m for m in kernel.route("dump", proto=routes.PROTOCOL) if m["proto"] == routes.PROTOCOL]
+    return dumped, nft.run([{"list": {"ruleset": None}}])
+
+
+def _replace(put: Sequence[dict[str, Any]], gone: Sequence[dict[str, Any]]) -> None:
+    """Put routes, then remove others, in the calling thread's namespace."""
+    with IPRoute() as kernel:
+        for spec in put:
+            kernel.route("replace", **spec)
+        for spec in gone:
+            kernel.route("del", **spec)

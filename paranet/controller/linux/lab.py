@@ -10,7 +10,7 @@ from pathlib import Path
 
 import attrs
 
-from paranet.controller.linux.namespaces import exists
+from paranet.controller.linux.namespaces import exists, inside
 from paranet.errors import AlreadyExists, DeviceError
 from paranet.models.addressing import router_addresses
 from paranet.models.topology import Endpoint, Interface, Link, Management, Node, Topology
@@ -99,11 +99,16 @@ async def _configure(node: Node, topology: Topology, namespace: str) -> None:
     commands = [f"addr add {address} dev {name}" for name, address in addressed if name in wired_names]
     commands += ["link set lo up", *(f"link set {name} up" for name, _, enabled in ports if enabled)]
     await _run(["ip", "-n", namespace, "-b", "-"], commands)
-    await _run(["ip", "netns", "exec", namespace, "sysctl", "-q", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1"], [])
+    await inside(namespace, _forward)
     shapes = [
         f"qdisc add dev {name} root handle 1: tbf rate {int(rate)}bit burst {_burst(rate)} latency 50ms" for name, rate, _ in ports if name
     ]
     await _run(["ip", "netns", "exec", namespace, "tc", "-b", "-"], shapes)
+
+
+def _forward() -> None:
+    for switch in ("ipv4/ip_forward", "ipv6/conf/all/forwarding"):
+        (Path("/proc/sys/net") / switch).write_text("1", encoding="ascii")
 
 
 def _burst(rate: float) -> int:
@@ -130,6 +135,8 @@ def _remembered() -> list[str]:
 
 
 async def _run(command: Sequence[str], lines: Sequence[str]) -> None:
+    if not lines:
+        return
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, stderr=pipe)
     _, said = await process.communicate("".join(f"{line}\n" for line in lines).encode())

@@ -9,7 +9,6 @@ from paranet.controller.simulator.network import SimulatedNetwork
 from paranet.controller.simulator.tables import check
 from paranet.errors import DeviceError, StorageFailed
 from paranet.models.device import Delta, Row, Rows, fingerprint
-from paranet.models.topology import Modality
 
 
 class SimulatorDriver:
@@ -105,7 +104,7 @@ class SimulatorDriver:
         """Refuse what the device cannot install: a modality it does not speak, a next hop that it does not have."""
         modality = row.family.partition(".")[0]
         node = self._network.device(self._node_id).node
-        if modality not in [m.value for m in Modality] or Modality(modality) not in node.modalities:
+        if modality not in node.modalities:
             raise self._refusal(row, f"the device does not speak {modality}")
         try:
             check(row, self._node_id, self._network.topology)
