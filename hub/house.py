@@ -17,11 +17,13 @@ from actors.audit import Audit
 from actors.channels import Outlets
 from actors.chat import Chats
 from actors.conversations import Conversations
-from actors.deployer import DeploySupervisor, Execute
+from actors.deployer import DeploySupervisor
 from actors.devices import Devices
 from actors.helping import Helper
 from actors.intents import Compile, IntentStore
 from actors.journal import Journal
+from actors.laboratory import Laboratory
+from actors.orders import Execute
 from actors.overseer import Overseer
 from actors.runtime import ActorSystem
 from actors.storage import Database
@@ -109,10 +111,12 @@ class House:
         network = SimulatedNetwork(
             Topology(), seed=settings.network.seed, flash=self._flash, background_load=settings.network.background_load
         )
-        await spawn("device", partial(Devices, partial(_driver, network), network, settings.network.interval, now))
+        journal, interval = Journal(self.control), settings.network.interval
+        await spawn("device", partial(Devices, partial(_driver, network), network, interval, now, journal=journal))
+        await spawn("lab", partial(Laboratory, network))
         await spawn("intents", partial(IntentStore, self.control, now))
         await spawn("assistant", Assistant)
-        await spawn("deployer", partial(DeploySupervisor, Journal(self.control), self.outlets, now))
+        await spawn("deployer", partial(DeploySupervisor, journal, self.outlets, now, interval))
         await spawn("chat", self._chats)
         await spawn("overseer", partial(Overseer, self.outlets))
         await spawn("ws", partial(Door, self.tokens, self.outlets, settings.realtime, self.waiting, partial(answer, self)))
@@ -177,7 +181,15 @@ def _later(delay: float, run: Callable[[], object]) -> None:
 def _driver(network: SimulatedNetwork, node: Node) -> Driver:
     """Return the driver a node asks for; without a wish it lives in the simulated network."""
     wish = node.management.driver if node.management else "simulator"
-    return SimulatorDriver(network, node.id) if wish == "simulator" else NoDriver(f"this hub has no driver {wish!r}")
+    if wish == "simulator":
+        return SimulatorDriver(network, node.id)
+    if wish == "linux":
+        from paranet.controller.linux.device import LinuxDriver  # only where it is needed: pyroute2 takes its time to load
+        from paranet.controller.linux.lab import namespace_of
+
+        namespace = node.management.address if node.management else None
+        return LinuxDriver(node.id, namespace or namespace_of(node.id), lambda: network.topology)
+    return NoDriver(f"this hub has no driver {wish!r}")
 
 
 def _claim(folder: Path) -> "_Lock":

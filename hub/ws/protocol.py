@@ -127,6 +127,7 @@ CHANNELS: Mapping[str, ChannelRoute] = {
     "telemetry": ChannelRoute(owner="telemetry", access=Access.VIEWER),
     "actors": ChannelRoute(owner="overseer", access=Access.OPERATOR),
     "chat/": ChannelRoute(owner="chat", access=Access.VIEWER),
+    "deployments": ChannelRoute(owner="deployer", access=Access.OPERATOR),
     "deploy/": ChannelRoute(owner="deployer", access=Access.OPERATOR),
 }
 """by name, or by prefix where the name ends in a slash"""
