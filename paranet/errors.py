@@ -129,6 +129,23 @@ class SchemaTooNew(ParaNetError):
     title = "The database was written by a newer version"
 
 
+class BadQuery(InvalidInput):
+    """*errors* name line and column; *position* is the offset in characters."""
+
+    code = "bad-query"
+    title = "The expression is no PromQL that this hub understands"
+
+
+class QueryFailed(ParaNetError):
+    code = "query-failed"
+    title = "The query has no answer on these samples"
+
+
+class QueryTooLarge(ParaNetError):
+    code = "query-too-large"
+    title = "The query would touch more than the hub allows"
+
+
 class BadSettings(ParaNetError):
     code = "bad-settings"
     title = "The settings cannot be used"
