@@ -14,6 +14,7 @@ from pathlib import Path
 from actors.accounts import Accounts
 from actors.audit import Audit
 from actors.channels import Outlets
+from actors.chunks import ChunkStore
 from actors.deployer import DeploySupervisor, Execute
 from actors.devices import Devices
 from actors.intents import Compile, IntentStore
@@ -66,6 +67,8 @@ class House:
             stack.push_async_callback(self.control.close)
             self._telemetry = await Database.open(folder / "telemetry.sqlite3", "telemetry")
             stack.push_async_callback(self._telemetry.close)
+            self._telemetry_reader = await Database.open(folder / "telemetry.sqlite3", "telemetry")
+            stack.push_async_callback(self._telemetry_reader.close)
             self._flash = FileFlash(folder / "simulator.sqlite3")
             stack.push_async_callback(self._flash.close)
             await self._flash.load()  # damaged? better known now than when the devices boot
@@ -86,12 +89,13 @@ class House:
         telemetry = settings.telemetry
         collector = partial(
             TelemetryCollector,
-            self._telemetry,
+            ChunkStore(self._telemetry, self._telemetry_reader),
             self.outlets,
             now,
             flush_every=telemetry.flush_every,
             retention=telemetry.retention,
             max_series=telemetry.max_series,
+            max_bytes=telemetry.max_bytes,
         )
         await spawn("telemetry", collector)
         await spawn("topology", partial(TopologyStore, self.control, self.outlets, now, listeners=("device",)))

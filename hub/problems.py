@@ -47,6 +47,7 @@ STATUS: dict[type[ParaNetError], int] = {
     e.DevicesBusy: 409,
     e.WrongState: 409,
     e.DeviceError: 502,
+    e.TooFast: 429,
     e.BadQuery: 400,
     e.QueryFailed: 422,
     e.QueryTooLarge: 422,

@@ -62,8 +62,9 @@ class Network:
 class Telemetry:
     """What is kept of the samples."""
 
-    flush_every: float = ts.option(default=30.0, validator=_above(0))
+    flush_every: float = ts.option(default=1.0, validator=_above(0))
     retention: float = ts.option(default=7 * 86400.0, validator=_above(0))
+    max_bytes: int = ts.option(default=4 * 2**30, validator=_above(0))
     max_series: int = ts.option(default=50_000, validator=_above(0))
 
 

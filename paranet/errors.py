@@ -146,6 +146,11 @@ class QueryTooLarge(ParaNetError):
     title = "The query would touch more than the hub allows"
 
 
+class TooFast(ParaNetError):
+    code = "too-fast"
+    title = "The hub cannot keep up"
+
+
 class BadSettings(ParaNetError):
     code = "bad-settings"
     title = "The settings cannot be used"

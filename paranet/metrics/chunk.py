@@ -6,7 +6,6 @@ within the tolerance.
 """
 
 import struct
-import threading
 import zlib
 from typing import Any
 
@@ -27,67 +26,61 @@ _GRID, _SCALED, _TWICE = 1, 2, 4
 _WIDTHS = (np.int8, np.int16, np.int32, np.int64)
 _POWERS = tuple(10.0**i for i in range(13))
 _EXACT = 2.0**53
-_local = threading.local()
 
 
-def _zstd() -> tuple[Any, Any]:
-    """Return this thread's compressor and decompressor."""
-    if not hasattr(_local, "pair"):
-        _local.pair = (
-            zstandard.ZstdCompressor(level=3, write_checksum=False, write_content_size=True),
-            zstandard.ZstdDecompressor(),
-        )
-    pair: tuple[Any, Any] = _local.pair
-    return pair
+class Codec:
+    """Encodes and decodes. Its compressor is for one thread at a time."""
 
+    def __init__(self) -> None:
+        self._compressor = zstandard.ZstdCompressor(level=3, write_checksum=False, write_content_size=True)
+        self._decompressor = zstandard.ZstdDecompressor()
 
-def encode(times: Array, values: Array) -> bytes:
-    """Return the samples (int64 ms strictly ascending, float64; at least one) as bytes."""
-    step, ticks = _snapped(times)
-    flags = _GRID if step else 0
-    odd, places, whole = _scaled(values)
-    if whole is None:
-        bits = values.view(np.int64)
-        body = np.diff(bits, prepend=0)
-    else:
-        flags |= _SCALED
-        body = np.diff(whole, prepend=0)
-        twice = np.diff(body, prepend=0)
-        if len(values) > 2 and np.abs(twice[2:]).sum() < np.abs(body[2:]).sum():
-            flags |= _TWICE
-            body = twice
-    time_width, time_bytes = _packed(ticks)
-    value_width, value_bytes = _packed(body)
-    exceptions = b"" if whole is None else odd.astype("<u4").tobytes() + values[odd].tobytes()
-    count = 0 if whole is None else len(odd)
-    head = _HEAD.pack(flags, time_width, value_width, places, count, int(times[0]), step)
-    packed: bytes = _zstd()[0].compress(time_bytes + value_bytes + exceptions)
-    return head + packed
+    def encode(self, times: Array, values: Array) -> bytes:
+        """Return the samples (int64 ms strictly ascending, float64; at least one) as bytes."""
+        step, ticks = _snapped(times)
+        flags = _GRID if step else 0
+        odd, places, whole = _scaled(values)
+        if whole is None:
+            bits = values.view(np.int64)
+            body = np.diff(bits, prepend=0)
+        else:
+            flags |= _SCALED
+            body = np.diff(whole, prepend=0)
+            twice = np.diff(body, prepend=0)
+            if len(values) > 2 and np.abs(twice[2:]).sum() < np.abs(body[2:]).sum():
+                flags |= _TWICE
+                body = twice
+        time_width, time_bytes = _packed(ticks)
+        value_width, value_bytes = _packed(body)
+        exceptions = b"" if whole is None else odd.astype("<u4").tobytes() + values[odd].tobytes()
+        count = 0 if whole is None else len(odd)
+        head = _HEAD.pack(flags, time_width, value_width, places, count, int(times[0]), step)
+        packed: bytes = self._compressor.compress(time_bytes + value_bytes + exceptions)
+        return head + packed
 
-
-def decode(blob: bytes, n: int) -> tuple[Array, Array]:
-    """Return times and values of *n* samples. Raise ValueError when the bytes are no chunk."""
-    try:
-        flags, time_width, value_width, places, count, first, step = _HEAD.unpack_from(blob)
-        body = _zstd()[1].decompress(blob[_HEAD.size :], max_output_size=17 * n + 16 * count + 64)
-        cut = n * _size(time_width)
-        end = cut + n * _size(value_width)
-        ticks, numbers = _unpacked(body[:cut], time_width, n), _unpacked(body[cut:end], value_width, n)
-    except (struct.error, zstandard.ZstdError, IndexError) as error:
-        raise ValueError(f"not a chunk: {error}") from None
-    deltas = ticks if not flags & _GRID else ticks + 1
-    deltas[0] = 0
-    times = first + np.cumsum(deltas) * (step if flags & _GRID else 1)
-    if flags & _TWICE:
+    def decode(self, blob: bytes, n: int) -> tuple[Array, Array]:
+        """Return times and values of *n* samples. Raise ValueError when the bytes are no chunk."""
+        try:
+            flags, time_width, value_width, places, count, first, step = _HEAD.unpack_from(blob)
+            body = self._decompressor.decompress(blob[_HEAD.size :], max_output_size=17 * n + 16 * count + 64)
+            cut = n * _size(time_width)
+            end = cut + n * _size(value_width)
+            ticks, numbers = _unpacked(body[:cut], time_width, n), _unpacked(body[cut:end], value_width, n)
+        except (struct.error, zstandard.ZstdError, IndexError) as error:
+            raise ValueError(f"not a chunk: {error}") from None
+        deltas = ticks if not flags & _GRID else ticks + 1
+        deltas[0] = 0
+        times = first + np.cumsum(deltas) * (step if flags & _GRID else 1)
+        if flags & _TWICE:
+            numbers = np.cumsum(numbers)
         numbers = np.cumsum(numbers)
-    numbers = np.cumsum(numbers)
-    if not flags & _SCALED:
-        return times, numbers.view(np.float64)
-    values = numbers / _POWERS[places] if places else numbers.astype(np.float64)
-    if count:
-        where = np.frombuffer(body, dtype="<u4", count=count, offset=end)
-        values[where] = np.frombuffer(body, dtype=np.float64, count=count, offset=end + 4 * count)
-    return times, values
+        if not flags & _SCALED:
+            return times, numbers.view(np.float64)
+        values = numbers / _POWERS[places] if places else numbers.astype(np.float64)
+        if count:
+            where = np.frombuffer(body, dtype="<u4", count=count, offset=end)
+            values[where] = np.frombuffer(body, dtype=np.float64, count=count, offset=end + 4 * count)
+        return times, values
 
 
 def checksum(blob: bytes) -> int:
@@ -138,7 +131,7 @@ def _packed(numbers: Array) -> tuple[int, bytes]:
     if low == high == 0:
         return 255, b""
     for index, width in enumerate(_WIDTHS):
-        if np.iinfo(width).min <= low and high <= np.iinfo(width).max:
+        if -(1 << (8 << index) - 1) <= low and high < 1 << (8 << index) - 1:
             size = 1 << index
             return index, numbers.astype(width).view(np.uint8).reshape(-1, size).T.tobytes()
     raise ValueError("beyond 64 bits")

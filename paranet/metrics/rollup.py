@@ -7,6 +7,7 @@ import numpy as np
 import zstandard
 from numpy.typing import NDArray
 
+from paranet.metrics.promql.ranges import COUNT_OF_ROLLUPS
 from paranet.metrics.promql.sums import reduced
 
 Array = NDArray[Any]
@@ -93,14 +94,12 @@ def decode(blob: bytes, n: int) -> Buckets:
     return Buckets(starts=starts, least=least, most=most, total=total, count=count, last=last)
 
 
-_OF_FUNCTION = {"min_over_time": "least", "max_over_time": "most", "sum_over_time": "total", "count_over_time": "count"}
+_OF_FUNCTION = {"min_over_time": "least", "max_over_time": "most", "sum_over_time": "total", COUNT_OF_ROLLUPS: "count"}
 
 
 def column(buckets: Buckets, width: int, function: str) -> tuple[Array, Array]:
     """Return times (the last ms of each bucket) and the values that stand for its samples in a function."""
     times = buckets.starts + (width - 1)
-    if function == "avg_over_time":
-        return times, buckets.total / buckets.count
     found: Array = getattr(buckets, _OF_FUNCTION.get(function, "last"))
     return times, found
 
@@ -113,5 +112,3 @@ def tier_for(start: int, end: int, step: int, raw_since: int) -> int:
     if start < raw_since or (step >= 5 * MINUTE and span > 24 * HOUR):
         return MINUTE if step >= MINUTE else 0
     return 0
-
-

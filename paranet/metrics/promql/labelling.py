@@ -69,15 +69,22 @@ def _check_name(name: str, function: str) -> None:
         raise QueryFailed(f"invalid destination label name in {function}(): {name}")
 
 
-def info(engine: "Engine", node: Call) -> Value:
-    """Add the labels of the info series that shares instance and job; a second argument chooses which."""
-    base = engine.vector(node.args[0])
+def info_selector(node: Call) -> Selector:
+    """Return the selector of the series that info() takes labels from."""
     chosen = node.args[1] if len(node.args) > 1 else None
     matchers = chosen.alternatives[0] if isinstance(chosen, Selector) else ()
     names = [m for m in matchers if m.name == NAME] or [Matcher(NAME, "=", INFO_METRIC)]
-    wanted = {m.name for m in matchers if m.name != NAME}
-    conditions = [m for m in matchers if m.name != NAME]
-    infos, stamps = engine.instant(Selector(alternatives=((*names, *conditions),)))
+    return Selector(alternatives=((*names, *(m for m in matchers if m.name != NAME)),))
+
+
+def info(engine: "Engine", node: Call) -> Value:
+    """Add the labels of the info series that shares instance and job; a second argument chooses which."""
+    base = engine.vector(node.args[0])
+    selector = info_selector(node)
+    names = [m for m in selector.alternatives[0] if m.name == NAME]
+    conditions = [m for m in selector.alternatives[0] if m.name != NAME]
+    wanted = {m.name for m in conditions}
+    infos, stamps = engine.instant(selector)
     required = any(not m.test("") for m in conditions)
     out: list[tuple[Labels, int, np.ndarray]] = []
     for i, row in enumerate(base.labels):

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 Outcome = tuple[Floats, Mask]
 
+COUNT_OF_ROLLUPS = "count_over_time of rollups"
+"""no name that could be written: each value counts for as many samples as it says"""
+
 
 @attrs.frozen
 class Windows:
@@ -222,6 +225,7 @@ _PLAIN: dict[str, Callable[[Windows], Outcome]] = {
     "deriv": _derivative,
     "sum_over_time": _sum,
     "avg_over_time": _average,
+    COUNT_OF_ROLLUPS: _sum,
     "min_over_time": partial(_extreme, ufunc=np.fmin),
     "max_over_time": partial(_extreme, ufunc=np.fmax),
     "count_over_time": lambda w: (w.count.astype(np.float64), w.count > 0),
