@@ -1,7 +1,7 @@
 """REST: one file a resource, each with its part of the operations table. Handlers decode, ask and reply."""
 
 from hub.operations import Operation
-from hub.rest import auth, deploy, intent, monitor, system, topology
+from hub.rest import auth, deploy, intent, monitor, prometheus, system, topology
 
 OPERATIONS: tuple[Operation, ...] = (
     *auth.OPERATIONS,
@@ -9,6 +9,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *intent.OPERATIONS,
     *deploy.OPERATIONS,
     *monitor.OPERATIONS,
+    *prometheus.OPERATIONS,
     *system.OPERATIONS,
 )
 """every operation of /api/v1 with the role it needs"""

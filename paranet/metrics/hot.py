@@ -66,10 +66,10 @@ class HotSeries:
 
     def add(self, at: int, value: float) -> None:
         """Append one sample; it must be newer than the last and fit."""
+        self._values.append(value)  # first: what is no number changes nothing
         if not self._offsets:
             self._base = at
         self._offsets.append(at - self._base)
-        self._values.append(value)
         self.last = at
         self.unsealed += 1
 
