@@ -8,12 +8,12 @@ import attrs
 import numpy as np
 
 from actors.chunks import Arrays, ChunkStore, decoded, decoded_rollups
-from actors.samples import Answer
-from paranet.errors import QueryTooLarge
+from actors.samples import Answer, Points
+from paranet.errors import ParaNetError, QueryTooLarge, TooLarge
 from paranet.metrics import rollup
 from paranet.metrics.hot import HotSeries
 from paranet.metrics.index import Index
-from paranet.metrics.labels import Labels
+from paranet.metrics.labels import NAME, Labels
 from paranet.metrics.plan import Need, needs, on_rollups
 from paranet.metrics.promql.ast import Node, Selector
 from paranet.metrics.promql.evaluate import LOOKBACK, Options, evaluate
@@ -22,6 +22,8 @@ from paranet.metrics.promql.values import Samples
 MAX_SERIES = 20_000
 """series that one query may touch"""
 MAX_SAMPLES = 20_000_000
+MAX_POINTS = 100_000
+"""points of an answer that is samples as they are"""
 TIER_NAMES = {0: "raw", rollup.MINUTE: "1m", rollup.HOUR: "1h"}
 
 Pending = Mapping[int, Sequence[Arrays]]
@@ -182,3 +184,29 @@ def _join(part: Part, cold: list[Arrays]) -> Samples:
         times, index = np.unique(times, return_index=True)
         values = values[index]
     return Samples(part.labels, times, values)
+
+
+async def points(store: ChunkStore, prepared: Prepared) -> tuple[Points, ...]:
+    """Return the samples of a range selector, without stale markers. Raise TooLarge."""
+    found_now = await answer(store, prepared)
+    found = []
+    total = 0
+    for row in found_now.result.samples:
+        times, values = row.times[row.low[0] : row.high[0]], row.values[row.low[0] : row.high[0]]
+        total += len(times)
+        if total > MAX_POINTS:
+            raise TooLarge(f"more than {MAX_POINTS} points: ask for fewer series or a shorter time")
+        points = tuple(zip(times.tolist(), values.tolist(), strict=True))
+        metric = dict(row.labels)
+        found.append(Points(metric={NAME: metric.pop(NAME, ""), **metric}, points=points))
+    return tuple(found)
+
+
+async def with_cold(store: ChunkStore, found: list[Any], cold: list[int]) -> tuple[Any, ...]:
+    """Return the results with those worked out that need the disk."""
+    for i in cold:
+        try:
+            found[i] = (await answer(store, found[i])).result
+        except ParaNetError as error:
+            found[i] = error
+    return tuple(found)

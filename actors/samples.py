@@ -111,3 +111,21 @@ class Touched(Message):
 
     metrics: frozenset[str]
     at: int
+
+
+@attrs.frozen(kw_only=True)
+class Points:
+    """One series: *points* are (UNIX ms, value), oldest first."""
+
+    metric: Mapping[str, str]
+    points: tuple[tuple[int, float], ...]
+
+
+@attrs.frozen(kw_only=True)
+class ReadMetrics(Request[tuple[Points, ...]]):
+    """Return samples with *start* <= time <= *end* (UNIX ms) of the metrics and nodes named (all when empty)."""
+
+    names: frozenset[str]
+    nodes: frozenset[str]
+    start: int
+    end: int

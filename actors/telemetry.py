@@ -2,7 +2,7 @@
 
 import logging
 from collections import defaultdict, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -13,9 +13,22 @@ from actors.chunks import Arrays, Batch, ChunkStore, decoded
 from actors.device import Readings
 from actors.ids import epoch
 from actors.ingestion import Intake
-from actors.runtime import Actor, Mailbox, Message, Overflow, Request, handles
-from actors.samples import Answer, EvaluateRules, FindLabels, FindSeries, Ingest, Query, QueryRange, Touched, Verdicts, Watch
-from paranet.errors import ParaNetError, StorageFailed, TooFast, TooLarge
+from actors.runtime import Actor, Mailbox, Message, Overflow, handles
+from actors.samples import (
+    Answer,
+    EvaluateRules,
+    FindLabels,
+    FindSeries,
+    Ingest,
+    Points,
+    Query,
+    QueryRange,
+    ReadMetrics,
+    Touched,
+    Verdicts,
+    Watch,
+)
+from paranet.errors import ParaNetError, StorageFailed, TooFast
 from paranet.metrics.hot import SEAL, HotSeries, shown_name
 from paranet.metrics.index import Index
 from paranet.metrics.labels import NAME, Labels, labels_of, series_name
@@ -37,25 +50,6 @@ BEHIND = 5_000_000
 """samples that may wait for the disk before more are refused"""
 SILENT = 60_000
 """ms after which a node's readings leave the snapshot"""
-MAX_POINTS = 100_000
-
-
-@attrs.frozen(kw_only=True)
-class Points:
-    """One series: *points* are (UNIX ms, value), oldest first."""
-
-    metric: Mapping[str, str]
-    points: tuple[tuple[int, float], ...]
-
-
-@attrs.frozen(kw_only=True)
-class ReadMetrics(Request[tuple[Points, ...]]):
-    """Return samples with *start* <= time <= *end* (UNIX ms) of the metrics and nodes named (all when empty)."""
-
-    names: frozenset[str]
-    nodes: frozenset[str]
-    start: int
-    end: int
 
 
 @attrs.frozen(kw_only=True)
@@ -125,7 +119,7 @@ class TelemetryCollector(Actor):
         await self._recover()
         self._gathered: deque[dict[str, Any]] = deque()
         self._latest: dict[str, dict[str, Any]] = {}
-        self._channel = Channel("telemetry", self._outlets, epoch=epoch(), select=select)
+        self._channel = Channel("telemetry", self._outlets, epoch=epoch(), select=select, conflate=newest_readings)
         self._channel.reopen(self._snapshot)
         self.timers.every("save", Save(), interval=self._flush_every)
         self.timers.every("sweep", Sweep(), interval=SWEEP)
@@ -347,7 +341,7 @@ class TelemetryCollector(Actor):
         matchers = [Matcher(name, "=~", "|".join(map(_escaped, sorted(values)))) for name, values in _wanted(message) if values]
         node = Range(selector=Selector(alternatives=(tuple(matchers),)), window=message.end - message.start + 1)
         prepared = queries.prepare(self._hot, self._pending, node, (message.end, message.end, 1), 0)
-        return await self.defer(_points(self._store, prepared))
+        return await self.defer(queries.points(self._store, prepared))
 
     @handles
     async def query(self, message: Query) -> Answer:
@@ -377,7 +371,7 @@ class TelemetryCollector(Actor):
                 found.append(error)
         if not cold:
             return tuple(found)
-        return await self.defer(_with_cold(self._store, found, cold))
+        return await self.defer(queries.with_cold(self._store, found, cold))
 
     @handles
     async def find_series(self, message: FindSeries) -> tuple[Labels, ...]:
@@ -427,28 +421,13 @@ def _escaped(text: str) -> str:
     return "".join(c if c.isalnum() or c == "_" else f"\\{c}" for c in text)
 
 
-async def _points(store: ChunkStore, prepared: queries.Prepared) -> tuple[Points, ...]:
-    answer = await queries.answer(store, prepared)
-    found = []
-    total = 0
-    for row in answer.result.samples:
-        times, values = row.times[row.low[0] : row.high[0]], row.values[row.low[0] : row.high[0]]
-        total += len(times)
-        if total > MAX_POINTS:
-            raise TooLarge(f"more than {MAX_POINTS} points: ask for fewer series or a shorter time")
-        points = tuple(zip(times.tolist(), values.tolist(), strict=True))
-        metric = dict(row.labels)
-        found.append(Points(metric={NAME: metric.pop(NAME, ""), **metric}, points=points))
-    return tuple(found)
-
-
-async def _with_cold(store: ChunkStore, found: list[Any], cold: list[int]) -> tuple[Any, ...]:
-    for i in cold:
-        try:
-            found[i] = (await queries.answer(store, found[i])).result
-        except ParaNetError as error:
-            found[i] = error
-    return tuple(found)
+def newest_readings(items: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return one item a node, with the newest value of each of its series and the time of the last."""
+    merged: dict[str, dict[str, Any]] = {}
+    for item in items:
+        before = merged.get(item["node"])
+        merged[item["node"]] = item if before is None else {**item, "values": {**before["values"], **item["values"]}}
+    return list(merged.values())
 
 
 def select(item: dict[str, Any], wanted: Filter) -> dict[str, Any] | None:

@@ -174,7 +174,7 @@ class TopologyStore(Actor):
         revision = recent[0][0] if recent else 0
         assert isinstance(revision, int)
         self._state = TopologyState(revision=revision, topology=Topology(**parts))
-        self._channel = Channel("topology", self._outlets, epoch=await self._epoch(), offset=revision - len(recent))
+        self._channel = Channel("topology", self._outlets, epoch=await self._epoch(), offset=revision - len(recent), conflate=net_change)
         self._channel.load([orjson.loads(str(event)) for _, event in reversed(recent)])
         self._channel.reopen(lambda: wire(self._state))
 
@@ -335,6 +335,23 @@ class TopologyStore(Actor):
             in_order = all(a < b for a, b in pairwise(kept))
             positions |= zip(keys, kept if in_order else range((revision << 24), (revision << 24) + len(keys)), strict=True)
         return positions
+
+
+def net_change(events: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return one event that leads where all of *events* lead: of every part the last that happened to it."""
+    if len(events) < 2:
+        return list(events)
+    merged = dict(events[-1])
+    for kind in KINDS:
+        last: dict[str, tuple[str, Any]] = {}
+        for event in events:
+            for side in ("removed", "added", "changed"):
+                for part in event[kind][side]:
+                    part_id = part if side == "removed" else part["id"]
+                    anew = side == "changed" and last.get(part_id, ("", None))[0] == "added"
+                    last[part_id] = "added" if anew else side, part
+        merged[kind] = {side: [part for where, part in last.values() if where == side] for side in ("added", "changed", "removed")}
+    return [merged]
 
 
 def wire(state: TopologyState) -> dict[str, Any]:

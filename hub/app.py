@@ -17,7 +17,7 @@ from hub.signin import caller_of, check_origin
 from hub.web import views
 from hub.ws import endpoint
 from paranet import __version__
-from paranet.errors import Forbidden, InvalidInput, TooLarge, Unauthenticated
+from paranet.errors import InvalidInput, TooLarge
 
 BODY_WITHIN = 60.0
 """seconds a client has to send its body"""
@@ -46,17 +46,9 @@ def _served(operation: Operation) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
         house = request.app[HOUSE]
         caller = await caller_of(request, house.tokens) if operation.access else None
-        if operation.access:
-            if caller is None:
-                raise Unauthenticated
-            if caller.user.role < operation.access:
-                raise Forbidden(f"{operation.name} needs role {operation.access.name.lower()}, you are {caller.user.role.word}")
-        elif request.cookies and operation.method != "GET":
+        operation.check(caller, request.query)
+        if not operation.access and request.cookies and operation.method != "GET":
             check_origin(request)
-        unknown = sorted(request.query.keys() - operation.query)
-        if unknown:
-            known = ", ".join(sorted(operation.query)) or "none"
-            raise InvalidInput(f"?{unknown[0][:60]}= means nothing here; the parameters are: {known}")
         body, filename = await _body(request)
         call = Call(
             house=house,

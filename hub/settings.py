@@ -72,11 +72,13 @@ class Telemetry:
 class Realtime:
     """What one WebSocket client may cost."""
 
-    max_clients: int = ts.option(default=2000, validator=_above(0))
+    max_clients: int = ts.option(default=6000, validator=_above(0))
     max_frame: int = ts.option(default=64 * 2**10, validator=_above(1023))
     max_backlog: int = ts.option(default=2**20, validator=_above(1023))
     max_subscriptions: int = ts.option(default=64, validator=_above(0))
+    max_rate: float = ts.option(default=200.0, validator=_above(0))
     ping: float = ts.option(default=20.0, validator=_above(0))
+    deflate: bool = ts.option(default=True)
 
 
 @attrs.frozen(kw_only=True)

@@ -4,8 +4,7 @@ import math
 import re
 from typing import Any
 
-from actors.samples import Answer, Ingest, QueryRange
-from actors.telemetry import ReadMetrics
+from actors.samples import Answer, Ingest, QueryRange, ReadMetrics
 from hub.operations import Access, Call, Operation, Reply
 from hub.rest.pushed import lines
 from paranet.codec import unstructure

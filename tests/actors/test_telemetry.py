@@ -15,9 +15,9 @@ from actors.chunks import ChunkStore
 from actors.device import Readings
 from actors.runtime import ActorSystem, Ref
 from actors.runtime.inspect import state_of
-from actors.samples import Ingest, Line, QueryRange
+from actors.samples import Ingest, Line, QueryRange, ReadMetrics
 from actors.storage import Database
-from actors.telemetry import Flush, ReadMetrics, Save, Sweep, TelemetryCollector, select
+from actors.telemetry import Flush, Save, Sweep, TelemetryCollector, select
 from paranet.controller.driver import Sample
 from paranet.errors import TooLarge
 from paranet.metrics.labels import labels_of
@@ -327,7 +327,7 @@ async def test_a_full_disk_loses_nothing(tmp_path: Path, clock: Clock) -> None:
 
 async def test_too_many_points_are_refused(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """A narrower question is answered."""
-    monkeypatch.setattr("actors.telemetry.MAX_POINTS", 5)
+    monkeypatch.setattr("actors.queries.MAX_POINTS", 5)
     for at in times(10):
         bench.feed(at, cpu=1.0)
     with pytest.raises(TooLarge):
