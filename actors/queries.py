@@ -1,7 +1,8 @@
 """Queries: what of them is in memory and what on disk, brought together and evaluated beside the collector's mailbox."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+import operator
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -11,13 +12,15 @@ from actors.chunks import Arrays, ChunkStore, decoded, decoded_rollups
 from actors.samples import Answer, Points
 from paranet.errors import ParaNetError, QueryTooLarge, TooLarge
 from paranet.metrics import rollup
+from paranet.metrics.alerts.alert import Assessment, key_of
+from paranet.metrics.alerts.assess import vector_of
 from paranet.metrics.hot import HotSeries
 from paranet.metrics.index import Index
 from paranet.metrics.labels import NAME, Labels
 from paranet.metrics.plan import Need, needs, on_rollups
-from paranet.metrics.promql.ast import Node, Selector
+from paranet.metrics.promql.ast import Binary, Node, Number, Selector
 from paranet.metrics.promql.evaluate import LOOKBACK, Options, evaluate
-from paranet.metrics.promql.values import Samples
+from paranet.metrics.promql.values import Samples, is_stale
 
 MAX_SERIES = 20_000
 """series that one query may touch"""
@@ -75,8 +78,12 @@ class HotSource:
         """Tell whether all samples of a selector since *start* are in memory."""
         return all(s.since <= start or s.unsealed == len(s) or s.last < start for s in self.series(selector))
 
+    def holds(self, nodes: Iterable[Node | None], at: int) -> bool:
+        """Tell whether expressions can be evaluated at a moment from memory alone."""
+        return all(self.reaches(need.selector, need.start) for node in nodes if node is not None for need in needs(node, at, at))
+
     def select(self, selector: Selector, start: int, end: int, function: str = "") -> Iterable[Samples]:
-        """As Source."""
+        """Return series with samples, as Source says."""
         return [s.samples(start, end) for s in self.series(selector) if s.last >= start]
 
 
@@ -202,11 +209,60 @@ async def points(store: ChunkStore, prepared: Prepared) -> tuple[Points, ...]:
     return tuple(found)
 
 
-async def with_cold(store: ChunkStore, found: list[Any], cold: list[int]) -> tuple[Any, ...]:
-    """Return the results with those worked out that need the disk."""
-    for i in cold:
+Cold = tuple[Prepared | None, ...]
+"""a rule's expression, its clear expression and its basis, prepared"""
+
+
+def cold(source: HotSource, pending: Pending, nodes: Sequence[Node | None], at: int) -> Cold:
+    """Prepare a rule that reaches further back than memory does."""
+    return tuple(None if node is None else prepare(source, pending, node, (at, at, 1), 0) for node in nodes)
+
+
+async def with_cold(store: ChunkStore, found: list[Any], indices: list[int]) -> tuple[Any, ...]:
+    """Return the assessments with those worked out that need the disk."""
+    for i in indices:
         try:
-            found[i] = (await answer(store, found[i])).result
+            values = [None if p is None else vector_of((await answer(store, p)).result) for p in found[i]]
+            active, cleared, known = values
+            found[i] = Assessment(
+                active=active or {},
+                cleared=None if cleared is None else frozenset(cleared),
+                known=None if known is None else frozenset(known),
+            )
         except ParaNetError as error:
             found[i] = error
     return tuple(found)
+
+
+def quickly(source: HotSource, node: Node, at: int, *, look: bool) -> Assessment | None:
+    """Assess what most rules are, a selector against a number, from the newest samples only; None where that does not do."""
+    if not (isinstance(node, Binary) and isinstance(node.left, Selector) and isinstance(node.right, Number) and node.op in _TESTS):
+        return None
+    if node.bool or node.left.offset or node.left.at is not None:
+        return None
+    passes, limit = _TESTS[node.op], node.right.value
+    active: dict[Labels, float] = {}
+    known = []
+    for series in source.series(node.left):
+        if series.last > at or (series.last > at - LOOKBACK and not len(series)):
+            return None
+        if series.last <= at - LOOKBACK:
+            continue
+        value = series.newest()
+        if value != value and is_stale(np.array([value]))[0]:
+            continue
+        if look:
+            known.append(key_of(series.labels))
+        if passes(value, limit):
+            active[key_of(series.labels)] = value
+    return Assessment(active=active, known=frozenset(known) if look else None)
+
+
+_TESTS: Mapping[str, Callable[[float, float], bool]] = {
+    ">": operator.gt,
+    "<": operator.lt,
+    ">=": operator.ge,
+    "<=": operator.le,
+    "==": operator.eq,
+    "!=": operator.ne,
+}

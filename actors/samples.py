@@ -72,10 +72,13 @@ class QueryRange(Request[Answer]):
 
 
 @attrs.frozen(kw_only=True)
-class EvaluateRules(Request[tuple[Any, ...]]):
-    """Evaluate expressions at one moment; each answer is a Result or the ParaNetError that took its place."""
+class AssessRules(Request[tuple[Any, ...]]):
+    """Evaluate rules at one moment: (expression, clear expression or None, whether to look at the data behind) each.
 
-    nodes: tuple[Node, ...]
+    Each answer is an Assessment, or the ParaNetError that took its place.
+    """
+
+    items: tuple[tuple[Node, Node | None, bool], ...]
     at: int
 
 

@@ -16,7 +16,7 @@ from actors.ingestion import Intake
 from actors.runtime import Actor, Mailbox, Message, Overflow, handles
 from actors.samples import (
     Answer,
-    EvaluateRules,
+    AssessRules,
     FindLabels,
     FindSeries,
     Ingest,
@@ -29,13 +29,12 @@ from actors.samples import (
     Watch,
 )
 from paranet.errors import ParaNetError, StorageFailed, TooFast
+from paranet.metrics.alerts.assess import assess, basis
 from paranet.metrics.hot import SEAL, HotSeries, shown_name
 from paranet.metrics.index import Index
 from paranet.metrics.labels import NAME, Labels, labels_of, series_name
 from paranet.metrics.matchers import Matcher
-from paranet.metrics.plan import needs
 from paranet.metrics.promql.ast import Range, Selector
-from paranet.metrics.promql.evaluate import evaluate
 from paranet.metrics.promql.parse import parse
 
 log = logging.getLogger(__name__)
@@ -357,16 +356,19 @@ class TelemetryCollector(Actor):
         return await self.defer(queries.answer(self._store, prepared))
 
     @handles
-    async def evaluate_rules(self, message: EvaluateRules) -> tuple[Any, ...]:
+    async def assess_rules(self, message: AssessRules) -> tuple[Any, ...]:
         found: list[Any] = []
         cold: list[int] = []
-        for i, node in enumerate(message.nodes):
+        for i, (node, clear, look) in enumerate(message.items):
             try:
-                if all(self._hot.reaches(n.selector, n.start) for n in needs(node, message.at, message.at)):
-                    found.append(evaluate(node, self._hot, start=message.at, end=message.at, step=1))
+                quick = queries.quickly(self._hot, node, message.at, look=look) if clear is None else None
+                if quick is not None:
+                    found.append(quick)
+                elif self._hot.holds((node, clear), message.at):
+                    found.append(assess(node, clear, self._hot, message.at, look=look))
                 else:
                     cold.append(i)
-                    found.append(queries.prepare(self._hot, self._pending, node, (message.at, message.at, 1), 0))
+                    found.append(queries.cold(self._hot, self._pending, (node, clear, basis(node) if look else None), message.at))
             except ParaNetError as error:
                 found.append(error)
         if not cold:

@@ -12,6 +12,8 @@ from functools import partial
 from pathlib import Path
 
 from actors.accounts import Accounts
+from actors.alertbook import AlertBook
+from actors.alerts import AlertEvaluator
 from actors.audit import Audit
 from actors.channels import Outlets
 from actors.chunks import ChunkStore
@@ -19,12 +21,17 @@ from actors.deployer import DeploySupervisor, Execute
 from actors.devices import Devices
 from actors.intents import Compile, IntentStore
 from actors.journal import Journal
+from actors.notifier import Receivers
 from actors.overseer import Overseer
 from actors.runtime import ActorSystem
+from actors.scraper import Scrapers, Target
 from actors.storage import Database
+from actors.syslog import Syslog
 from actors.telemetry import TelemetryCollector
 from actors.topology import GetTopology, ImportTopology, TopologyStore
+from actors.vitals import Vitals
 from hub.auth import Tokens, signing_key
+from hub.fetching import Client
 from hub.settings import Settings
 from hub.ws.ask import answer
 from hub.ws.door import Door
@@ -74,6 +81,7 @@ class House:
             self._flash = FileFlash(folder / "simulator.sqlite3")
             stack.push_async_callback(self._flash.close)
             await self._flash.load()  # damaged? better known now than when the devices boot
+            self._http = await stack.enter_async_context(Client())
             await stack.enter_async_context(self.system)
             self.frames_shared = await frames_can_be_shared()
             await self._move_in(folder)
@@ -86,6 +94,7 @@ class House:
     async def _move_in(self, folder: Path) -> None:
         """Start the actors, each after those it asks while starting; they stop in the opposite order."""
         settings, now, spawn = self.settings, self.system.now, self.system.spawn
+        await spawn("syslog", partial(Syslog, self._telemetry, self.outlets))
         await spawn("audit", partial(Audit, self.control, now))
         accounts = await spawn(
             "accounts", partial(Accounts, self.control, now, self._show_first_password, settings.admin.password, ("ws",))
@@ -103,13 +112,24 @@ class House:
             max_bytes=telemetry.max_bytes,
         )
         await spawn("telemetry", collector)
-        await spawn("topology", partial(TopologyStore, self.control, self.outlets, now, listeners=("device",)))
+        await spawn("topology", partial(TopologyStore, self.control, self.outlets, now, listeners=("device", "alerts")))
         network = SimulatedNetwork(
             Topology(), seed=settings.network.seed, flash=self._flash, background_load=settings.network.background_load
         )
         await spawn("device", partial(Devices, partial(_driver, network), network, settings.network.interval, now))
         await spawn("intents", partial(IntentStore, self.control, now))
         await spawn("deployer", partial(DeploySupervisor, Journal(self.control), self.outlets, now))
+        receivers = Receivers(
+            post=self._http.post,
+            webhook=settings.alerts.webhook,
+            alertmanager=settings.alerts.alertmanager,
+            group_wait=settings.alerts.group_wait,
+            start_delay=settings.alerts.start_delay,
+        )
+        await spawn("alerts", partial(AlertEvaluator, AlertBook(self.control), self.outlets, now, receivers))
+        await spawn("vitals", partial(Vitals, self.control, now))
+        targets = [Target(url=url.strip(), interval=telemetry.scrape_interval) for url in telemetry.scrape.split(",") if url.strip()]
+        await spawn("scraper", partial(Scrapers, targets, self._http.get, now))
         await spawn("overseer", partial(Overseer, self.outlets))
         await spawn("ws", partial(Door, self.tokens, self.outlets, settings.realtime, self.waiting, partial(answer, self)))
         if settings.network.demo:

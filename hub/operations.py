@@ -1,7 +1,7 @@
 """What can be asked of the hub, whatever door the question comes through: one declared table, one calling convention."""
 
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -109,6 +109,8 @@ class Reply:
     raw: bytes | None = None
     content_type: str = "application/json"
     headers: Mapping[str, str] = attrs.field(factory=dict)
+    stream: AsyncGenerator[bytes, None] | None = None
+    """sent piece by piece instead of a body, until it ends or the client goes"""
     cookies: Mapping[str, tuple[str, str, int]] = attrs.field(factory=dict)
     """name -> (value, path, max age in s)"""
 

@@ -1,7 +1,7 @@
 """REST: one file a resource, each with its part of the operations table. Handlers decode, ask and reply."""
 
 from hub.operations import Operation
-from hub.rest import auth, deploy, intent, monitor, prometheus, system, topology
+from hub.rest import alerts, auth, deploy, intent, logs, monitor, prometheus, system, topology
 
 OPERATIONS: tuple[Operation, ...] = (
     *auth.OPERATIONS,
@@ -10,6 +10,8 @@ OPERATIONS: tuple[Operation, ...] = (
     *deploy.OPERATIONS,
     *monitor.OPERATIONS,
     *prometheus.OPERATIONS,
+    *alerts.OPERATIONS,
+    *logs.OPERATIONS,
     *system.OPERATIONS,
 )
 """every operation of /api/v1 with the role it needs"""

@@ -26,7 +26,7 @@ def pattern(text: str) -> Any:
         raise InvalidInput(f"bad regular expression {text[:60]!r}: {said.decode() if isinstance(said, bytes) else said}") from None
 
 
-@attrs.frozen
+@attrs.frozen(cache_hash=True)
 class Matcher:
     """One condition on a label; a label that is not there has the empty value."""
 

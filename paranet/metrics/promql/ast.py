@@ -9,21 +9,21 @@ from paranet.metrics.matchers import Matcher
 At = int | Literal["start", "end"] | None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, cache_hash=True)
 class Number:
     """A literal."""
 
     value: float
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, cache_hash=True)
 class Text:
     """A string literal."""
 
     value: str
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, cache_hash=True)
 class Selector:
     """An instant vector selector; *alternatives* are matcher lists of which one must pass whole."""
 
@@ -32,7 +32,7 @@ class Selector:
     at: At = None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, cache_hash=True)
 class Range:
     """A selector's samples within the *window* before each step."""
 
@@ -40,7 +40,7 @@ class Range:
     window: int
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, cache_hash=True)
 class Subquery:
     """An expression evaluated every *step* (None: the default) within the *window* before each step."""
 
@@ -51,7 +51,7 @@ class Subquery:
     at: At = None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, cache_hash=True)
 class Call:
     """A function of arguments."""
 
@@ -59,7 +59,7 @@ class Call:
     args: tuple["Node", ...]
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, cache_hash=True)
 class Aggregate:
     """An aggregation over groups `by` (*keep*) or `without` labels."""
 
@@ -70,7 +70,7 @@ class Aggregate:
     labels: tuple[str, ...]
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, cache_hash=True)
 class Matching:
     """How the two sides of an operator find each other. *fill* are values for what is missing on a side."""
 
@@ -81,7 +81,7 @@ class Matching:
     fill: tuple[float | None, float | None] = (None, None)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, cache_hash=True)
 class Binary:
     """Two expressions and an operator."""
 
@@ -92,7 +92,7 @@ class Binary:
     bool: bool = False
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, cache_hash=True)
 class Negate:
     """Unary minus."""
 

@@ -13,88 +13,19 @@ import attrs
 import numpy as np
 
 from paranet.errors import ParaNetError
-from paranet.metrics.labels import NAME, Labels, labels_of
+from paranet.metrics.labels import Labels
 from paranet.metrics.matchers import matches
 from paranet.metrics.promql.ast import Selector
 from paranet.metrics.promql.evaluate import Result, evaluate
+from paranet.metrics.promql.notation import duration, numbers, series, unescaped
 from paranet.metrics.promql.parse import parse
-from paranet.metrics.promql.values import STALE, Samples, Vector
+from paranet.metrics.promql.values import Samples, Vector
 
-_UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000, "y": 31_536_000_000}
 _EVAL = re.compile(
     r"eval(?:_(?P<mode>fail|ordered|warn|info))?\s+"
     r"(?:instant\s+at\s+(?P<at>\S+)|range\s+from\s+(?P<start>\S+)\s+to\s+(?P<end>\S+)\s+step\s+(?P<step>\S+))\s+(?P<expr>.+)"
 )
-_VALUE = re.compile(
-    r"(?P<start>[-+]?(?:[\d.]+(?:[eE][-+]?\d+)?|0x[\da-fA-F]+|[iI]nf|NaN))(?:(?P<step>[-+][\d.]+(?:[eE][-+]?\d+)?))?(?:x(?P<n>\d+))?"
-)
-_LABEL = re.compile(
-    r"""\s*(?:"((?:[^"\\]|\\.)*)"|([a-zA-Z_][\w.]*))\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|`([^`]*)`))?\s*,?"""
-)
-_ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|.)")
 EPSILON = 1e-6
-
-
-def duration(text: str) -> int:
-    """Return `1h30m`, or a plain number of seconds, in ms."""
-    if re.fullmatch(r"-?[\d.]+", text):
-        return round(float(text) * 1000)
-    sign = -1 if text.startswith("-") else 1
-    return sign * sum(int(n) * _UNITS[unit] for n, unit in re.findall(r"(\d+)(ms|[smhdwy])", text))
-
-
-def unescaped(text: str) -> str:
-    """Return a string literal's content."""
-
-    def one(match: "re.Match[str]") -> str:
-        body = match[1]
-        return chr(int(body[1:], 16)) if body[0] in "ux" and len(body) > 1 else {"n": "\n", "t": "\t"}.get(body, body)
-
-    return _ESCAPE.sub(one, text)
-
-
-def series(line: str) -> tuple[Labels, str]:
-    """Split a line into the series it starts with and the rest."""
-    line = line.strip()
-    match = re.match(r"[a-zA-Z_:][\w:.]*", line)
-    metric, rest = (match[0], line[match.end() :]) if match and not re.match(r"(?:[iI]nf|NaN)\b", line) else ("", line)
-    if not rest.lstrip().startswith("{") or rest.lstrip().startswith("{{"):
-        return labels_of(metric, {}), rest
-    body = rest.lstrip()[1:]
-    pairs: dict[str, str] = {}
-    while not body.lstrip().startswith("}"):
-        found = _LABEL.match(body)
-        assert found, f"labels expected: {body}"
-        body = body[found.end() :]
-        value = next((v for v in found.group(3, 4, 5) if v is not None), None)
-        if value is None:
-            metric = unescaped(found[1] or found[2])
-        else:
-            pairs[unescaped(found[1]) if found[1] is not None else found[2]] = unescaped(value)
-    metric = pairs.pop(NAME, metric)
-    return labels_of(metric, pairs), body.lstrip()[1:]
-
-
-def numbers(text: str) -> list[float | None] | None:
-    """Return the values of a series description, None for a gap; None for a native histogram."""
-    if "{{" in text:
-        return None
-    found: list[float | None] = []
-    for word in text.split():
-        if re.fullmatch(r"_(x\d+)?", word):
-            found += [None] * (int(word[2:]) if len(word) > 1 else 1)
-        elif re.fullmatch(r"stale(x\d+)?", word):
-            found += [STALE] * (int(word[6:]) if len(word) > 5 else 1)
-        else:
-            match = _VALUE.fullmatch(word)
-            assert match, f"value expected: {word}"
-            start = float(int(match["start"], 16)) if "0x" in match["start"] else float(match["start"])
-            step, times = float(match["step"] or 0), int(match["n"] or 0)
-            value = start
-            for _ in range(times + 1):
-                found.append(value)
-                value += step
-    return found
 
 
 class Storage:
