@@ -10,7 +10,7 @@ _UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w":
 _DURATION = re.compile(r"-?(?:\d+(?:ms|[smhdwy]))+|-?\d+(?:\.\d+)?")
 _PART = re.compile(r"(\d+)(ms|[smhdwy])")
 _VALUE = re.compile(
-    r"(?P<start>[-+]?(?:0x[\da-fA-F]+|(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[iI]nf|NaN))(?P<step>[-+](?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)?(?:x(?P<n>\d+))?"
+    r"(?P<start>[-+]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[iI]nf|NaN))(?P<step>[-+](?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)?(?:x(?P<n>\d+))?"
 )
 _REPEATED = re.compile(r"(_|stale)(?:x(\d+))?")
 _METRIC = re.compile(r"[a-zA-Z_:][\w:.]*")
@@ -86,7 +86,7 @@ def _run(word: str) -> list[float]:
     match = _VALUE.fullmatch(word)
     if match is None:
         raise InvalidInput(f"{word[:40]!r} is no value: write 5, 0+1x10, _ or stale")
-    value = float(int(match["start"], 16)) if "0x" in match["start"] else float(match["start"])
+    value = float(match["start"])  # no hexadecimal here: 0x5 is six zeros
     step, times = float(match["step"] or 0), min(int(match["n"] or 0), MOST)
     found = []
     for _ in range(times + 1):
