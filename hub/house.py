@@ -30,6 +30,7 @@ from actors.syslog import Syslog
 from actors.telemetry import TelemetryCollector
 from actors.topology import GetTopology, ImportTopology, TopologyStore
 from actors.vitals import Vitals
+from hub import log as logs
 from hub.auth import Tokens, signing_key
 from hub.fetching import Client
 from hub.settings import Settings
@@ -84,6 +85,7 @@ class House:
             self._http = await stack.enter_async_context(Client())
             await stack.enter_async_context(self.system)
             self.frames_shared = await frames_can_be_shared()
+            stack.callback(logs.tap(self.system.ref("syslog")))
             await self._move_in(folder)
             self._stack = stack.pop_all()
         return self
