@@ -8,7 +8,7 @@ from actors.intents import GetCompilation, GetIntentHistory
 from actors.journal import Wanted
 from actors.orders import GetDeployHistory
 from actors.runtime import ActorSystem
-from actors.telemetry import Points, ReadMetrics
+from actors.samples import Points, ReadMetrics
 from actors.topology import GetTopology, GetTopologyHistory
 from paranet.agent.answers import Change, Facts, LinkFact
 from paranet.agent.questions import Question

@@ -8,7 +8,7 @@ import attrs
 
 from actors.devices import Probe, ReadInstalled
 from actors.runtime.system import ActorSystem
-from actors.telemetry import Points, ReadMetrics
+from actors.samples import Points, ReadMetrics
 from actors.topology import GetTopology
 from paranet.errors import ParaNetError
 from paranet.models.intent import Reach

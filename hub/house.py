@@ -12,10 +12,13 @@ from functools import partial
 from pathlib import Path
 
 from actors.accounts import Accounts
+from actors.alertbook import AlertBook
+from actors.alerts import AlertEvaluator
 from actors.assistant import Assistant
 from actors.audit import Audit
 from actors.channels import Outlets
 from actors.chat import Chats
+from actors.chunks import ChunkStore
 from actors.conversations import Conversations
 from actors.deployer import DeploySupervisor
 from actors.devices import Devices
@@ -23,13 +26,19 @@ from actors.helping import Helper
 from actors.intents import Compile, IntentStore
 from actors.journal import Journal
 from actors.laboratory import Laboratory
+from actors.notifier import Receivers
 from actors.orders import Execute
 from actors.overseer import Overseer
 from actors.runtime import ActorSystem
+from actors.scraper import Scrapers, Target
 from actors.storage import Database
+from actors.syslog import Syslog
 from actors.telemetry import TelemetryCollector
 from actors.topology import GetTopology, ImportTopology, TopologyStore
+from actors.vitals import Vitals
+from hub import log as logs
 from hub.auth import Tokens, signing_key
+from hub.fetching import Client
 from hub.settings import Agent, Settings
 from hub.ws.ask import answer
 from hub.ws.door import Door
@@ -75,12 +84,16 @@ class House:
             stack.push_async_callback(self.control.close)
             self._telemetry = await Database.open(folder / "telemetry.sqlite3", "telemetry")
             stack.push_async_callback(self._telemetry.close)
+            self._telemetry_reader = await Database.open(folder / "telemetry.sqlite3", "telemetry")
+            stack.push_async_callback(self._telemetry_reader.close)
             self._flash = FileFlash(folder / "simulator.sqlite3")
             stack.push_async_callback(self._flash.close)
             await self._flash.load()  # damaged? better known now than when the devices boot
+            self._http = await stack.enter_async_context(Client())
             await stack.enter_async_context(self.system)
             self._model = await _language_model(self.settings.agent, stack)
             self.frames_shared = await frames_can_be_shared()
+            stack.callback(logs.tap(self.system.ref("syslog")))
             await self._move_in(folder)
             self._stack = stack.pop_all()
         return self
@@ -91,6 +104,7 @@ class House:
     async def _move_in(self, folder: Path) -> None:
         """Start the actors, each after those it asks while starting; they stop in the opposite order."""
         settings, now, spawn = self.settings, self.system.now, self.system.spawn
+        await spawn("syslog", partial(Syslog, self._telemetry, self.outlets))
         await spawn("audit", partial(Audit, self.control, now))
         accounts = await spawn(
             "accounts", partial(Accounts, self.control, now, self._show_first_password, settings.admin.password, ("ws",))
@@ -99,15 +113,16 @@ class House:
         telemetry = settings.telemetry
         collector = partial(
             TelemetryCollector,
-            self._telemetry,
+            ChunkStore(self._telemetry, self._telemetry_reader),
             self.outlets,
             now,
             flush_every=telemetry.flush_every,
             retention=telemetry.retention,
             max_series=telemetry.max_series,
+            max_bytes=telemetry.max_bytes,
         )
         await spawn("telemetry", collector)
-        await spawn("topology", partial(TopologyStore, self.control, self.outlets, now, listeners=("device",)))
+        await spawn("topology", partial(TopologyStore, self.control, self.outlets, now, listeners=("device", "alerts")))
         network = SimulatedNetwork(
             Topology(), seed=settings.network.seed, flash=self._flash, background_load=settings.network.background_load
         )
@@ -118,6 +133,17 @@ class House:
         await spawn("assistant", Assistant)
         await spawn("deployer", partial(DeploySupervisor, journal, self.outlets, now, interval))
         await spawn("chat", self._chats)
+        receivers = Receivers(
+            post=self._http.post,
+            webhook=settings.alerts.webhook,
+            alertmanager=settings.alerts.alertmanager,
+            group_wait=settings.alerts.group_wait,
+            start_delay=settings.alerts.start_delay,
+        )
+        await spawn("alerts", partial(AlertEvaluator, AlertBook(self.control), self.outlets, now, receivers))
+        await spawn("vitals", partial(Vitals, self.control, now))
+        targets = [Target(url=url.strip(), interval=telemetry.scrape_interval) for url in telemetry.scrape.split(",") if url.strip()]
+        await spawn("scraper", partial(Scrapers, targets, self._http.get, now))
         await spawn("overseer", partial(Overseer, self.outlets))
         await spawn("ws", partial(Door, self.tokens, self.outlets, settings.realtime, self.waiting, partial(answer, self)))
         if settings.network.demo:

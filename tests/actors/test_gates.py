@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 import pytest
 
+from actors.chunks import ChunkStore
 from actors.device import Readings
 from actors.orders import CancelDeployment
 from actors.storage import Database
@@ -39,7 +40,16 @@ async def house(tmp_path: Path, network: SimulatedNetwork, monkeypatch: pytest.M
     monkeypatch.setattr("actors.gates.LOOK_EVERY", 0.005)
     database = await Database.open(tmp_path / "telemetry.sqlite3", "telemetry")
     async with hub(tmp_path, network, interval=0.05) as opened:
-        make = partial(TelemetryCollector, database, opened.outlets, opened.now, flush_every=3600.0, retention=3600.0, max_series=100)
+        make = partial(
+            TelemetryCollector,
+            ChunkStore(database),
+            opened.outlets,
+            opened.now,
+            flush_every=3600.0,
+            retention=3600.0,
+            max_series=100,
+            max_bytes=2**30,
+        )
         await opened.system.spawn("telemetry", make)
         yield opened
     await database.close()
