@@ -24,6 +24,7 @@ from actors.topology_log import (
     document,
     encoded,
     explained,
+    net_change,
 )
 from paranet.codec import structure
 from paranet.errors import AlreadyExists, NodeHasLinks, NotFound, StaleRevision
@@ -207,7 +208,7 @@ class TopologyStore(Actor):
         revision = recent[-1][0] if recent else 0
         topology = Topology(**parts, properties=await self._log.properties())
         self._state = TopologyState(revision=revision, topology=topology, bodies=bodies(topology))
-        self._channel = Channel("topology", self._outlets, epoch=await self._epoch(), offset=revision - len(recent))
+        self._channel = Channel("topology", self._outlets, epoch=await self._epoch(), offset=revision - len(recent), conflate=net_change)
         self._channel.load([event for _, event in recent])
         self._channel.reopen(self._snapshot)
 

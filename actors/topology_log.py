@@ -1,7 +1,7 @@
 """The topology's past: what a change is, the log of all of them, and the topology at any revision."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -93,6 +93,26 @@ def change_event(new: Topology, difference: Difference, parts: Bodies, head: Map
         for kind in KINDS
     }
     return orjson.dumps(event | ({"properties": new.properties} if difference.properties else {}) | dict(head))
+
+
+def net_change(events: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return one event that leads where all of *events* lead: of every part the last that happened to it."""
+    if len(events) < 2:
+        return list(events)
+    merged = dict(events[-1])
+    for event in events:
+        if "properties" in event:
+            merged["properties"] = event["properties"]
+    for kind in KINDS:
+        last: dict[str, tuple[str, Any]] = {}
+        for event in events:
+            for side in ("removed", "added", "changed"):
+                for part in event[kind][side]:
+                    part_id = part if side == "removed" else part["id"]
+                    anew = side == "changed" and last.get(part_id, ("", None))[0] == "added"
+                    last[part_id] = "added" if anew else side, part
+        merged[kind] = {side: [part for where, part in last.values() if where == side] for side in ("added", "changed", "removed")}
+    return [merged]
 
 
 class ChangeLog:

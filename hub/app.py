@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 
 from aiohttp import BodyPartReader, web
 from aiohttp.http import HttpProcessingError
 
-from hub import metrics, problems
+from hub import asyncapi, metrics, problems
 from hub.codec import encode
 from hub.house import House
 from hub.keys import HOUSE
@@ -17,7 +18,7 @@ from hub.signin import caller_of, check_origin
 from hub.web import views
 from hub.ws import endpoint
 from paranet import __version__
-from paranet.errors import Forbidden, InvalidInput, TooLarge, Unauthenticated
+from paranet.errors import InvalidInput, TooLarge
 
 BODY_WITHIN = 60.0
 """seconds a client has to send its body"""
@@ -46,17 +47,9 @@ def _served(operation: Operation) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
         house = request.app[HOUSE]
         caller = await caller_of(request, house.tokens) if operation.access else None
-        if operation.access:
-            if caller is None:
-                raise Unauthenticated
-            if caller.user.role < operation.access:
-                raise Forbidden(f"{operation.name} needs role {operation.access.name.lower()}, you are {caller.user.role.word}")
-        elif request.cookies and operation.method != "GET":
+        operation.check(caller, request.query)
+        if not operation.access and request.cookies and operation.method != "GET":
             check_origin(request)
-        unknown = sorted(request.query.keys() - operation.query)
-        if unknown:
-            known = ", ".join(sorted(operation.query)) or "none"
-            raise InvalidInput(f"?{unknown[0][:60]}= means nothing here; the parameters are: {known}")
         body, filename = await _body(request)
         call = Call(
             house=house,
@@ -69,7 +62,8 @@ def _served(operation: Operation) -> Handler:
             filename=filename,
             remote=request.remote or "",
         )
-        return _response(await operation.handler(call), request)
+        reply = await operation.handler(call)
+        return await _streamed(reply, request) if reply.stream is not None else _response(reply, request)
 
     return handle
 
@@ -119,6 +113,19 @@ async def _first_file(request: web.Request) -> tuple[bytes, str | None]:
     raise InvalidInput("the multipart body holds no file")
 
 
+async def _streamed(reply: Reply, request: web.Request) -> web.StreamResponse:
+    """Send the pieces of a body as they come; a client that goes away ends the stream."""
+    assert reply.stream is not None
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", **reply.headers, "Content-Type": reply.content_type}
+    response = web.StreamResponse(status=reply.status, headers=headers)
+    async with aclosing(reply.stream) as pieces:
+        await response.prepare(request)
+        async for piece in pieces:
+            await response.write(piece)
+    await response.write_eof()
+    return response
+
+
 def _response(reply: Reply, request: web.Request) -> web.Response:
     headers = dict(reply.headers)
     if reply.etag is not None:
@@ -153,5 +160,10 @@ async def figures(request: web.Request) -> web.Response:
     return web.Response(body=metrics.exposition(request.app[HOUSE]), headers={"Content-Type": metrics.CONTENT_TYPE})
 
 
-MACHINES = (("/healthz", healthz), ("/readyz", readyz), ("/metrics", figures))
+async def asyncapi_json(_request: web.Request) -> web.Response:
+    """The WebSocket protocol for machines."""
+    return web.Response(body=encode(asyncapi.document()), content_type="application/json")
+
+
+MACHINES = (("/asyncapi.json", asyncapi_json), ("/healthz", healthz), ("/readyz", readyz), ("/metrics", figures))
 MACHINES_ACCESS = Access.OPEN

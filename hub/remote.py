@@ -1,57 +1,35 @@
-"""A running hub as the command line sees it: sign in, ask, read the answer or the refusal."""
+"""A running hub as the commands of the command line see it: options that say where it is and who asks, and one question at a time."""
 
 import argparse
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Any
 
-import aiohttp
 import attrs
-import orjson
 
-from paranet.errors import ParaNetError
+from hub.client import Answer, HubClient
+
+__all__ = ["Answer", "Progress", "Remote", "add_options", "client_of"]
 
 URL = "http://127.0.0.1:8000"
 CHUNK = 2**16
-WITHIN = 300.0
-"""seconds for one question and its answer"""
 
 Progress = Callable[[int, int], None]
 """told how many bytes of how many were sent"""
 
 
 @attrs.frozen(kw_only=True)
-class Answer:
-    """What the hub said."""
-
-    body: bytes
-    headers: Mapping[str, str]
-
-    def json(self) -> Any:
-        """Return the body as JSON."""
-        return orjson.loads(self.body)
-
-
-@attrs.frozen(kw_only=True)
 class Remote:
-    """Where the hub is and who asks: a token, else a name and a password."""
+    """Asks a hub one thing at a time, blocking."""
 
-    url: str
-    token: str | None = attrs.field(default=None, repr=False)
-    username: str | None = None
-    password: str | None = attrs.field(default=None, repr=False)
+    options: argparse.Namespace
 
     @classmethod
     def of(cls, options: argparse.Namespace) -> "Remote":
         """Return the hub that the options of `add_options` name."""
-        return cls(url=options.url.rstrip("/"), token=options.token, username=options.username, password=options.password)
+        return cls(options=options)
 
-    def ask(self, method: str, path: str, **more: Any) -> Answer:
-        """Ask once, blocking. Raise ParaNetError with the hub's own words when it refuses or cannot be reached."""
-        return asyncio.run(self._ask(method, path, **more))
-
-    async def _ask(
+    def ask(
         self,
         method: str,
         path: str,
@@ -61,28 +39,16 @@ class Remote:
         data: bytes = b"",
         progress: Progress | None = None,
     ) -> Answer:
-        timeout = aiohttp.ClientTimeout(total=WITHIN)
-        try:
-            async with aiohttp.ClientSession(timeout=timeout) as session:
-                sent = {"Authorization": f"Bearer {await self._signed_in(session)}", **(headers or {})}
-                if data:
-                    sent["Content-Length"] = str(len(data))
-                body = _chunks(data, progress) if data else None
-                async with session.request(method, f"{self.url}/api/v1{path}", params=query, headers=sent, data=body) as response:
-                    return await _answer(response)
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise ParaNetError(f"{self.url} does not answer: {str(error) or type(error).__name__}") from None
+        """Ask once. Raise ParaNetError with the hub's own words when it refuses or cannot be reached."""
+        return asyncio.run(self._ask(method, path, query, headers or {}, data, progress))
 
-    async def _signed_in(self, session: aiohttp.ClientSession) -> str:
-        if self.token:
-            return self.token
-        if self.username is None or self.password is None:
-            raise ParaNetError(
-                "who are you? Give --token (PARANET_TOKEN), or --username and --password (PARANET_USERNAME, PARANET_PASSWORD)"
-            )
-        body = {"username": self.username, "password": self.password}
-        async with session.post(f"{self.url}/api/v1/auth/login", json=body) as response:
-            return str((await _answer(response)).json()["access_token"])
+    async def _ask(
+        self, method: str, path: str, query: Mapping[str, str] | None, headers: Mapping[str, str], data: bytes, progress: Progress | None
+    ) -> Answer:
+        length = {"Content-Length": str(len(data))} if data else {}
+        async with client_of(self.options) as hub:
+            body = _chunks(data, progress) if data else None
+            return await hub.call(method, path, query=query, headers={**headers, **length}, data=body)
 
 
 async def _chunks(data: bytes, progress: Progress | None) -> AsyncIterator[bytes]:
@@ -92,15 +58,9 @@ async def _chunks(data: bytes, progress: Progress | None) -> AsyncIterator[bytes
             progress(min(start + CHUNK, len(data)), len(data))
 
 
-async def _answer(response: aiohttp.ClientResponse) -> Answer:
-    body = await response.read()
-    if response.status < 400:
-        return Answer(body=body, headers=response.headers)
-    if response.content_type != "application/problem+json":
-        raise ParaNetError(f"{response.url} answers {response.status} and is no hub")
-    problem = orjson.loads(body)
-    faults = [f"{fault.get('path', '')}: {fault.get('message', '')}" for fault in problem.get("errors", ()) if isinstance(fault, dict)]
-    raise ParaNetError("\n  ".join([f"{problem['detail']} ({problem['code']})", *(f for f in faults if f != problem["detail"])]))
+def client_of(options: argparse.Namespace) -> HubClient:
+    """Return a client of the hub that the options of `add_options` name."""
+    return HubClient(options.url, token=options.token, username=options.username, password=options.password)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

@@ -3,14 +3,16 @@
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from actors.audit import GetAudit, Record
+from actors.audit import GetAudit
 from actors.runtime import inspect, operate
 from actors.runtime.system import ActorSystem
+from hub.audited import audited
 from hub.operations import Access, Call, Operation, Reply, page
 from hub.times import rfc3339
+from hub.ws.messages import GetClients, Kick
 from paranet import __version__
 from paranet.codec import unstructure
-from paranet.errors import Forbidden, NotFound, ParaNetError
+from paranet.errors import Forbidden, NotFound
 
 API = "/api/v1/system"
 ASK = 5.0
@@ -59,10 +61,10 @@ async def replay(call: Call) -> Reply:
     if not (text.isascii() and text.isdigit() and len(text) < 19):
         raise NotFound(f"there is no dead letter {text[:60]!r}")
 
-    async def again(system: ActorSystem, _target: str) -> object:
-        return operate.replay(system, int(text))
+    async def again() -> object:
+        return operate.replay(call.house.system, int(text))
 
-    return Reply(body={"accepted": await _audited(call, "replay", text, again)})
+    return Reply(body={"accepted": await audited(call, "replay", text, again())})
 
 
 async def act(call: Call, action: str) -> Reply:
@@ -70,21 +72,8 @@ async def act(call: Call, action: str) -> Reply:
     path = call.path["path"]
     if path in INDISPENSABLE and action in ("suspend", "drain"):
         raise Forbidden(f"{path} cannot be halted: nobody could get in to start it again")
-    outcome = await _audited(call, action, path, ACTIONS[action])
+    outcome = await audited(call, action, path, ACTIONS[action](call.house.system, path))
     return Reply(body={"path": path, "action": action, "outcome": outcome})
-
-
-async def _audited(call: Call, action: str, target: str, deed: Action) -> object:
-    """Do it and write down how it went, also when it was refused."""
-    audit = call.house.system.ref("audit")
-    record = partial(Record, author=call.author, remote=call.remote, action=action, target=target[:200])
-    try:
-        outcome = await deed(call.house.system, target)
-    except ParaNetError as error:
-        await audit.ask(record(outcome=error.code), timeout=ASK)
-        raise
-    await audit.ask(record(outcome="ok"), timeout=ASK)
-    return outcome
 
 
 async def _suspend(system: ActorSystem, path: str) -> None:
@@ -120,8 +109,21 @@ async def audit(call: Call) -> Reply:
     return Reply(body=page([unstructure(e) | {"at": rfc3339(e.at)} for e in entries], limit, lambda e: str(e["id"])))
 
 
+async def clients(call: Call) -> Reply:
+    """Return who is connected by WebSocket: user, address, subscriptions, what waits for them."""
+    found = await call.house.system.ref("ws").ask(GetClients(), timeout=ASK)
+    return Reply(body={"items": unstructure(found), "next": None})
+
+
+async def disconnect(call: Call) -> Reply:
+    """Close a client's socket; it is told not to come back by itself."""
+    client = call.path["id"]
+    await audited(call, "disconnect", client, call.house.system.ref("ws").ask(Kick(id=client), timeout=ASK))
+    return Reply(status=204)
+
+
 async def info(call: Call) -> Reply:
-    """Return what runs here."""
+    """Return what runs here, the lag of its event loop and what blocked it."""
     house = call.house
     return Reply(
         body={
@@ -131,6 +133,8 @@ async def info(call: Call) -> Reply:
             "actors": len(house.system.cells()),
             "clients": len(house.outlets),
             "dead_letters": house.system.dead_letters.total,
+            "lag": unstructure(inspect.lag(house.system)),
+            "blocks": unstructure(inspect.blocks(house.system)),
         }
     )
 
@@ -157,6 +161,8 @@ OPERATIONS = (
     _row("waits", "GET", "/waits", waits, "Who waits for whom"),
     _row("dead-letters", "GET", "/dead-letters", dead_letters, "Messages nobody processed", "limit"),
     _row("replay", "POST", "/dead-letters/{id}/replay", replay, "Tell a dead letter's message again"),
+    _row("clients", "GET", "/clients", clients, "Who is connected"),
+    _row("disconnect", "DELETE", "/clients/{id}", disconnect, "Close a client's socket"),
     _row("audit", "GET", "/audit", audit, "What operators did", "limit", "cursor"),
     _row("info", "GET", "/info", info, "What runs here"),
 )
