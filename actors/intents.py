@@ -147,8 +147,8 @@ class IntentStore(Actor):
         if message.if_revision not in (None, state.revision):
             raise StaleRevision(f"the topology is at revision {state.revision}, not {message.if_revision}", revision=state.revision)
         installed = await self.system.ref("device").ask(ReadInstalled(), timeout=ASK)
-        job = Job(topology=state.topology, source=source or "", name=name, installed=installed.rows)
-        compiled, report = await self._workshop.build(job, state.revision)
+        job = Job(topology=state.topology, revision=state.revision, source=source or "", name=name, installed=installed.rows)
+        compiled, report = await self._workshop.build(job)
         now = self._now()
         compilation = Compilation(
             id=uuid7(now),
