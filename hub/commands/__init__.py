@@ -1,6 +1,6 @@
 """The commands of the command line, one file each; every one registers its own arguments."""
 
 from hub.commands import compile as compile_
-from hub.commands import fmt, serve, verify
+from hub.commands import fmt, serve, topology, verify, watch
 
-COMMANDS = (serve, compile_, verify, fmt)
+COMMANDS = (serve, compile_, verify, fmt, topology, watch)

@@ -8,7 +8,7 @@ from paranet.compiler.parser import START
 from paranet.compiler.run import Run, statements
 from paranet.errors import InvalidTopology
 from paranet.models.intent import Compiled, Diagnostic
-from paranet.models.topology import Topology
+from paranet.models.topology import Node, Topology
 
 __all__ = ["compile_source", "declared_topology"]
 
@@ -23,16 +23,18 @@ def compile_source(source: str, topology: Topology, *, scope: str | None = None,
     return Run(source, topology, scope=scope, imported=imported).compiled
 
 
-def declared_topology(source: str, *, imported: Collection[str] | None = None) -> tuple[Topology | None, tuple[Diagnostic, ...]]:
+def declared_topology(
+    source: str, beyond: Collection[str] = (), *, imported: Collection[str] | None = None
+) -> tuple[Topology | None, tuple[Diagnostic, ...]]:
     """Return the topology that the `network`, `node` and `link` statements of *source* describe; None with errors.
 
-    Other statements are checked for their syntax only. Never raises.
+    Links may also end at the nodes *beyond*. Other statements are checked for their syntax only. Never raises.
     """
     log = Log()
-    declared = declare(statements(source, log, imported), (), log)
+    declared = declare(statements(source, log, imported), [Node(id=node_id) for node_id in beyond], log)
     nodes = [d.node for d in declared.nodes.values()]
     try:
-        topology = Topology.of(nodes, [d.link for d in declared.links])
+        topology = Topology.of(nodes, [d.link for d in declared.links], beyond=beyond)
     except InvalidTopology as error:  # what `declare` does not check itself
         log.error("PN224", START, error.detail)
         return None, log.report()

@@ -15,7 +15,7 @@ from paranet.compiler.names import Names
 from paranet.compiler.owners import Owners
 from paranet.models.device import Span
 from paranet.models.geometry import inside
-from paranet.models.names import NAME
+from paranet.models.producers import NAME
 from paranet.models.topology import ID, Modality, Topology
 
 Network = IPv4Network | IPv6Network

@@ -7,7 +7,7 @@ from paranet.compiler.ast import Attribute, Call, Statement, Token, Value
 from paranet.compiler.context import Context
 from paranet.compiler.diagnostics import suggestion
 from paranet.compiler.ir import GeoOp, RouteOp
-from paranet.models.names import producers
+from paranet.models.producers import producers
 from paranet.models.topology import Modality
 from paranet.models.units import parse_bandwidth, parse_seconds
 

@@ -1,15 +1,16 @@
 """Across protocols: nodes speak what their rows are of, links bear what is reserved, and intents do not contradict each other."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from itertools import combinations
 
 from paranet.models.device import Row
 from paranet.models.intent import Isolation, Reach, Reservation
 from paranet.models.topology import Modality, Topology
+from paranet.verifier.forwarding import Ownership
 from paranet.verifier.packets import windows
 from paranet.verifier.part import NodeChange, NodeRow
-from paranet.verifier.prefixes import Prefix
+from paranet.verifier.prefixes import Prefix, text
 from paranet.verifier.promises import Promises
 from paranet.verifier.report import Findings, Step
 
@@ -68,7 +69,8 @@ class PromisesPart:
     def __init__(self, topology: Topology, promises: Promises) -> None:
         self._findings = Findings()
         reservations(topology, promises.reservations, self._findings)
-        contradictions(promises.reaches, promises.isolations, self._findings)
+        opposed_routes(promises.reaches, self._findings)
+        denied_routes(promises, Ownership(topology), self._findings)
 
     def change(self, changes: Iterable[NodeChange]) -> None:
         """Have nothing to do."""
@@ -99,8 +101,8 @@ def reservations(topology: Topology, wanted: Iterable[Reservation], findings: Fi
             findings.violate("reservation", message, header={"link": link_id}, hops=hops, intents=intents)
 
 
-def contradictions(reaches: Sequence[Reach], isolations: Sequence[Isolation], findings: Findings) -> None:
-    """Name pairs of intents that cannot both hold: a route and a deny of all its packets, or two routes of the same packets."""
+def opposed_routes(reaches: Iterable[Reach], findings: Findings) -> None:
+    """Name pairs of routes of the same packets that cannot both hold."""
     by_packets: dict[tuple[str, str], list[Reach]] = {}
     for reach in reaches:
         by_packets.setdefault((reach.source, reach.prefix), []).append(reach)
@@ -110,18 +112,23 @@ def contradictions(reaches: Sequence[Reach], isolations: Sequence[Isolation], fi
                 findings.count("contradiction")
                 if reason := _apart(one, other) or _apart(other, one):
                     message = f"{one.intent!r} and {other.intent!r} contradict each other: {reason}"
-                    findings.violate(
-                        "contradiction", message, header={"dst": one.prefix}, hops=(one.source,), intents=(one.intent, other.intent)
-                    )
-    for isolation in isolations:
-        for reach in reaches:
-            if reach.source in isolation.source_nodes:
-                findings.count("contradiction")
-                if _denied(reach, isolation):
-                    when = f" at {isolation.when}" if isolation.when else ""
-                    message = f"{isolation.intent!r} denies all that {reach.intent!r} carries from {reach.source!r} to {reach.prefix}{when}"
-                    hops, intents = (reach.source, reach.target), (reach.intent, isolation.intent)
-                    findings.violate("contradiction", message, header={"dst": reach.prefix}, hops=hops, intents=intents)
+                    header, intents = {"dst": one.prefix}, (one.intent, other.intent)
+                    findings.violate("contradiction", message, header=header, hops=(one.source,), intents=intents)
+
+
+def denied_routes(promises: Promises, ownership: Ownership, findings: Findings) -> None:
+    """Name pairs of a route and a deny that leaves nothing of it, at some time of the day."""
+    by_source: dict[str, list[Reach]] = {}
+    for reach in promises.reaches:
+        by_source.setdefault(reach.source, []).append(reach)
+    for isolation in promises.isolations:
+        for reach in (reach for source in isolation.source_nodes for reach in by_source.get(source, ())):
+            findings.count("contradiction")
+            if _denied(reach, isolation, ownership):
+                when = f" at {isolation.when}" if isolation.when else ""
+                message = f"{isolation.intent!r} denies all that {reach.intent!r} carries from {reach.source!r} to {reach.prefix}{when}"
+                hops, intents = (reach.source, reach.target), (reach.intent, isolation.intent)
+                findings.violate("contradiction", message, header={"dst": reach.prefix}, hops=hops, intents=intents)
 
 
 def _apart(one: Reach, other: Reach) -> str | None:
@@ -136,13 +143,18 @@ def _apart(one: Reach, other: Reach) -> str | None:
     return None
 
 
-def _denied(reach: Reach, isolation: Isolation) -> bool:
-    """Tell whether a deny leaves nothing of a route, at some time of the day."""
+def _denied(reach: Reach, isolation: Isolation, ownership: Ownership) -> bool:
+    """Tell whether a deny means all packets of a route."""
+    if any(isolation.match.get(field) for field in ("protocol", "source_port", "destination_port")):
+        return False
     prefix = Prefix.of(reach.prefix)
-    bounds = (isolation.destination_prefix, isolation.match.get("destination"))
-    inside = all(b is None or _holds(Prefix.of(str(b)), prefix) for b in bounds)
-    special = isolation.source_prefix or any(isolation.match.get(f) for f in ("source", "protocol", "source_port", "destination_port"))
-    return inside and not special
+    own = [Prefix.of(text(prefix.version, address)) for address in ownership.addresses(reach.source, prefix.version)]
+    sources, destinations = (
+        [Prefix.of(str(bound)) for bound in (given, isolation.match.get(field)) if bound]
+        for given, field in ((isolation.source_prefix, "source"), (isolation.destination_prefix, "destination"))
+    )
+    from_all = not sources or (bool(own) and all(_holds(bound, address) for bound in sources for address in own))
+    return from_all and all(_holds(bound, prefix) for bound in destinations)
 
 
 def _holds(outer: Prefix, inner: Prefix) -> bool:

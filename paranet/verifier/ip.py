@@ -121,7 +121,7 @@ class IpPart:
         for version, atoms in self._atoms.items():
             for low, atom in atoms.circling():
                 for ring in rings(version, atom.rules):
-                    circles[ring] = min(low, circles.get(ring, low))
+                    circles.setdefault(ring, low)
         for ring in sorted(circles, key=lambda r: (r.version, circles[r], r.nodes)):
             _circle(ring, circles[ring], intents.get(ring, ()), findings)
         for node, entries in sorted(self._network.lists.items()):

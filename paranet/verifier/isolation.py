@@ -55,7 +55,7 @@ class IsolationCheck:
         here = ((whole, (piece.low, piece.high - 1), (0, 255), (0, 65535), (0, 65535), (0, 1439)),)
         packets = overlap(self._meant[version], here)
         network = self._network
-        walk = Walk(topology=network.links.topology, rules=piece.atom.rules, lists=network.lists, version=version)
+        walk = Walk(rules=piece.atom.rules, lists=network.lists, version=version)
         for event, state, _ in walk.run(State(source, packets=packets)):
             outcome.visited.add(state.node)
             if event is Event.AT and state.way and state.packets:
@@ -75,19 +75,10 @@ class IsolationCheck:
             outcome.found().violate("isolation", message, header=head, hops=state.hops, steps=state.steps, intents=(intent,))
 
     def _delivered(self, node: str, piece: Piece, addresses: tuple[int, int]) -> int | None:
-        """Return an address of the range that *node* takes packets for, None if there is none."""
+        """Return the first address of the range that *node* takes packets for, None if there is none."""
         low, high = addresses
         rule = piece.atom.rules.get(node)
-        for prefix in self._network.ownership.local(node):
-            if (
-                prefix.version == piece.version
-                and prefix.low <= high
-                and low <= prefix.high
-                and (rule is None or rule.length <= prefix.length)
-            ):
-                return max(low, prefix.low)
-        for prefix, target in self._targets:
-            inside = prefix.version == piece.version and prefix.low <= high and low <= prefix.high
-            if target == node and inside and (rule is None or rule.length <= prefix.length):
-                return max(low, prefix.low)
-        return None
+        length = rule.length if rule else -1
+        taken = [*self._network.ownership.local(node), *(prefix for prefix, target in self._targets if target == node)]
+        fitting = (p for p in taken if p.version == piece.version and p.low <= high and low <= p.high and length <= p.length)
+        return min((max(low, p.low) for p in fitting), default=None)

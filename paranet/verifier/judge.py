@@ -32,14 +32,12 @@ class Judge:
         """Judge the packets to one piece."""
         reach, network = self._reach, self._network
         walk = Walk(
-            topology=network.links.topology,
             rules=piece.atom.rules,
             lists=network.lists,
             version=piece.version,
             target=reach.target,
             length=self._prefix.length,
             via=reach.via,
-            timed=reach.latency is not None,
         )
         links: set[str] = set()
         for event, state, words in walk.run(State(reach.source, packets=self._packets(piece))):
@@ -47,6 +45,7 @@ class Judge:
             links.update(state.links)
             self._event(event, state, words, piece)
         self._spread(walk, piece)
+        self._haste(walk, piece)
         self._backup(walk, links, piece)
 
     def _packets(self, piece: Piece) -> Packets:
@@ -80,9 +79,6 @@ class Judge:
             missed = reach.via[state.passed]
             message = f"packets of {reach.intent!r} reach {reach.target!r} without passing {missed!r} in its turn"
             self._violate("waypoint", message, state, piece)
-        if reach.latency is not None and state.latency > reach.latency * SLACK:
-            message = f"packets of {reach.intent!r} take {1e3 * state.latency:.6g} ms, more than {1e3 * reach.latency:.6g} ms"
-            self._violate("latency", message, state, piece)
 
     def _astray(self, state: State, piece: Piece) -> None:
         """Judge packets that no rule leads on from a node that is not their end: it takes some for its own, others vanish."""
@@ -108,10 +104,19 @@ class Judge:
     def _spread(self, walk: Walk, piece: Piece) -> None:
         """Judge over how many ways packets are spread."""
         reach = self._reach
-        if reach.width > 1 and (ways := _ways(walk, reach.source, {})) < reach.width:
+        if reach.width > 1 and (ways := walk.ways(reach.source)) < reach.width:
             message = f"packets of {reach.intent!r} are spread over {ways} ways, not {reach.width}"
             rule = walk.rule(reach.source)
             self._violate("width", message, State(reach.source, rules=(rule,) if rule else ()), piece)
+
+    def _haste(self, walk: Walk, piece: Piece) -> None:
+        """Judge how long packets take at most."""
+        reach = self._reach
+        if reach.latency is not None:
+            latency, state = walk.slowest(reach.source, self._network.links.topology.links)
+            if latency > reach.latency * SLACK:
+                message = f"packets of {reach.intent!r} take {1e3 * latency:.6g} ms, more than {1e3 * reach.latency:.6g} ms"
+                self._violate("latency", message, state, piece)
 
     def _backup(self, walk: Walk, links: set[str], piece: Piece) -> None:
         """Judge the way that packets take when every node that has a backup uses it: it arrives, without the links of the usual way."""
@@ -119,7 +124,7 @@ class Judge:
         if source is None or not _backs_up(source):
             return
         rules = {node: self._backed_up(rule) for node, rule in walk.rules.items()}
-        for event, state, words in attrs.evolve(walk, rules=rules, lists={}, timed=False).run(State(reach.source)):
+        for event, state, words in attrs.evolve(walk, rules=rules, lists={}).run(State(reach.source)):
             self._outcome.visited.add(state.node)
             shared = sorted(links.intersection(state.links))
             if event is Event.END and state.node == reach.target and shared:
@@ -159,15 +164,3 @@ def _addresses(state: State, piece: Piece) -> list[tuple[int, int]]:
 
 def _backs_up(rule: Rule) -> bool:
     return rule.row is not None and bool(named_hops(rule.row.value, "backup"))
-
-
-def _ways(walk: Walk, node: str, known: dict[str, int]) -> int:
-    """Return over how many ways packets get from *node* to their end; one that circles is none."""
-    if node not in known:
-        known[node] = 0
-        rule = walk.rule(node)
-        if rule is None:
-            known[node] = int(node == walk.target)
-        else:
-            known[node] = sum(_ways(walk, neighbour, known) for _, (neighbour, _) in dict.fromkeys(rule.hops))
-    return known[node]

@@ -59,11 +59,20 @@ class MulticastCheck:
                 if neighbour not in ways:
                     ways[neighbour] = (*ways[node], neighbour)
                     open_.append(neighbour)
-        for node, branch in sorted(tree.items()):
-            if branch.local and node not in ways:
-                way = self._back(node, tree)
-                message = f"member {node!r} of group {header['group']} gets no packets{self._reason(way, tree)}"
-                findings.violate("multicast", message, header=header, hops=way, steps=[tree[n].step for n in way if n in tree])
+        missing = [node for node, branch in sorted(tree.items()) if branch.local and node not in ways]
+        for node in missing:
+            way = self._back(node, tree)
+            message = f"member {node!r} of group {header['group']} gets no packets{self._reason(way, tree)}"
+            findings.violate("multicast", message, header=header, hops=way, steps=[tree[n].step for n in way if n in tree])
+        for node, way in sorted(ways.items()) if not missing else ():
+            self._ends(node, way, tree, header, findings)
+
+    def _ends(self, node: str, way: tuple[str, ...], tree: Mapping[str, Branch], header: Mapping[str, str], findings: Findings) -> None:
+        """Packets are sent to nobody who does not want them: perhaps a member that lost its row."""
+        for neighbour, _ in tree[node].outgoing:
+            if neighbour not in tree and neighbour not in self._switches:
+                message = f"{node!r} sends packets to group {header['group']} to {neighbour!r}, which has no row for them"
+                findings.violate("multicast", message, header=header, hops=(*way, neighbour), steps=[tree[n].step for n in way])
 
     def _accepting(self, node: str, branch: Branch, tree: Mapping[str, Branch]) -> list[str]:
         """Return the neighbours that take the packets which *node* sends: those who wait for them over that very link."""

@@ -109,6 +109,7 @@ class _Switch:
         params = row.value.get("params")
         for name, value in params.items() if isinstance(params, Mapping) else ():
             number = _number(value)
+            self._findings.count("port", int(name in PORTS or name in GROUPS))
             if name in PORTS and (number is None or not 1 <= number <= self._ports):
                 self._violate("port", f"{self._node!r} has ports 1 to {self._ports}, not {value!r}", row)
             elif name in GROUPS and str(number) not in self._groups:

@@ -77,13 +77,20 @@ def _minute(text: str) -> int:
 
 def common(first: Box, second: Box) -> Box | None:
     """Return the packets in both boxes."""
-    shared = tuple((max(a[0], b[0]), min(a[1], b[1])) for a, b in zip(first, second, strict=True))
-    return None if any(low > high for low, high in shared) else shared  # type: ignore[return-value]  # as long as the boxes are
+    for i in (1, 0):  # most boxes differ in their addresses, and most pairs of boxes share nothing
+        if first[i][0] > second[i][1] or second[i][0] > first[i][1]:
+            return None
+    shared = []
+    for (low, high), (begin, end) in zip(first, second, strict=True):
+        if low > end or begin > high:
+            return None
+        shared.append((max(low, begin), min(high, end)))
+    return tuple(shared)  # type: ignore[return-value]  # as long as the boxes are
 
 
 def overlap(first: Packets, second: Packets) -> Packets:
     """Return the packets in both sets."""
-    return tuple(found for a in first for b in second if (found := common(a, b)))
+    return tuple([found for a in first for b in second if (found := common(a, b))])
 
 
 def without(packets: Packets, cut: Packets) -> Packets:
@@ -186,7 +193,7 @@ def shadowed(entries: Iterable[Entry]) -> Iterable[tuple[Entry, tuple[Entry, ...
     """Yield each entry that no packet comes to because earlier ones decide otherwise, with those."""
     before: list[Entry] = []
     for e in entries:
-        cover = [b for b in before if any(overlap(b.matches[v], e.matches[v]) for v in BITS)]
+        cover = [b for b in before if overlap(b.matches[4], e.matches[4]) or overlap(b.matches[6], e.matches[6])]
         rest = e.matches
         for b in cover:
             rest = {v: without(rest[v], b.matches[v]) for v in BITS}

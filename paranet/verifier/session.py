@@ -1,11 +1,11 @@
 """The verdict on a network, whole or kept while rows change."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 
 import attrs
 
 from paranet.models.device import Change, Delta, Row, RowKey, Rows
-from paranet.models.intent import Isolation, NamePromise, Reach, RegionPromise, Report, Reservation
+from paranet.models.intent import Isolation, NamePromise, Reach, RegionPromise, Report, Reservation, Violation
 from paranet.models.topology import Topology
 from paranet.verifier import across, geo, multicast, ndn, p4
 from paranet.verifier.forwarding import Links
@@ -93,3 +93,13 @@ def verify(
         reservations=tuple(reservations),
     )
     return Verifier(topology, rows_by_node, promises).report()
+
+
+def introduced(before: Report, after: Report) -> tuple[Violation, ...]:
+    """Return the violations that a change brought: those of *after* that *before* has not, whatever their witnesses' headers."""
+    known = set(map(_what, before.violations))
+    return tuple(violation for violation in after.violations if _what(violation) not in known)
+
+
+def _what(violation: Violation) -> Hashable:
+    return violation.check, violation.message, violation.witness.hops, violation.rows, violation.intents

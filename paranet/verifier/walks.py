@@ -1,12 +1,13 @@
 """Follows packets over the rules of one atom, along every branch."""
 
+import math
 from collections.abc import Iterator, Mapping
 from enum import Enum
 
 import attrs
 
-from paranet.models.topology import Topology
-from paranet.verifier.incremental import Rule
+from paranet.models.topology import Link
+from paranet.verifier.incremental import Hop, Rule
 from paranet.verifier.packets import Entry, Packets, Verdict, screen
 from paranet.verifier.report import Step
 
@@ -23,7 +24,7 @@ class Event(Enum):
 
 @attrs.frozen
 class State:
-    """Packets on *node*: the nodes and links before, the rules followed, waypoints passed, latency (s).
+    """Packets on *node*: the nodes and links before, the rules followed, waypoints passed.
 
     *by* are the entries that drop them all, if that is what happens.
     """
@@ -35,7 +36,6 @@ class State:
     by: tuple[Step, ...] = ()
     packets: Packets | None = None
     passed: int = 0
-    latency: float = 0.0
 
     @property
     def hops(self) -> tuple[str, ...]:
@@ -48,23 +48,18 @@ class State:
 
 @attrs.frozen(kw_only=True)
 class Walk:
-    """A walk over *rules* past access *lists* by node. *target* is where packets end unless a prefix longer than *length* leads on.
+    """A walk over *rules* past access *lists* by node. *target* is where packets end unless a prefix longer than *length* leads on."""
 
-    Latencies count only if *timed*.
-    """
-
-    topology: Topology
     rules: Mapping[str, Rule]
     lists: Mapping[str, tuple[Entry, ...]]
     version: int
     target: str | None = None
     length: int = -1
     via: tuple[str, ...] = ()
-    timed: bool = False
 
     def run(self, begin: State) -> Iterator[tuple[Event, State, str]]:
-        """Yield what happens, with the state it happens in and words on it. A place is walked again only by slower ways."""
-        seen: dict[object, float] = {}
+        """Yield what happens, with the state it happens in and words on it. No place is walked twice."""
+        seen: set[object] = set()
         open_ = [begin]
         while open_:
             state = open_.pop()
@@ -78,9 +73,9 @@ class Walk:
             state = self._arrive(state, verdict)
             yield Event.AT, state, ""
             key = (state.node, state.passed, state.packets)
-            if seen.get(key, -1.0) >= state.latency:
+            if key in seen:
                 continue
-            seen[key] = state.latency
+            seen.add(key)
             rule = self.rule(state.node)
             if rule is None:
                 yield Event.END, state, ""
@@ -107,10 +102,49 @@ class Walk:
         return screen(entries, state.packets, self.version) if entries and state.packets is not None else None
 
     def _over(self, state: State, link: str, neighbour: str) -> State:
-        return attrs.evolve(
-            state,
-            node=neighbour,
-            way=state.hops,
-            links=(*state.links, link),
-            latency=state.latency + self.topology.links[link].latency if self.timed else 0.0,
-        )
+        return attrs.evolve(state, node=neighbour, way=state.hops, links=(*state.links, link))
+
+    def inner_first(self, start: str) -> list[str]:
+        """Return the nodes that packets from *start* come to, each after those it sends them to (where they do not circle)."""
+        found: list[str] = []
+        seen = {start}
+        open_ = [(start, iter(self._neighbours(start)))]
+        while open_:
+            node, ahead = open_[-1]
+            neighbour = next(ahead, None)
+            if neighbour is None:
+                found.append(node)
+                open_.pop()
+            elif neighbour not in seen:
+                seen.add(neighbour)
+                open_.append((neighbour, iter(self._neighbours(neighbour))))
+        return found
+
+    def _neighbours(self, node: str) -> list[str]:
+        rule = self.rule(node)
+        return [neighbour for _, (neighbour, _) in rule.hops] if rule else []
+
+    def ways(self, start: str) -> int:
+        """Return over how many ways packets get from *start* to the target."""
+        count: dict[str, int] = {}
+        for node in self.inner_first(start):
+            rule = self.rule(node)
+            hops = dict.fromkeys(rule.hops) if rule else ()
+            count[node] = sum(count.get(neighbour, 0) for _, (neighbour, _) in hops) if rule else int(node == self.target)
+        return count[start]
+
+    def slowest(self, start: str, links: Mapping[str, Link]) -> tuple[float, State]:
+        """Return the slowest way from *start* to the target and its latency (s); below 0 if there is no way."""
+        best: dict[str, tuple[float, Hop | None]] = {}
+        for node in self.inner_first(start):
+            rule = self.rule(node)
+            found = [(best.get(h[1][0], (-math.inf, None))[0] + links[str(h[0])].latency, h) for h in (rule.hops if rule else ())]
+            end = 0.0 if rule is None and node == self.target else -math.inf
+            best[node] = max(found, key=lambda f: f[0], default=(end, None))
+        state = State(start)
+        while hop := best[state.node][1]:
+            rule = self.rule(state.node)
+            if rule is None or hop[1][0] in state.hops:
+                break
+            state = self._over(attrs.evolve(state, rules=(*state.rules, rule)), str(hop[0]), hop[1][0])
+        return best[start][0], state

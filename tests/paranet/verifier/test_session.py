@@ -3,6 +3,7 @@
 import random
 from collections.abc import Mapping
 from ipaddress import ip_address, ip_network
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -45,6 +46,9 @@ def rows(draw: st.DrawFn, topology: Topology) -> tuple[str, Row]:
         if draw(st.booleans()):
             value["when"] = "22:00..06:00"
         return node, Row(family="ip.acl", key=f"{sequence:05} x", value=value, owners=owners)
+    if draw(st.integers(0, 5)) == 0:
+        strategy = draw(st.sampled_from(["asf", "telepathy"]))
+        return node, Row(family="ndn.strategy", key="/video", value={"strategy": strategy}, owners=owners)
     around = topology.links_of(node)
     ways = [(link.target.node if link.source.node == node else link.source.node, link.id) for link in around] + [("n0", "l0")]
     hops = draw(st.lists(st.sampled_from(ways), max_size=2))
@@ -104,13 +108,48 @@ def lookup(table: Mapping[RowKey, Row], address: str) -> Row | None:
     return max(fitting, key=lambda row: ip_network(row.key).prefixlen, default=None)
 
 
+def walk(tables: Mapping[str, Mapping[RowKey, Row]], topology: Topology, reach: Reach, address: str) -> str:
+    """Carry one packet from node to node, where rows have one next hop; say how it ends."""
+    at = reach.source
+    length = ip_network(reach.prefix).prefixlen
+    for _ in range(2 * len(NODES)):
+        row = lookup(tables[at], address)
+        if at == reach.target and (row is None or ip_network(row.key).prefixlen <= length):
+            return "arrived"
+        if row is None:
+            return "blackhole"
+        hops: Any = row.value["next_hops"]
+        (hop,) = hops
+        link = topology.links[hop["link"]]
+        if not link.enabled or (link.directed and link.source.node != at):
+            return "blackhole"
+        at = hop["node"]
+    return "loop"
+
+
 @given(st.integers(0, 10**6))
-@settings(max_examples=100, deadline=None)
-def test_forwarding_is_longest_prefix(seed: int) -> None:
-    """On random networks every packet goes the way that looking at all rows of each node tells."""
+@settings(max_examples=150, deadline=None)
+def test_the_verdict_is_walking(seed: int) -> None:
+    """A route is without a fault if every packet to the edges of all prefixes arrives; else the witness ends as the violation says."""
     rng = random.Random(seed)
     topology = network(seed)
-    links = Links(topology)
+    tables = random_tables(rng, topology)
+    for prefix in PREFIXES:
+        source, target = rng.sample(NODES, 2)
+        reach = Reach(intent="web", source=source, target=target, prefix=prefix)
+        bounds = [n for p in PREFIXES if (n := ip_network(p)).version == ip_network(prefix).version]
+        edges = {str(n[i]) for n in bounds for i in (0, -1)} | {str(n[-1] + 1) for n in bounds if n.prefixlen}
+        inside = sorted(e for e in edges if ip_address(e) in ip_network(prefix))
+        ends = {walk(tables, topology, reach, address) for address in inside}
+        mine = [v for v in Verifier(topology, tables, Promises(reaches=(reach,))).report().violations if "web" in v.intents]
+        assert {v.check for v in mine} - {"wrong-end"} == ends - {"arrived"}
+        for violation in mine:
+            if violation.check != "wrong-end":
+                assert walk(tables, topology, reach, violation.witness.header["dst"]) == violation.check
+
+
+def random_tables(rng: random.Random, topology: Topology) -> dict[str, dict[RowKey, Row]]:
+    """Rows with one next hop over a link of their node, whichever way that may be used."""
     tables: dict[str, dict[RowKey, Row]] = {node: {} for node in NODES}
     for link in topology.links.values():
         for _ in range(3):
@@ -118,6 +157,17 @@ def test_forwarding_is_longest_prefix(seed: int) -> None:
             rng.shuffle(ends)
             row = Row(family="ip.route", key=rng.choice(PREFIXES), value={"next_hops": [{"node": ends[1], "link": link.id}]})
             tables[ends[0]][row.id] = row
+    return tables
+
+
+@given(st.integers(0, 10**6))
+@settings(max_examples=100, deadline=None)
+def test_forwarding_is_longest_prefix(seed: int) -> None:
+    """On random networks every packet goes the way that looking at all rows of each node tells."""
+    rng = random.Random(seed)
+    topology = network(seed)
+    links = Links(topology)
+    tables = random_tables(rng, topology)
     rules = [read for node, table in tables.items() for row in table.values() if (read := route(node, row, links))]
     atoms = {version: Atoms.of([rule for v, rule in rules if v == version], bits) for version, bits in ((4, 32), (6, 128))}
     for address in ("10.0.0.1", "10.0.1.1", "10.0.200.1", "10.1.2.3", "10.2.0.0", "192.0.2.255", "8.8.8.8", "2001:db8::1", "::1"):
