@@ -70,7 +70,7 @@ class _Reader:
         return None
 
     def _required(self, name: str) -> Attribute | None:
-        return values.required(self._found, name, self._statement.keyword.span, self._what, self._log)
+        return self._found.get(name) or values.required(self._found, name, self._statement.keyword.span, self._what, self._log)
 
     def _geo(self, intent: str | None) -> tuple[GeoOp, ...]:
         context = self._context
