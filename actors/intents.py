@@ -167,7 +167,7 @@ class IntentStore(Actor):
         return compilation
 
     async def _keep(self, c: Compilation) -> None:
-        body = orjson.dumps({"compiled": unstructure(c.compiled), "verification": unstructure(c.verification)}).decode()
+        body = await asyncio.to_thread(_body, c)
         async with self._database.transaction() as tx:
             await tx.execute(
                 "INSERT INTO compilation (id, at, author, name, source, ok, topology_revision, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -222,7 +222,15 @@ class IntentStore(Actor):
             raise NotFound(f"there is no compilation {compile_id[:60]!r}")
         names = ("id", "at", "author", "name", "source", "topology_revision")
         fields: dict[str, Any] = dict(zip(names, rows[0][:-1], strict=True))
-        return structure(fields | orjson.loads(str(rows[0][-1])), Compilation)
+        return await asyncio.to_thread(_read, fields, str(rows[0][-1]))
+
+
+def _body(c: Compilation) -> str:
+    return orjson.dumps({"compiled": unstructure(c.compiled), "verification": unstructure(c.verification)}).decode()
+
+
+def _read(fields: dict[str, Any], body: str) -> Compilation:
+    return structure(fields | orjson.loads(body), Compilation)
 
 
 def _lines(before: str, after: str) -> tuple[str, ...]:
