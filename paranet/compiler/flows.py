@@ -40,6 +40,8 @@ APPS: Mapping[str, tuple[str, str]] = {
 _PORT = re.compile(r"(\d{1,5})(?:(?:-|\.\.)(\d{1,5}))?")
 _WINDOW = re.compile(r"([01]\d|2[0-3]):[0-5]\d\.\.(([01]\d|2[0-3]):[0-5]\d|24:00)")
 DEFAULT_SEQ = 100
+MAX_PAIRS = 2_000
+"""pairs of addresses that one match may mean: each is a row of its own"""
 
 
 def read_acl(statement: Statement, context: Context) -> tuple[FilterOp, ...]:
@@ -104,6 +106,11 @@ def read_flow(attribute: Attribute, context: Context) -> Flow | None:
     destinations = context.end(found["to"]) if "to" in found else ()
     rest = _rest(found, log)
     if sources is None or destinations is None or rest is None:
+        return None
+    pairs = max(1, sum(len(e.prefixes) for e in sources)) * max(1, sum(len(e.prefixes) for e in destinations))
+    if pairs > MAX_PAIRS:
+        message = f"the match means {pairs} pairs of addresses; at most {MAX_PAIRS} can be told apart"
+        log.error("PN234", attribute.value.span, message, hint="write prefixes that hold the nodes")
         return None
     return Flow(sources=sources, destinations=destinations, rest=rest)
 

@@ -19,7 +19,7 @@ REGION_ATTRIBUTES = ("polygon",)
 CACHE_ATTRIBUTES = ("at", "prefix", "capacity", "policy", "ttl")
 MULTICAST_ATTRIBUTES = ("group", "from", "members", "protocol", "avoid", "bandwidth")
 POLICIES = ("lru", "lfu", "fifo", "priority-fifo")
-MAX_CORNERS = 500
+MAX_CORNERS = 200
 
 
 def read_group(statement: Statement, context: Context) -> None:
@@ -65,7 +65,9 @@ def _polygon(attribute: Attribute, log: Log) -> tuple[tuple[float, float], ...] 
         read = read[:-1]  # closed as GeoJSON closes its rings
     if len(read) > MAX_CORNERS or not simple(read):
         reason = "its sides cross or it has no area" if 3 <= len(read) <= MAX_CORNERS else f"it has {len(attribute.value.items)} corners"
-        log.error("PN229", attribute.value.span, f"this is not a polygon: {reason}", hint="write 3 to 500 corners in order around it")
+        log.error(
+            "PN229", attribute.value.span, f"this is not a polygon: {reason}", hint=f"write 3 to {MAX_CORNERS} corners in order around it"
+        )
         return None
     return read
 
