@@ -95,6 +95,11 @@ class Statement:
     def span(self) -> Span:
         return between(self.keyword, self.block.closed)
 
+    @property
+    def title(self) -> str:
+        """What a message calls it: `route 'web'`, `the route`."""
+        return f"{self.keyword.text} {self.name.text!r}" if self.name else f"the {self.keyword.text}"
+
 
 @attrs.frozen(kw_only=True)
 class Directive:

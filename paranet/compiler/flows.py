@@ -46,7 +46,7 @@ MAX_PAIRS = 2_000
 
 def read_acl(statement: Statement, context: Context) -> tuple[FilterOp, ...]:
     """Return what an `acl` asks for; nothing after an error."""
-    log, what = context.log, _what(statement)
+    log, what = context.log, statement.title
     intent = context.intent(statement)
     if statement.type:
         log.error("PN215", statement.type.span, "an acl has no type")
@@ -69,7 +69,7 @@ def read_acl(statement: Statement, context: Context) -> tuple[FilterOp, ...]:
 
 def read_qos(statement: Statement, context: Context) -> tuple[ClassOp, ...]:
     """Return what a `qos` asks for; nothing after an error."""
-    log, what = context.log, _what(statement)
+    log, what = context.log, statement.title
     intent = context.intent(statement)
     if statement.type:
         log.error("PN215", statement.type.span, "a qos has no type")
@@ -182,11 +182,6 @@ def _at(found: Mapping[str, Attribute], context: Context) -> tuple[str, ...] | L
         return None
     nodes = context.nodes(found["at"], Modality.IP)
     return False if nodes is None else nodes
-
-
-def _what(statement: Statement) -> str:
-    keyword = statement.keyword.text
-    return f"{keyword} {statement.name.text!r}" if statement.name else f"the {keyword}"
 
 
 def _name(statement: Statement, intent: str) -> str:

@@ -38,7 +38,7 @@ class _Reader:
         self._statement = statement
         self._context = context
         self._log = context.log
-        self._what = f"route {statement.name.text!r}" if statement.name else "the route"
+        self._what = statement.title
         self._found: Mapping[str, Attribute] = {}
 
     def read(self) -> tuple[RouteOp | GeoOp, ...]:
