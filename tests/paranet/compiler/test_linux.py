@@ -76,8 +76,8 @@ def lab() -> Iterator[None]:
     assert report.ok, report.violations
     name = f"paranet-{os.getpid()}-{{}}".format
     try:
-        for node in topology.nodes:
-            run("ip", "netns", "add", name(node))
+        for node_id in topology.nodes:
+            run("ip", "netns", "add", name(node_id))
         for link in topology.links.values():
             a, b = link.source, link.target
             ends = ("netns", name(a.node), "type", "veth", "peer", "name", b.interface or "", "netns", name(b.node))
@@ -91,8 +91,8 @@ def lab() -> Iterator[None]:
             inside("sh", "-e", text=render("iproute2", node, result.rows.get(node.id, ()), topology))
         yield
     finally:
-        for node in topology.nodes:
-            subprocess.run(("ip", "netns", "delete", name(node)), capture_output=True)
+        for node_id in topology.nodes:
+            subprocess.run(("ip", "netns", "delete", name(node_id)), capture_output=True)
 
 
 def received(port: int) -> int:
