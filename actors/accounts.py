@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import IntEnum
 
 import argon2
@@ -63,6 +63,14 @@ class RevokeToken(Request[bool]):
 
     jti: str
     expires_at: float
+    user_id: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class SessionsChanged(Message):
+    """A token of the user was revoked, or the user is another now; told to who keeps sessions open."""
+
+    user_id: str
 
 
 @attrs.frozen(kw_only=True)
@@ -76,12 +84,18 @@ class Accounts(Actor):
     jobs_limit = 2
 
     def __init__(
-        self, database: Database, now: Callable[[], float], first_password: Callable[[str], None], admin_password: str | None
+        self,
+        database: Database,
+        now: Callable[[], float],
+        first_password: Callable[[str], None],
+        admin_password: str | None,
+        listeners: Sequence[str] = (),
     ) -> None:
         self._database = database
         self._now = now
         self._show_first_password = first_password
         self._admin_password = admin_password
+        self._listeners = listeners
         self._hasher = argon2.PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
 
     async def on_start(self) -> None:
@@ -141,6 +155,9 @@ class Accounts(Actor):
         async with self._database.transaction() as tx:
             await tx.execute("INSERT OR IGNORE INTO revoked_token (jti, expires_at) VALUES (?, ?)", (message.jti, message.expires_at))
         self._revoked.add(message.jti)
+        if message.user_id is not None:
+            for listener in self._listeners:
+                self.system.ref(listener).tell(SessionsChanged(user_id=message.user_id))
         return True
 
     @handles

@@ -4,10 +4,11 @@ import contextlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from operator import itemgetter
 
 import attrs
 
-from actors.channels import Channel, Outlets, Subscribe, Subscribed, Unsubscribe
+from actors.channels import Channel, Outlets, Subscribe, Subscribed, Unsubscribe, keyed
 from actors.deployment import Cancel, Deployment, Moved
 from actors.device import Fence
 from actors.drift import Adopt, Drifted, GetDrift, Ledger
@@ -86,7 +87,7 @@ class DeploySupervisor(Actor):
         self._planner = Planner(self.system, self._journal, self._now)
         self._ledger = Ledger(self.system, self._journal)
         self._figures = Figures(self.system, self._now, self._interval)
-        self._channel = Channel("deployments", self._outlets, epoch=epoch())
+        self._channel = Channel("deployments", self._outlets, epoch=epoch(), conflate=keyed(itemgetter("deploy_id")))
         self._channel.reopen(self._snapshot)
         for deploy_id in await self._journal.unfinished():
             recorded = await self._journal.load(deploy_id)

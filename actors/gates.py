@@ -11,9 +11,8 @@ from actors.runtime.system import ActorSystem
 from actors.telemetry import Points, ReadMetrics
 from actors.topology import GetTopology
 from paranet.errors import ParaNetError
-from paranet.models.intent import Reach
 from paranet.orchestrator.gates import Condition, Gates, Tally, delivered, fallen
-from paranet.verifier import verify
+from paranet.verifier import Promises, Verifier
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +30,7 @@ class Promise:
     """What a deployment is held to: its *gates*, the ways it promised, and the flows that it cuts on purpose."""
 
     gates: Gates
-    reaches: tuple[Reach, ...] = ()
+    promises: Promises = attrs.field(factory=Promises)
     exempt: frozenset[str] = frozenset()
 
 
@@ -112,16 +111,16 @@ class Gatekeeper:
 
     async def _probe(self) -> str | None:
         """Walk what was promised over the rows that are there now, then have the network itself do it where it can."""
-        reaches = self._promise.reaches
-        if not reaches:
+        promises = self._promise.promises
+        if promises == Promises():
             return None
         try:
             state = await self._system.ref("topology").ask(GetTopology(), timeout=ASK)
             installed = await self._system.ref("device").ask(ReadInstalled(), timeout=ASK)
-            report = await asyncio.to_thread(verify, state.topology, installed.rows, reaches)
+            report = await asyncio.to_thread(lambda: Verifier(state.topology, installed.rows, promises).report())
             if not report.ok:
                 return f"a probe failed: {report.violations[0].message}"
-            lost = await self._system.ref("device").ask(Probe(reaches=reaches), timeout=ASK)
+            lost = await self._system.ref("device").ask(Probe(reaches=promises.reaches), timeout=ASK)
         except ParaNetError as error:
             return f"the probes are inconclusive: {error.detail}"
         return next((f"a probe failed: packets of {intent!r} {what}" for intent, what in lost.items()), None)

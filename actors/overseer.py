@@ -1,15 +1,16 @@
 """Overseer: shows the actors on channel `actors`: once a second the ones whose figures changed, keyed by path."""
 
 from collections.abc import Mapping
+from operator import itemgetter
 from typing import Any
 
 import attrs
 
-from actors.channels import Channel, Outlets, Subscribe, Subscribed, Unsubscribe
+from actors.channels import Channel, Outlets, Subscribe, Subscribed, Unsubscribe, keyed
 from actors.ids import epoch
 from actors.runtime import Actor, Message, handles
-from actors.runtime.inspect import tree
-from actors.runtime.stats import ActorInfo
+from actors.runtime.cell import Cell
+from actors.runtime.stats import quantile
 
 INTERVAL = 1.0
 
@@ -27,7 +28,7 @@ class Overseer(Actor):
 
     async def on_start(self) -> None:
         self._shown: dict[str, dict[str, Any]] = {}
-        self._channel = Channel("actors", self._outlets, epoch=epoch())
+        self._channel = Channel("actors", self._outlets, epoch=epoch(), conflate=keyed(itemgetter("path")))
         self._channel.reopen(self._snapshot)
         self.timers.every("look", Look(), interval=INTERVAL)
 
@@ -53,30 +54,30 @@ class Overseer(Actor):
         self._channel.detach(message.subscriber)
 
     def _figures(self) -> dict[str, dict[str, Any]]:
-        return {info.path: summary(info) for info in tree(self.system)}
+        return {cell.path: summary(cell) for cell in self.system.cells()}
 
     def _snapshot(self) -> list[dict[str, Any]]:
         return list(self._figures().values())
 
 
-def summary(info: ActorInfo) -> dict[str, Any]:
+def summary(cell: Cell) -> dict[str, Any]:
     """Return what a tree of actors shows of each: figures that stand still while the actor is idle."""
-    handle = [latency["handle"] for latency in info.times.values()]
+    parent, current = cell.parent, cell.current
     return {
-        "path": info.path,
-        "type": info.type,
-        "parent": info.parent,
-        "status": info.status,
-        "generation": info.generation,
-        "queued": info.mailbox.length,
-        "capacity": info.mailbox.capacity,
-        "dropped": sum(info.mailbox.dropped.values()),
-        "processed": info.processed,
-        "rate": round(info.rate, 1),
-        "handle_p95": max((latency.p95 for latency in handle), default=0.0),
-        "restarts": info.restarts,
-        "dead": info.dead,
-        "stuck": info.stuck,
-        "current": info.current,
-        "tracing": info.tracing,
+        "path": cell.path,
+        "type": type(cell.actor).__name__,
+        "parent": parent.path if parent and parent.path else None,
+        "status": cell.status.value,
+        "generation": cell.generation,
+        "queued": len(cell.lane),
+        "capacity": cell.spec.capacity,
+        "dropped": sum(cell.dropped.values()),
+        "processed": cell.processed,
+        "rate": round(cell.rate, 1),
+        "handle_p95": max((quantile(times.handle, 0.95) for times in cell.times.values()), default=0.0),
+        "restarts": cell.restarts,
+        "dead": cell.dead,
+        "stuck": cell.stuck,
+        "current": type(current.message).__name__ if current is not None else None,
+        "tracing": cell.trace is not None,
     }

@@ -4,7 +4,7 @@ import logging
 import zlib
 from array import array
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -137,7 +137,7 @@ class TelemetryCollector(Actor):
         self._gathered: deque[dict[str, Any]] = deque()
         self._latest: dict[str, dict[str, Any]] = {}
         self._counts = {"accepted": 0, "out_of_order": 0, "over_limit": 0}
-        self._channel = Channel("telemetry", self._outlets, epoch=epoch(), select=select)
+        self._channel = Channel("telemetry", self._outlets, epoch=epoch(), select=select, conflate=newest_readings)
         self._channel.reopen(self._snapshot)
         self.timers.every("sweep", Sweep(), interval=self._flush_every)
 
@@ -257,6 +257,15 @@ class TelemetryCollector(Actor):
     @handles
     async def unsubscribe(self, message: Unsubscribe) -> None:
         self._channel.detach(message.subscriber)
+
+
+def newest_readings(items: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return one item a node, with the newest value of each of its series and the time of the last."""
+    merged: dict[str, dict[str, Any]] = {}
+    for item in items:
+        before = merged.get(item["node"])
+        merged[item["node"]] = item if before is None else {**item, "values": {**before["values"], **item["values"]}}
+    return list(merged.values())
 
 
 def select(item: dict[str, Any], wanted: Filter) -> dict[str, Any] | None:

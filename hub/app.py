@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import BodyPartReader, web
 from aiohttp.http import HttpProcessingError
 
-from hub import metrics, problems
+from hub import asyncapi, metrics, problems
 from hub.codec import encode
 from hub.house import House
 from hub.keys import HOUSE
@@ -17,7 +17,7 @@ from hub.signin import caller_of, check_origin
 from hub.web import views
 from hub.ws import endpoint
 from paranet import __version__
-from paranet.errors import Forbidden, InvalidInput, TooLarge, Unauthenticated
+from paranet.errors import InvalidInput, TooLarge
 
 BODY_WITHIN = 60.0
 """seconds a client has to send its body"""
@@ -46,17 +46,9 @@ def _served(operation: Operation) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
         house = request.app[HOUSE]
         caller = await caller_of(request, house.tokens) if operation.access else None
-        if operation.access:
-            if caller is None:
-                raise Unauthenticated
-            if caller.user.role < operation.access:
-                raise Forbidden(f"{operation.name} needs role {operation.access.name.lower()}, you are {caller.user.role.word}")
-        elif request.cookies and operation.method != "GET":
+        operation.check(caller, request.query)
+        if not operation.access and request.cookies and operation.method != "GET":
             check_origin(request)
-        unknown = sorted(request.query.keys() - operation.query)
-        if unknown:
-            known = ", ".join(sorted(operation.query)) or "none"
-            raise InvalidInput(f"?{unknown[0][:60]}= means nothing here; the parameters are: {known}")
         body, filename = await _body(request)
         call = Call(
             house=house,
@@ -153,5 +145,10 @@ async def figures(request: web.Request) -> web.Response:
     return web.Response(body=metrics.exposition(request.app[HOUSE]), headers={"Content-Type": metrics.CONTENT_TYPE})
 
 
-MACHINES = (("/healthz", healthz), ("/readyz", readyz), ("/metrics", figures))
+async def asyncapi_json(_request: web.Request) -> web.Response:
+    """The WebSocket protocol for machines."""
+    return web.Response(body=encode(asyncapi.document()), content_type="application/json")
+
+
+MACHINES = (("/asyncapi.json", asyncapi_json), ("/healthz", healthz), ("/readyz", readyz), ("/metrics", figures))
 MACHINES_ACCESS = Access.OPEN

@@ -17,19 +17,23 @@ from hub.settings import Auth
 from paranet.errors import StorageFailed, Unauthenticated
 
 ISSUER = "paranet-hub"
-ACCESS, REFRESH = "access", "refresh"
+ACCESS, REFRESH, TICKET = "access", "refresh", "ticket"
+TICKET_TTL = 30
+"""seconds in which a ticket lets a socket in"""
 ACCESS_COOKIE, REFRESH_COOKIE = "paranet_access", "paranet_refresh"
 ASK = 5.0
 
 
 @attrs.frozen(kw_only=True)
 class Claims:
-    """A token that was read and believed. Times are UNIX s."""
+    """A token that was read and believed. Times are UNIX s. A ticket stands for the token *parent*, which ends at *ends*."""
 
     jti: str
     user_id: str
     use: str
     expires_at: float
+    parent: str = ""
+    ends: float = 0.0
 
 
 @attrs.frozen(kw_only=True)
@@ -95,13 +99,25 @@ class Tokens:
         claims = self._read(token, ACCESS)
         return Caller(user=await self.still(claims), claims=claims)
 
+    def ticket(self, caller: Caller) -> str:
+        """Return what lets one socket of the caller in, once, for whoever cannot set headers."""
+        return self._make(caller.user, TICKET, TICKET_TTL, {"parent": caller.claims.jti, "ends": caller.claims.expires_at})
+
+    async def admit(self, ticket: str) -> Caller:
+        """Take a ticket; it is worth nothing afterwards. Raise Unauthenticated."""
+        claims = self._read(ticket, TICKET)
+        if not await self._accounts.ask(RevokeToken(jti=claims.jti, expires_at=claims.expires_at), timeout=ASK):
+            raise Unauthenticated("the ticket was used before")
+        parent = Claims(jti=claims.parent, user_id=claims.user_id, use=ACCESS, expires_at=claims.ends)
+        return Caller(user=await self.still(parent), claims=parent)
+
     async def still(self, claims: Claims) -> User:
         """Return the user of a token that was believed before, as it is now. Raise Unauthenticated when it was revoked."""
         return await self._accounts.ask(CheckToken(jti=claims.jti, user_id=claims.user_id), timeout=ASK)
 
     async def revoke(self, claims: Claims) -> None:
         """Make the token worthless."""
-        await self._accounts.ask(RevokeToken(jti=claims.jti, expires_at=claims.expires_at), timeout=ASK)
+        await self._accounts.ask(RevokeToken(jti=claims.jti, expires_at=claims.expires_at, user_id=claims.user_id), timeout=ASK)
 
     async def revoke_refresh(self, token: str, caller: Caller) -> None:
         """Make the caller's refresh token worthless as well. Raise Unauthenticated when it is not theirs."""
@@ -118,9 +134,9 @@ class Tokens:
             user=user,
         )
 
-    def _make(self, user: User, use: str, ttl: int) -> str:
+    def _make(self, user: User, use: str, ttl: int, more: Mapping[str, object] | None = None) -> str:
         now = self._now()
-        claims = {"iss": ISSUER, "sub": user.id, "use": use, "iat": int(now), "exp": int(now) + ttl, "jti": uuid7(now)}
+        claims = {"iss": ISSUER, "sub": user.id, "use": use, "iat": int(now), "exp": int(now) + ttl, "jti": uuid7(now), **(more or {})}
         return jwt.encode(claims, self._key, algorithm="HS256")
 
     def _read(self, token: str, use: str) -> Claims:
@@ -133,4 +149,11 @@ class Tokens:
             raise Unauthenticated(f"this is not a token for {use}")
         if claims["exp"] <= self._now():
             raise Unauthenticated("the token has expired")
-        return Claims(jti=str(claims["jti"]), user_id=str(claims["sub"]), use=use, expires_at=float(claims["exp"]))
+        return Claims(
+            jti=str(claims["jti"]),
+            user_id=str(claims["sub"]),
+            use=use,
+            expires_at=float(claims["exp"]),
+            parent=str(claims.get("parent", "")),
+            ends=float(claims.get("ends", 0.0)),
+        )

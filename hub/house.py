@@ -27,8 +27,10 @@ from actors.telemetry import TelemetryCollector
 from actors.topology import GetTopology, ImportTopology, TopologyStore
 from hub.auth import Tokens, signing_key
 from hub.settings import Settings
+from hub.ws.ask import answer
 from hub.ws.door import Door
 from hub.ws.outbox import Outbox
+from hub.ws.pipe import frames_can_be_shared
 from paranet import examples
 from paranet.controller.driver import Driver, NoDriver
 from paranet.controller.simulator.device import SimulatorDriver
@@ -48,7 +50,7 @@ class House:
 
     def __init__(self, settings: Settings, *, show_first_password: Callable[[str], None], now: Callable[[], float] = time.time) -> None:
         self.settings = settings
-        self.outlets = Outlets()
+        self.outlets = Outlets(soon=_soon, later=_later)
         self.system = ActorSystem(now=now)
         self._show_first_password = show_first_password
         self._began = time.monotonic()
@@ -72,6 +74,7 @@ class House:
             stack.push_async_callback(self._flash.close)
             await self._flash.load()  # damaged? better known now than when the devices boot
             await stack.enter_async_context(self.system)
+            self.frames_shared = await frames_can_be_shared()
             await self._move_in(folder)
             self._stack = stack.pop_all()
         return self
@@ -83,7 +86,9 @@ class House:
         """Start the actors, each after those it asks while starting; they stop in the opposite order."""
         settings, now, spawn = self.settings, self.system.now, self.system.spawn
         await spawn("audit", partial(Audit, self.control, now))
-        accounts = await spawn("accounts", partial(Accounts, self.control, now, self._show_first_password, settings.admin.password))
+        accounts = await spawn(
+            "accounts", partial(Accounts, self.control, now, self._show_first_password, settings.admin.password, ("ws",))
+        )
         self.tokens = Tokens(signing_key(folder), settings.auth, accounts, now)
         telemetry = settings.telemetry
         collector = partial(
@@ -106,7 +111,7 @@ class House:
         await spawn("intents", partial(IntentStore, self.control, now))
         await spawn("deployer", partial(DeploySupervisor, journal, self.outlets, now, interval))
         await spawn("overseer", partial(Overseer, self.outlets))
-        await spawn("ws", partial(Door, self.tokens, self.outlets, settings.realtime, self.waiting))
+        await spawn("ws", partial(Door, self.tokens, self.outlets, settings.realtime, self.waiting, partial(answer, self)))
         if settings.network.demo:
             await self._furnish()
 
@@ -134,6 +139,14 @@ class House:
             if "/" not in cell.path and cell.status not in ("running", "suspended"):
                 faults[cell.path] = cell.status.value
         return faults
+
+
+def _soon(run: Callable[[], object]) -> None:
+    asyncio.get_running_loop().call_soon(run)
+
+
+def _later(delay: float, run: Callable[[], object]) -> None:
+    asyncio.get_running_loop().call_later(delay, run)
 
 
 def _driver(network: SimulatedNetwork, node: Node) -> Driver:

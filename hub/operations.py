@@ -1,7 +1,7 @@
 """What can be asked of the hub, whatever door the question comes through: one declared table, one calling convention."""
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -9,7 +9,7 @@ import attrs
 
 from hub.auth import Caller
 from hub.codec import read
-from paranet.errors import InvalidInput
+from paranet.errors import Forbidden, InvalidInput, Unauthenticated
 
 if TYPE_CHECKING:
     from hub.house import House
@@ -127,6 +127,18 @@ class Operation:
     handler: Handler
     summary: str
     query: frozenset[str] = frozenset()
+
+    def check(self, caller: Caller | None, query: Iterable[str]) -> None:
+        """Raise Unauthenticated, Forbidden or InvalidInput where the caller or a parameter is not welcome."""
+        if self.access:
+            if caller is None:
+                raise Unauthenticated
+            if caller.user.role < self.access:
+                raise Forbidden(f"{self.name} needs role {self.access.name.lower()}, you are {caller.user.role.word}")
+        unknown = sorted(set(query) - self.query)
+        if unknown:
+            known = ", ".join(sorted(self.query)) or "none"
+            raise InvalidInput(f"?{unknown[0][:60]}= means nothing here; the parameters are: {known}")
 
 
 def etag(revision: int) -> str:

@@ -41,6 +41,7 @@ STATUS: dict[type[ParaNetError], int] = {
     e.NodeHasLinks: 409,
     e.StaleRevision: 412,
     e.CompileFailed: 422,
+    e.CompilerDied: 422,
     e.VerificationFailed: 422,
     e.PlanStale: 409,
     e.RowConflict: 409,

@@ -15,6 +15,8 @@ from typed_settings.loaders import DictLoader, Loader
 from paranet.errors import BadSettings
 
 PREFIX = "PARANET_"
+OTHERS = frozenset({"PARANET_URL", "PARANET_TOKEN", "PARANET_USERNAME", "PARANET_PASSWORD"})
+"""variables that tell the other commands which hub is meant and who asks"""
 SECTION = "paranet"
 
 
@@ -71,11 +73,13 @@ class Telemetry:
 class Realtime:
     """What one WebSocket client may cost."""
 
-    max_clients: int = ts.option(default=2000, validator=_above(0))
+    max_clients: int = ts.option(default=6000, validator=_above(0))
     max_frame: int = ts.option(default=64 * 2**10, validator=_above(1023))
     max_backlog: int = ts.option(default=2**20, validator=_above(1023))
     max_subscriptions: int = ts.option(default=64, validator=_above(0))
+    max_rate: float = ts.option(default=200.0, validator=_above(0))
     ping: float = ts.option(default=20.0, validator=_above(0))
+    deflate: bool = ts.option(default=True)
 
 
 @attrs.frozen(kw_only=True)
@@ -103,7 +107,7 @@ def load(file: Path | None, flags: Mapping[str, Mapping[str, object]]) -> Settin
     if file is not None and not file.is_file():
         raise BadSettings(f"there is no settings file {file}")
     files = [file] if file is not None else [f for f in (Path("settings.toml"),) if f.is_file()]
-    known = set(variables())
+    known = set(variables()) | OTHERS
     unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
     if unknown:
         raise BadSettings(f"{unknown[0]} sets nothing: docs/settings.md lists the variables")

@@ -79,6 +79,11 @@ class CompileFailed(ParaNetError):
     title = "The source does not compile"
 
 
+class CompilerDied(ParaNetError):
+    code = "compiler-died"
+    title = "The compiler ran out of time or memory"
+
+
 class VerificationFailed(ParaNetError):
     code = "verification-failed"
     title = "The network would not do what was asked"

@@ -37,6 +37,7 @@ class Cell:
         "backoff_until",
         "children",
         "closed",
+        "complained",
         "current",
         "current_since",
         "dead",
@@ -96,6 +97,7 @@ class Cell:
         self.times: dict[type[Message], Times] = {}
         self.rate = 0.0
         self.marked = 0
+        self.complained: Envelope | None = None
         self.last_error: str | None = None
         self.backoff_until = 0.0
         self.current: Envelope | None = None

@@ -13,6 +13,7 @@ import attrs
 from actors.runtime.stats import Blocked, Lag
 
 if TYPE_CHECKING:
+    from actors.runtime.cell import Cell
     from actors.runtime.envelope import Envelope
     from actors.runtime.system import ActorSystem
 
@@ -52,7 +53,6 @@ class Pulse:
         self._last = perf_counter()
         self._beats = 0
         self._sampled = system.clock()
-        self._complained: Envelope | None = None
         self._timer = system.loop.call_later(BEAT, self._beat)
         self._thread = threading.Thread(target=self._look, name="actors-watchdog", daemon=True)
         self._thread.start()
@@ -100,12 +100,7 @@ class Pulse:
                 if cell.rate < 0.01:
                     cell.rate = 0.0
             if cell.current is not None and cell.stuck and cell.life is not None:
-                self._complain(cell.path, cell.current, cell.current_age, cell.life.stack())
-
-    def _complain(self, path: str, envelope: "Envelope", age: float, stack: tuple[str, ...]) -> None:
-        if self._complained is not envelope:
-            self._complained = envelope
-            log.warning("%s has been at %s for %.1f s: %s", path, type(envelope.message).__name__, age, stack[-1:] or "")
+                _complain(cell, cell.current, cell.life.stack())
 
     # -- in the thread
 
@@ -127,3 +122,10 @@ class Pulse:
         envelope = cell.current if cell is not None else None
         self._caught = _Caught(path, type(envelope.message).__name__ if envelope else "", tuple(reversed(lines)))
         log.warning("the event loop is blocked by %s: %s", path or "no actor", lines[:1])
+
+
+def _complain(cell: "Cell", envelope: "Envelope", stack: tuple[str, ...]) -> None:
+    """Log once for each message that an actor is stuck in."""
+    if cell.complained is not envelope:
+        cell.complained = envelope
+        log.warning("%s has been at %s for %.1f s: %s", cell.path, type(envelope.message).__name__, cell.current_age, stack[-1:] or "")

@@ -14,6 +14,7 @@ from hub import log as logs
 from hub.app import make_app
 from hub.house import House
 from hub.settings import Settings, load
+from hub.ws.messages import SendAway
 from paranet.errors import ParaNetError
 
 log = logging.getLogger(__name__)
@@ -67,6 +68,7 @@ async def _run(settings: Settings) -> int:
             raise ParaNetError(f"cannot listen on {settings.server.host}:{settings.server.port}: {error.strerror or error}") from error
         finally:
             await site.stop()
+            await house.system.ref("ws").ask(SendAway(), timeout=settings.server.drain)
             left = await house.system.drain(settings.server.drain)
             if left:
                 log.warning("left unhandled: %s", left)

@@ -5,7 +5,7 @@ from typing import Any
 import attrs
 
 from actors.accounts import User
-from hub.auth import ACCESS_COOKIE, REFRESH_COOKIE, Session
+from hub.auth import ACCESS_COOKIE, REFRESH_COOKIE, TICKET_TTL, Session
 from hub.operations import Access, Call, Operation, Reply
 from paranet.errors import Unauthenticated
 
@@ -48,6 +48,13 @@ async def logout(call: Call) -> Reply:
     return Reply(status=204, cookies={ACCESS_COOKIE: ("", "/", 0), REFRESH_COOKIE: ("", API, 0)})
 
 
+async def ticket(call: Call) -> Reply:
+    """Return what lets one WebSocket in, once, within the next seconds: for clients that can set neither header nor cookie."""
+    assert call.caller is not None
+    body = {"ticket": call.house.tokens.ticket(call.caller), "expires_in": TICKET_TTL}
+    return Reply(body=body, status=201, headers={"Cache-Control": "no-store"})
+
+
 async def me(call: Call) -> Reply:
     """Return who is signed in."""
     assert call.caller is not None
@@ -86,5 +93,6 @@ OPERATIONS = (
     Operation(name="auth.login", method="POST", path=f"{API}/login", access=Access.OPEN, handler=login, summary="Sign in"),
     Operation(name="auth.refresh", method="POST", path=f"{API}/refresh", access=Access.OPEN, handler=refresh, summary="Renew the tokens"),
     Operation(name="auth.logout", method="POST", path=f"{API}/logout", access=Access.VIEWER, handler=logout, summary="Sign out"),
+    Operation(name="auth.ticket", method="POST", path=f"{API}/ticket", access=Access.VIEWER, handler=ticket, summary="Let one socket in"),
     Operation(name="auth.me", method="GET", path=f"{API}/me", access=Access.VIEWER, handler=me, summary="Who am I"),
 )

@@ -11,6 +11,7 @@ import orjson
 
 from actors.channels import Subscribe
 from actors.drift import Adopt, GetDrift
+from actors.frames import Frame
 from actors.ids import epoch
 from actors.journal import Wanted
 from actors.leases import Lease
@@ -206,10 +207,12 @@ class _Listener:
     def __init__(self) -> None:
         self.ended = asyncio.Event()
 
-    def push(self, frame: bytes) -> None:
+    def push(self, frame: Frame) -> bool:
         """Take one frame."""
-        if any(item["state"] in ENDINGS for item in orjson.loads(frame).get("items", ())):
+        items = (item for payload in frame.payloads for item in orjson.loads(payload).get("items", ()))
+        if any(item["state"] in ENDINGS for item in items):
             self.ended.set()
+        return True
 
 
 async def _ending(call: Call, deploy_id: str, within: float) -> None:

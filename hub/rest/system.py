@@ -9,6 +9,7 @@ from actors.runtime.system import ActorSystem
 from hub.audited import audited
 from hub.operations import Access, Call, Operation, Reply, page
 from hub.times import rfc3339
+from hub.ws.messages import GetClients, Kick
 from paranet import __version__
 from paranet.codec import unstructure
 from paranet.errors import Forbidden, NotFound
@@ -108,8 +109,22 @@ async def audit(call: Call) -> Reply:
     return Reply(body=page([unstructure(e) | {"at": rfc3339(e.at)} for e in entries], limit, lambda e: str(e["id"])))
 
 
+async def clients(call: Call) -> Reply:
+    """Return who is connected by WebSocket: user, address, subscriptions, what waits for them."""
+    found = await call.house.system.ref("ws").ask(GetClients(), timeout=ASK)
+    return Reply(body={"items": unstructure(found), "next": None})
+
+
+async def disconnect(call: Call) -> Reply:
+    """Close a client's socket; it is told not to come back by itself."""
+    client = call.path["id"]
+
+    await audited(call, "disconnect", client, call.house.system.ref("ws").ask(Kick(id=client), timeout=ASK))
+    return Reply(status=204)
+
+
 async def info(call: Call) -> Reply:
-    """Return what runs here."""
+    """Return what runs here, the lag of its event loop and what blocked it."""
     house = call.house
     return Reply(
         body={
@@ -119,6 +134,8 @@ async def info(call: Call) -> Reply:
             "actors": len(house.system.cells()),
             "clients": len(house.outlets),
             "dead_letters": house.system.dead_letters.total,
+            "lag": unstructure(inspect.lag(house.system)),
+            "blocks": unstructure(inspect.blocks(house.system)),
         }
     )
 
@@ -145,6 +162,8 @@ OPERATIONS = (
     _row("waits", "GET", "/waits", waits, "Who waits for whom"),
     _row("dead-letters", "GET", "/dead-letters", dead_letters, "Messages nobody processed", "limit"),
     _row("replay", "POST", "/dead-letters/{id}/replay", replay, "Tell a dead letter's message again"),
+    _row("clients", "GET", "/clients", clients, "Who is connected"),
+    _row("disconnect", "DELETE", "/clients/{id}", disconnect, "Close a client's socket"),
     _row("audit", "GET", "/audit", audit, "What operators did", "limit", "cursor"),
     _row("info", "GET", "/info", info, "What runs here"),
 )

@@ -10,8 +10,11 @@ class CloseCode(IntEnum):
     TOKEN_EXPIRED = 4001
     SLOW = 4008
     NO_PONG = 4012
+    RATE = 4013
     BAD_TOKEN = 4500
     PROTOCOL = 4501
+    KICKED = 4503
+    FORBIDDEN = 4507
     INTERNAL = 1011
 
     @property

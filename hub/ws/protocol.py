@@ -1,17 +1,22 @@
 """The frames a client may send, the channels there are, and how errors look in a frame."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import attrs
 
 from actors.channels import Filter
+from actors.frames import Frame as Message
 from hub.codec import decode, encode
 from hub.operations import Access
 from hub.problems import STATUS
 from paranet.codec import structure
 from paranet.errors import InvalidInput, NotFound, ParaNetError
+from paranet.models.units import Seconds
 
 SUBPROTOCOL = "paranet.v1.json"
+SHORTEST, LONGEST = 0.05, 3600.0
+"""seconds between two frames that a filter may ask for"""
 RETRYABLE = (429, 502, 503, 504)
 
 
@@ -24,23 +29,27 @@ class Hello:
 
 @attrs.frozen(kw_only=True)
 class FilterBody:
-    """Which nodes and metrics are wanted; left out or empty means all."""
+    """Which nodes and metrics are wanted; left out or empty means all. *interval*: the newest of each series, at most once in that time."""
 
     nodes: tuple[str, ...] = ()
     metrics: tuple[str, ...] = ()
+    interval: Seconds = attrs.field(default=Seconds(0.0))
 
     def value(self) -> Filter:
-        """Return it as channels take it."""
-        return Filter(nodes=frozenset(self.nodes), metrics=frozenset(self.metrics))
+        """Return it as channels take it. Raise InvalidInput."""
+        if self.interval and not SHORTEST <= self.interval <= LONGEST:
+            raise InvalidInput(f"filter.interval: must be from {SHORTEST:g} to {LONGEST:g} s, not {self.interval:g}")
+        return Filter(nodes=frozenset(self.nodes), metrics=frozenset(self.metrics), interval=self.interval)
 
 
 @attrs.frozen(kw_only=True)
 class Sub:
-    """Subscribe to a channel; *since* is a position `epoch:offset` to resume from."""
+    """Subscribe to a channel. *since* is a position `epoch:offset` to resume from, *credit* the bytes that are welcome for now."""
 
     id: int
     ch: str
     since: str | None = None
+    credit: int | None = attrs.field(default=None, validator=attrs.validators.optional(attrs.validators.gt(0)))
     filter: FilterBody = attrs.field(factory=FilterBody)
 
 
@@ -61,12 +70,48 @@ class Auth:
 
 
 @attrs.frozen(kw_only=True)
+class Ask:
+    """Have an operation done as over REST. *method* is its name; *params* hold what its path and query need, its `body`, and headers."""
+
+    id: int
+    method: str
+    params: Mapping[str, Any] = attrs.field(factory=dict)
+
+
+@attrs.frozen(kw_only=True)
+class Ack:
+    """Everything of the channel up to *offset* has been processed; what it was credited for may be sent again."""
+
+    ch: str
+    offset: int = attrs.field(validator=attrs.validators.ge(0))
+    id: int | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Grant:
+    """So many more bytes of the channel are welcome; from the first on its events come only for credit."""
+
+    ch: str
+    bytes: int = attrs.field(validator=attrs.validators.gt(0))
+    id: int | None = None
+
+
+@attrs.frozen(kw_only=True)
 class Pong:
     """Answer to ping."""
 
 
-Frame = Hello | Sub | Unsub | Auth | Pong
-FRAMES: Mapping[str, type[Frame]] = {"hello": Hello, "sub": Sub, "unsub": Unsub, "auth": Auth, "pong": Pong}
+Frame = Hello | Sub | Unsub | Ask | Ack | Grant | Auth | Pong
+FRAMES: Mapping[str, type[Frame]] = {
+    "hello": Hello,
+    "sub": Sub,
+    "unsub": Unsub,
+    "ask": Ask,
+    "ack": Ack,
+    "credit": Grant,
+    "auth": Auth,
+    "pong": Pong,
+}
 
 
 @attrs.frozen(kw_only=True)
@@ -77,7 +122,7 @@ class ChannelRoute:
     access: Access
 
 
-_CHANNELS: Mapping[str, ChannelRoute] = {
+CHANNELS: Mapping[str, ChannelRoute] = {
     "topology": ChannelRoute(owner="topology", access=Access.VIEWER),
     "telemetry": ChannelRoute(owner="telemetry", access=Access.VIEWER),
     "actors": ChannelRoute(owner="overseer", access=Access.OPERATOR),
@@ -89,7 +134,7 @@ _CHANNELS: Mapping[str, ChannelRoute] = {
 
 def channel_route(name: str) -> ChannelRoute:
     """Return the route of a channel. Raise NotFound."""
-    route = _CHANNELS.get(name) or _CHANNELS.get(name.partition("/")[0] + "/")
+    route = CHANNELS.get(name) or CHANNELS.get(name.partition("/")[0] + "/")
     if route is None or name.endswith("/"):
         raise NotFound(f"there is no channel {name[:60]!r}")
     return route
@@ -117,14 +162,17 @@ def frame_id(text: str) -> int | None:
     return found if type(found) is int else None
 
 
-def error_frame(error: ParaNetError, reply_to: int | None) -> bytes:
-    """Return the error as a frame, with the same code as over REST."""
+def error_frame(error: ParaNetError, reply_to: int | None, *, channel: str | None = None) -> Message:
+    """Return the error as a frame, with the same code and status as over REST. *channel* is one that ends by it."""
     retry = error.extra.get("retry_after")
     body = {
+        **error.extra,
         "code": error.code,
+        "status": STATUS[type(error)],
         "detail": error.detail,
         "errors": error.errors,
         "retryable": STATUS[type(error)] in RETRYABLE,
         "retry_ms": int(float(str(retry)) * 1000) if retry is not None else None,
     }
-    return encode({"type": "error", "id": reply_to, "error": body})
+    frame = {"type": "error", "id": reply_to, "error": body}
+    return Message(encode(frame if channel is None else {**frame, "ch": channel}))

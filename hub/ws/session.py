@@ -1,30 +1,31 @@
-"""WsSession: one client: who it is, what it has subscribed to, whether it is still there."""
+"""WsSession: one client: who it is, what it has subscribed to, what it asks."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import singledispatchmethod
 
 import attrs
-import orjson
 
 from actors.accounts import Role
 from actors.channels import Filter, Outlets, Position, Subscribe, Unsubscribe
+from actors.frames import Frame as Message_
 from actors.runtime import Actor, Mailbox, Message, Overflow, Request, handles
 from hub.auth import Caller, Tokens
 from hub.settings import Realtime
 from hub.ws.closecodes import CloseCode
 from hub.ws.outbox import Outbox
-from hub.ws.protocol import Auth, Frame, Hello, Pong, Sub, Unsub, channel_route, error_frame, frame_id, parse
-from paranet.errors import Forbidden, InvalidInput, ParaNetError, Unauthenticated
+from hub.ws.protocol import Ack, Ask, Auth, Frame, Grant, Hello, Pong, Sub, Unsub, channel_route, error_frame, frame_id, parse
+from paranet.errors import Forbidden, InvalidInput, NotFound, ParaNetError, Unauthenticated
 
 log = logging.getLogger(__name__)
 
 ASK = 15.0
 EXPIRY_NOTICE = 60.0
 """seconds before a token expires that the client is told; half its time for short ones"""
-
 RETRY = (0.5, 5.0)
 """seconds after which clients are asked to come back: spread, so that they do not come all at once"""
+
+Answer = Callable[[Caller, str, Ask], Awaitable[Message_]]
 
 
 @attrs.frozen(kw_only=True)
@@ -35,8 +36,20 @@ class Received(Request[None]):
 
 
 @attrs.frozen(kw_only=True)
-class Beat(Message):
-    """Time to see whether the client is still there and still allowed in."""
+class Recheck(Message):
+    """Something about the client's user or token has changed."""
+
+
+@attrs.frozen(kw_only=True)
+class Room(Message):
+    """The client has room again for channels that it lagged behind on."""
+
+
+@attrs.frozen(kw_only=True)
+class Answered(Message):
+    """What the client asked for has been done, or refused."""
+
+    frame: Message_ = attrs.field(repr=False)
 
 
 @attrs.frozen(kw_only=True)
@@ -49,52 +62,66 @@ class Expired(Message):
     """The token has ended."""
 
 
+@attrs.frozen(kw_only=True)
+class Client:
+    """Who is behind a socket: the caller at the upgrade, from which address, since when (UNIX s), and the way to it."""
+
+    path: str
+    caller: Caller
+    address: str
+    since: float
+    outbox: Outbox
+
+
 class WsSession(Actor):
     """Bad frames get an error frame and never end the session; a crash does, with 1011."""
 
     mailbox = Mailbox(capacity=8, overflow=Overflow.BLOCK)
+    jobs_limit = 4
 
-    def __init__(
-        self, path: str, caller: Caller, first: Sub | None, outbox: Outbox, outlets: Outlets, tokens: Tokens, settings: Realtime
-    ) -> None:
-        self._path = path
-        self._caller = caller
+    def __init__(self, client: Client, first: Sub | None, answer: Answer, outlets: Outlets, tokens: Tokens, settings: Realtime) -> None:
+        self._client = client
+        self._path = client.path
+        self._outbox = client.outbox
+        self._caller = client.caller
         self._first = first
-        self._outbox = outbox
+        self._answer = answer
         self._outlets = outlets
         self._tokens = tokens
         self._settings = settings
 
     async def on_start(self) -> None:
         self._subscribed: dict[str, Filter] = {}
-        self._heard = True
         self._farewell = CloseCode.INTERNAL
+        me = self.ref
+        self._outbox.on_room = lambda: me.tell(Room())
         self._outlets.add(self._path, self._outbox)
         self._watch_token()
-        limits = {"frame": self._settings.max_frame, "subscriptions": self._settings.max_subscriptions}
-        self._push({"type": "welcome", "ping": self._settings.ping, "expires": self._caller.claims.expires_at, "limits": limits})
-        self.timers.every("beat", Beat(), interval=self._settings.ping)
+        limits = {"frame": self._settings.max_frame, "subscriptions": self._settings.max_subscriptions, "rate": self._settings.max_rate}
+        expires = self._caller.claims.expires_at
+        self._outbox.send({"type": "welcome", "ping": self._settings.ping, "expires": expires, "limits": limits})
         if self._first is not None:
             await self._guarded(self._first, self._first.id)
 
     async def on_stop(self) -> None:
+        self._outbox.on_room = None
         self._outlets.remove(self._path)
         code = CloseCode.DRAIN if self.system.draining else self._farewell
-        retry = int(self.system.dice.uniform(*RETRY) * 1000) if code.come_back else None
-        self._outbox.close(code, retry)
+        self._outbox.close(code, int(self.system.dice.uniform(*RETRY) * 1000) if code.come_back else None)
 
     def inspect(self) -> Mapping[str, object]:
         return {
             "user": self._caller.user.username,
             "role": self._caller.user.role.word,
+            "address": self._client.address,
             "subscriptions": sorted(self._subscribed),
             "backlog": self._outbox.backlog,
+            "conflated": self._outbox.conflated,
             "frames_sent": self._outbox.sent,
         }
 
     @handles
     async def received(self, message: Received) -> None:
-        self._heard = True
         try:
             frame = parse(message.text)
         except ParaNetError as error:
@@ -122,9 +149,7 @@ class WsSession(Actor):
 
     @_take.register
     async def _(self, frame: Sub) -> None:
-        route = channel_route(frame.ch)
-        if self._caller.user.role < route.access:
-            raise Forbidden(f"channel {frame.ch[:60]!r} needs role {Role(route.access).word}")
+        owner = self._owner(frame.ch)
         if frame.ch not in self._subscribed and len(self._subscribed) >= self._settings.max_subscriptions:
             raise InvalidInput(f"at most {self._settings.max_subscriptions} subscriptions")
         request = Subscribe(
@@ -134,15 +159,73 @@ class WsSession(Actor):
             since=Position.parse(frame.since) if frame.since is not None else None,
             filter=frame.filter.value(),
         )
-        await self.system.ref(route.owner).ask(request, timeout=ASK)
+        self._outbox.forget(frame.ch)
+        if frame.credit is not None:
+            self._outbox.grant(frame.ch, frame.credit)
+        await self.system.ref(owner).ask(request, timeout=ASK)
         self._subscribed[frame.ch] = request.filter
+
+    def _owner(self, channel: str) -> str:
+        """Return who writes the channel. Raise NotFound, or Forbidden when the client may not read it."""
+        route = channel_route(channel)
+        if self._caller.user.role < route.access:
+            raise Forbidden(f"channel {channel[:60]!r} needs role {Role(route.access).word}")
+        return route.owner
 
     @_take.register
     async def _(self, frame: Unsub) -> None:
         if frame.ch in self._subscribed:
-            del self._subscribed[frame.ch]
-            await self.system.ref(channel_route(frame.ch).owner).ask(Unsubscribe(channel=frame.ch, subscriber=self._path), timeout=ASK)
-        self._push({"type": "ok", "id": frame.id, "ch": frame.ch})
+            await self._leave_channel(frame.ch)
+        self._outbox.send({"type": "ok", "id": frame.id, "ch": frame.ch})
+
+    async def _leave_channel(self, channel: str) -> None:
+        del self._subscribed[channel]
+        self._outbox.forget(channel)
+        await self.system.ref(channel_route(channel).owner).ask(Unsubscribe(channel=channel, subscriber=self._path), timeout=ASK)
+
+    @_take.register
+    async def _(self, frame: Ask) -> None:
+        await self.pipe_to_self(self._asked(frame), name=f"ask {frame.method[:40]}")
+
+    async def _asked(self, frame: Ask) -> Message:
+        try:
+            return Answered(frame=await self._answer(self._caller, self._client.address, frame))
+        except ParaNetError as error:
+            return Answered(frame=error_frame(error, frame.id))
+
+    @handles
+    async def answered(self, message: Answered) -> None:
+        self._outbox.push(message.frame)
+
+    @_take.register
+    async def _(self, frame: Ack) -> None:
+        self._check_subscribed(frame.ch)
+        self._outbox.acknowledge(frame.ch, frame.offset)
+
+    @_take.register
+    async def _(self, frame: Grant) -> None:
+        self._check_subscribed(frame.ch)
+        self._outbox.grant(frame.ch, frame.bytes)
+
+    def _check_subscribed(self, channel: str) -> None:
+        if channel not in self._subscribed:
+            raise NotFound(f"there is no subscription to {channel[:60]!r}")
+
+    @handles
+    async def room(self, message: Room) -> None:
+        for channel, since in self._outbox.take_lagging().items():
+            if channel in self._subscribed:
+                await self._go_on(channel, since)
+
+    async def _go_on(self, channel: str, since: Position) -> None:
+        """Have the channel tell what the client refused."""
+        request = Subscribe(channel=channel, subscriber=self._path, reply_to=None, since=since, filter=self._subscribed[channel])
+        try:
+            told = await self.system.ref(channel_route(channel).owner).ask(request, timeout=ASK)
+            self._outbox.conflated += told.conflated
+        except ParaNetError as error:
+            del self._subscribed[channel]
+            self._outbox.push(error_frame(error, None, channel=channel))
 
     @_take.register
     async def _(self, frame: Auth) -> None:
@@ -151,37 +234,44 @@ class WsSession(Actor):
             raise Forbidden("the token belongs to somebody else")
         self._caller = caller
         self._watch_token()
-        self._push({"type": "ok", "id": frame.id, "expires": caller.claims.expires_at})
+        await self._check_permissions()
+        self._outbox.send({"type": "ok", "id": frame.id, "expires": caller.claims.expires_at})
 
     def _watch_token(self) -> None:
+        """Have the token's end announced; then the same timer waits for the end."""
         left = max(0.0, self._caller.claims.expires_at - self.system.now())
-        self.timers.once("expiring", Expiring(), after=max(left / 2, left - EXPIRY_NOTICE))
-        self.timers.once("expired", Expired(), after=left)
+        self.timers.once("token", Expiring(), after=max(left / 2, left - EXPIRY_NOTICE))
 
     @handles
     async def expiring(self, message: Expiring) -> None:
-        self._push({"type": "expiring", "in": max(0.0, self._caller.claims.expires_at - self.system.now())})
+        left = max(0.0, self._caller.claims.expires_at - self.system.now())
+        self._outbox.send({"type": "expiring", "in": left})
+        self.timers.once("token", Expired(), after=left)
 
     @handles
     async def expired(self, message: Expired) -> None:
         self._leave(CloseCode.TOKEN_EXPIRED)
 
     @handles
-    async def beat(self, message: Beat) -> None:
-        if not self._heard:
-            self._leave(CloseCode.NO_PONG)
-            return
+    async def recheck(self, message: Recheck) -> None:
         try:
             self._caller = attrs.evolve(self._caller, user=await self._tokens.still(self._caller.claims))
         except Unauthenticated:
             self._leave(CloseCode.BAD_TOKEN)
-            return
-        self._heard = False
-        self._push({"type": "ping"})
+        else:
+            await self._check_permissions()
+
+    async def _check_permissions(self) -> None:
+        """End the subscriptions that the user may not have any more; a socket that was opened for one of them ends with it."""
+        for channel in list(self._subscribed):
+            try:
+                self._owner(channel)
+            except Forbidden as error:
+                await self._leave_channel(channel)
+                self._outbox.push(error_frame(error, None, channel=channel))
+                if self._first is not None and channel == self._first.ch:
+                    self._leave(CloseCode.FORBIDDEN)
 
     def _leave(self, code: CloseCode) -> None:
         self._farewell = code
         self.ref.stop()
-
-    def _push(self, frame: Mapping[str, object]) -> None:
-        self._outbox.push(orjson.dumps(frame))

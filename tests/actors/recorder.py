@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 import orjson
 
+from actors.frames import Frame
 from actors.runtime import Actor, Request, Terminated, handles
 
 WITHIN = 10.0
@@ -21,9 +22,10 @@ class Recorder:
         self.raw: list[bytes] = []
         self._arrived = asyncio.Event()
 
-    def push(self, frame: bytes) -> None:
-        self.raw.append(frame)
+    def push(self, frame: Frame) -> bool:
+        self.raw.extend(frame.payloads)
         self._arrived.set()
+        return True
 
     @property
     def frames(self) -> list[dict[str, Any]]:

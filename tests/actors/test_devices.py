@@ -8,6 +8,7 @@ import pytest
 from actors.channels import Outlets
 from actors.device import Readings
 from actors.devices import Devices, Installed, ReadInstalled, Tick
+from actors.frames import Frame
 from actors.runtime import Actor, ActorSystem, handles
 from actors.runtime.inspect import tree
 from actors.storage import Database
@@ -37,7 +38,7 @@ class Collector(Actor):
     @handles
     async def readings(self, message: Readings) -> None:
         self._heard.append(message)
-        self._bell.push(b"{}")
+        self._bell.push(Frame(b"{}"))
 
 
 class Bench:

@@ -141,3 +141,11 @@ async def test_a_trace_records_what_an_actor_handles(admin: Api) -> None:
     await admin.call("POST", "/system/actors/topology/trace")
     await admin.call("GET", "/topology")
     assert [entry["type"] for entry in (await shown(admin, "topology"))["trace"]] == ["GetTopology"]
+
+
+async def test_the_hubs_own_lag_is_told_without_the_tree(admin: Api) -> None:
+    """The page asks for it every few seconds; the tree comes over the channel."""
+    status, body, _ = await admin.call("GET", "/system/info")
+    assert status == 200
+    assert body["lag"].keys() >= {"p50", "p99", "max", "samples"}
+    assert isinstance(body["blocks"], list)

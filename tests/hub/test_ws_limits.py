@@ -189,7 +189,7 @@ async def flood(api: Api, healthy: Socket, times: int) -> None:
 
 
 async def test_a_client_that_does_not_read_is_let_go_and_delays_nobody(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Above the backlog it is closed with 4008, which it finds when it reads at last; another receives every event meanwhile."""
+    """It is closed with 4008, which it finds when it reads at last; another receives every event meanwhile."""
     monkeypatch.setattr("hub.ws.outbox.NO_PROGRESS", 0.3)
     async with opened(realtime(settings, max_backlog=2 * MIB)) as (_, client):
         admin = await sign_in(client, "admin")
@@ -202,8 +202,8 @@ async def test_a_client_that_does_not_read_is_let_go_and_delays_nobody(settings:
                 await clients(admin, until=2)
                 async with asyncio.timeout(30):
                     await flood(admin, healthy, 14)
-                ending = await _rest(reader)
                 await clients(admin, until=1)
+                ending = await _rest(reader)
                 assert ending.endswith(b"\x88\x06" + struct.pack("!H", 4008) + b"slow")
         finally:
             writer.close()
@@ -221,7 +221,7 @@ async def _rest(reader: asyncio.StreamReader) -> bytes:
 async def test_a_client_that_is_let_go_keeps_no_connection_open(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """When it never reads again: its session ends and the connection is cut, not left to drain for ever."""
     monkeypatch.setattr("hub.ws.outbox.NO_PROGRESS", 0.3)
-    monkeypatch.setattr("hub.ws.outbox.GOODBYE", 0.3)
+    monkeypatch.setattr("hub.ws.pipe.GOODBYE", 0.3)
     async with opened(realtime(settings, max_backlog=2 * MIB)) as (_, client):
         admin = await sign_in(client, "admin")
         await admin.call("POST", "/topology/nodes", json={"id": "r1"})
@@ -284,6 +284,9 @@ def test_close_codes_say_whether_to_come_back() -> None:
         "TOKEN_EXPIRED": True,
         "SLOW": True,
         "NO_PONG": True,
+        "RATE": True,
         "BAD_TOKEN": False,
         "PROTOCOL": False,
+        "KICKED": False,
+        "FORBIDDEN": False,
     }

@@ -62,7 +62,7 @@ const readRecords = poll(EVERY.records, async () => {
   draw();
 });
 const readLag = poll(EVERY.lag, async () => {
-  const { lag, blocks } = await ask("/actors");
+  const { lag, blocks } = await ask("/info");
   Object.assign(facts, { lag, blocks });
   draw();
 });

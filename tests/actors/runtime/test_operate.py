@@ -67,10 +67,12 @@ async def test_stuck(system: ActorSystem, stage: Stage, caplog: pytest.LogCaptur
     assert (info.path, info.current, info.stuck) == ("a", "Hold", True)
     assert info.current_age > 0
     assert any("cast.py" in line and "hold" in line for line in info.stack)
+    other = asyncio.ensure_future((await system.spawn("b", partial(Patient, stage))).ask(Hold(), timeout=60))
     await asyncio.sleep(5)
     assert caplog.text.count("a has been at Hold") == 1
+    assert caplog.text.count("b has been at Hold") == 1
     stage.gate().set()
-    await holding
+    await asyncio.gather(holding, other)
     assert inspect.stuck(system) == []
 
 

@@ -1,0 +1,174 @@
+"""Who listens to which channel. An outlet is where frames for one client go; clients with the same wish share what is sent."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import attrs
+
+from actors.frames import Frame
+
+Hook = Callable[[Callable[[], object]], object]
+"""run something when the current turn of the loop is over"""
+Delay = Callable[[float, Callable[[], object]], object]
+"""run something after so many seconds"""
+
+
+@attrs.frozen(kw_only=True)
+class Filter:
+    """Which part of a channel's items a subscriber wants; equal filters share one encoding. Empty means all.
+
+    *interval* in s: at most one frame in that time, with the newest value of each series.
+    """
+
+    nodes: frozenset[str] = frozenset()
+    metrics: frozenset[str] = frozenset()
+    interval: float = 0.0
+
+    @property
+    def selects(self) -> bool:
+        """Whether some items are left out."""
+        return bool(self.nodes or self.metrics)
+
+
+EVERYTHING = Filter()
+
+
+class Outlet(Protocol):
+    """Where frames for one subscriber go. push never blocks and never raises."""
+
+    def push(self, frame: Frame) -> bool:
+        """Take a frame, or return False: then this and all later frames of its channel are not for it, until it subscribes again."""
+
+
+class Group:
+    """Subscribers of one channel with the same filter, and what is about to be sent to all of them."""
+
+    __slots__ = ("audience", "emit", "first", "held", "last", "members", "waiting")
+
+    def __init__(self, audience: "Audience") -> None:
+        self.audience = audience
+        self.members: dict[str, Outlet] = {}
+        self.waiting: list[bytes] = []
+        self.first = self.last = 0
+        self.held: list[Any] = []
+        self.emit: Callable[[], None] | None = None
+
+    def add(self, payload: bytes, first: int, last: int) -> None:
+        """Append a message about the items *first* to *last*."""
+        if not self.waiting:
+            self.first = first
+        self.waiting.append(payload)
+        self.last = last
+
+    def flush(self) -> None:
+        """Hand what waits to every member; who refuses is a member no more."""
+        if not self.waiting:
+            return
+        audience = self.audience
+        frame = Frame(*self.waiting, channel=audience.name, epoch=audience.epoch, first=self.first, last=self.last)
+        self.waiting.clear()
+        for path in [path for path, outlet in self.members.items() if not outlet.push(frame)]:
+            del self.members[path]
+
+
+class Audience:
+    """Who is attached to a channel, by filter, and up to which position they have been served. It outlives the channel's writer."""
+
+    __slots__ = ("epoch", "groups", "name", "offset")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.groups: dict[Filter, Group] = {}
+        self.epoch = ""
+        self.offset = 0
+
+    def settle(self) -> None:
+        """Send now what waits for its moment, so that who comes next does not get it too."""
+        for group in list(self.groups.values()):
+            if group.emit is not None:
+                group.emit()
+            group.flush()
+
+
+class Outlets:
+    """The outlets of this process by subscriber path, and what they are attached to.
+
+    A message names its subscriber; only here the name becomes a live object. What is published in one turn of the loop goes out
+    together at its end, when *soon* runs it; without one it goes out at once.
+    """
+
+    def __init__(self, soon: Hook = lambda run: run(), later: Delay | None = None) -> None:
+        self._by_path: dict[str, Outlet] = {}
+        self._channels: dict[str, set[str]] = {}  # by path
+        self._dirty: dict[Group, None] = {}
+        self._soon = soon
+        self.later = later
+        self.audiences: dict[str, Audience] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_path)
+
+    def add(self, path: str, outlet: Outlet) -> None:
+        """Make *outlet* reachable as *path*."""
+        self._by_path[path] = outlet
+
+    def remove(self, path: str) -> None:
+        """Forget it, on every channel."""
+        self._by_path.pop(path, None)
+        for channel in list(self._channels.pop(path, ())):
+            self.detach(channel, path)
+
+    def get(self, path: str) -> Outlet | None:
+        """Return the outlet while its client is there."""
+        return self._by_path.get(path)
+
+    def subscriptions(self, path: str) -> tuple[str, ...]:
+        """Return the channels it is on."""
+        return tuple(self._channels.get(path, ()))
+
+    def attach(self, channel: str, path: str, wanted: Filter) -> Audience:
+        """Put an outlet that is there on a channel, instead of where it was on it before."""
+        self.detach(channel, path)
+        audience = self.audiences.setdefault(channel, Audience(channel))
+        group = audience.groups.setdefault(wanted, Group(audience))
+        group.members[path] = self._by_path[path]
+        self._channels.setdefault(path, set()).add(channel)
+        return audience
+
+    def detach(self, channel: str, path: str) -> None:
+        """Take it off one channel; an audience without anybody is forgotten."""
+        if path in self._channels:
+            self._channels[path].discard(channel)
+        audience = self.audiences.get(channel)
+        if audience is None:
+            return
+        for wanted, group in list(audience.groups.items()):
+            group.members.pop(path, None)
+            if not group.members:
+                del audience.groups[wanted]
+        if not audience.groups:
+            del self.audiences[channel]
+
+    def send(self, group: Group, payload: bytes, first: int, last: int) -> None:
+        """Have the group's members get a message, with whatever else this turn brings them."""
+        group.add(payload, first, last)
+        if not self._dirty:
+            self._dirty[group] = None
+            self._soon(self._flush)
+        else:
+            self._dirty[group] = None
+
+    def _flush(self) -> None:
+        dirty, self._dirty = self._dirty, {}
+        for group in dirty:
+            group.flush()
+
+
+def newest(items: Sequence[Any], key: Callable[[Any], object]) -> list[Any]:
+    """Return the last item of each key, in the order of their coming."""
+    kept: dict[object, Any] = {}
+    for item in items:
+        name = key(item)
+        kept.pop(name, None)
+        kept[name] = item
+    return list(kept.values())
