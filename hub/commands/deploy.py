@@ -20,22 +20,23 @@ _DONE = ("committed", "confirmed")
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the command to the command line."""
-    deploy = commands.add_parser("deploy", help="compile an intent file on a running hub and deploy it")
-    deploy.add_argument("file", help="the source, - for standard input")
-    deploy.add_argument("--name", help="intents of the same name replace each other as a set")
-    deploy.add_argument("--strategy", choices=("canary", "all-at-once"), default="canary", help="%(default)s")
-    deploy.add_argument("--dry-run", action="store_true", help="only tell what would change, and whether it may")
-    deploy.add_argument("--key", metavar="TEXT", help="an Idempotency-Key: asking again gives the same deployment")
-    deploy.add_argument("--json", action="store_true", help="write the ending as one JSON document")
-    add_options(deploy)
-    deploy.set_defaults(run=_run)
+    command = commands.add_parser("deploy", help="compile an intent file on a running hub and deploy it")
+    command.add_argument("file", help="the source, - for standard input")
+    command.add_argument("--name", help="intents of the same name replace each other as a set")
+    command.add_argument("--strategy", choices=("canary", "all-at-once"), default="canary", help="%(default)s")
+    command.add_argument("--dry-run", action="store_true", help="only tell what would change, and whether it may")
+    command.add_argument("--key", metavar="TEXT", help="an Idempotency-Key: asking again gives the same deployment")
+    command.add_argument("--json", action="store_true", help="write the ending as one JSON document")
+    add_options(command)
+    command.set_defaults(run=_run)
 
 
 def _run(options: argparse.Namespace) -> int:
-    return asyncio.run(_deploy(client_of(options), options, text_of(options.file)))
+    return asyncio.run(deploy(client_of(options), options, text_of(options.file)))
 
 
-async def _deploy(client: HubClient, options: argparse.Namespace, source: str) -> int:
+async def deploy(client: HubClient, options: argparse.Namespace, source: str) -> int:
+    """Compile *source*, deploy it and follow it; return the exit code."""
     async with client as hub:
         compiled = (await hub.call("POST", "/intent/compile", body={"source": source, "name": options.name})).json()
         order = {"compile_id": compiled["id"], "strategy": {"kind": options.strategy}, "dry_run": options.dry_run}
@@ -96,12 +97,12 @@ class Board:
 
     def take(self, event: Mapping[str, Any]) -> None:
         """Show one event of the deployment's channel."""
-        changed, self.state = event["state"] != self.state, event["state"]
+        self.state = event["state"]
         if event["device"]:
             (self._done.add if event["step"] in _DONE else self._done.discard)(event["device"])
         if self._live:
             self._draw(event)
-        elif (changed or event["message"]) and not event["device"]:
+        elif not event["device"]:
             wave = f" wave {event['wave'] + 1}/{len(self._waves)}" if event["wave"] is not None else ""
             print(f"{event['percent']:3}% {event['state']}{wave} {event['message']}".rstrip(), file=self._out)
 
