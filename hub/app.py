@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 
 from aiohttp import BodyPartReader, web
 from aiohttp.http import HttpProcessingError
@@ -61,7 +62,8 @@ def _served(operation: Operation) -> Handler:
             filename=filename,
             remote=request.remote or "",
         )
-        return _response(await operation.handler(call), request)
+        reply = await operation.handler(call)
+        return await _streamed(reply, request) if reply.stream is not None else _response(reply, request)
 
     return handle
 
@@ -109,6 +111,19 @@ async def _first_file(request: web.Request) -> tuple[bytes, str | None]:
     except (ValueError, AssertionError) as error:
         raise InvalidInput(f"the multipart body cannot be read: {error}") from None
     raise InvalidInput("the multipart body holds no file")
+
+
+async def _streamed(reply: Reply, request: web.Request) -> web.StreamResponse:
+    """Send the pieces of a body as they come; a client that goes away ends the stream."""
+    assert reply.stream is not None
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", **reply.headers, "Content-Type": reply.content_type}
+    response = web.StreamResponse(status=reply.status, headers=headers)
+    async with aclosing(reply.stream) as pieces:
+        await response.prepare(request)
+        async for piece in pieces:
+            await response.write(piece)
+    await response.write_eof()
+    return response
 
 
 def _response(reply: Reply, request: web.Request) -> web.Response:

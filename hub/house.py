@@ -12,31 +12,45 @@ from functools import partial
 from pathlib import Path
 
 from actors.accounts import Accounts
+from actors.alertbook import AlertBook
+from actors.alerts import AlertEvaluator
+from actors.assistant import Assistant
 from actors.audit import Audit
 from actors.channels import Outlets
+from actors.chat import Chats
+from actors.chunks import ChunkStore
+from actors.conversations import Conversations
 from actors.deployer import DeploySupervisor
 from actors.devices import Devices
+from actors.helping import Helper
 from actors.intents import Compile, IntentStore
 from actors.journal import Journal
 from actors.laboratory import Laboratory
+from actors.notifier import Receivers
 from actors.orders import Execute
 from actors.overseer import Overseer
 from actors.runtime import ActorSystem
+from actors.scraper import Scrapers, Target
 from actors.storage import Database
+from actors.syslog import Syslog
 from actors.telemetry import TelemetryCollector
 from actors.topology import GetTopology, ImportTopology, TopologyStore
+from actors.vitals import Vitals
+from hub import log as logs
 from hub.auth import Tokens, signing_key
-from hub.settings import Settings
+from hub.fetching import Client
+from hub.settings import Agent, Settings
 from hub.ws.ask import answer
 from hub.ws.door import Door
 from hub.ws.outbox import Outbox
 from hub.ws.pipe import frames_can_be_shared
 from paranet import examples
+from paranet.agent.provider import Model, ModelFailed, OpenAIModel
 from paranet.controller.driver import Driver, NoDriver
 from paranet.controller.simulator.device import SimulatorDriver
 from paranet.controller.simulator.flash import FileFlash
 from paranet.controller.simulator.network import SimulatedNetwork
-from paranet.errors import StorageFailed
+from paranet.errors import BadSettings, StorageFailed
 from paranet.interop.registry import read
 from paranet.models.topology import Node, Topology
 
@@ -70,11 +84,16 @@ class House:
             stack.push_async_callback(self.control.close)
             self._telemetry = await Database.open(folder / "telemetry.sqlite3", "telemetry")
             stack.push_async_callback(self._telemetry.close)
+            self._telemetry_reader = await Database.open(folder / "telemetry.sqlite3", "telemetry")
+            stack.push_async_callback(self._telemetry_reader.close)
             self._flash = FileFlash(folder / "simulator.sqlite3")
             stack.push_async_callback(self._flash.close)
             await self._flash.load()  # damaged? better known now than when the devices boot
+            self._http = await stack.enter_async_context(Client())
             await stack.enter_async_context(self.system)
+            self._model = await _language_model(self.settings.agent, stack)
             self.frames_shared = await frames_can_be_shared()
+            stack.callback(logs.tap(self.system.ref("syslog")))
             await self._move_in(folder)
             self._stack = stack.pop_all()
         return self
@@ -85,6 +104,7 @@ class House:
     async def _move_in(self, folder: Path) -> None:
         """Start the actors, each after those it asks while starting; they stop in the opposite order."""
         settings, now, spawn = self.settings, self.system.now, self.system.spawn
+        await spawn("syslog", partial(Syslog, self._telemetry, self.outlets))
         await spawn("audit", partial(Audit, self.control, now))
         accounts = await spawn(
             "accounts", partial(Accounts, self.control, now, self._show_first_password, settings.admin.password, ("ws",))
@@ -93,15 +113,16 @@ class House:
         telemetry = settings.telemetry
         collector = partial(
             TelemetryCollector,
-            self._telemetry,
+            ChunkStore(self._telemetry, self._telemetry_reader),
             self.outlets,
             now,
             flush_every=telemetry.flush_every,
             retention=telemetry.retention,
             max_series=telemetry.max_series,
+            max_bytes=telemetry.max_bytes,
         )
         await spawn("telemetry", collector)
-        await spawn("topology", partial(TopologyStore, self.control, self.outlets, now, listeners=("device",)))
+        await spawn("topology", partial(TopologyStore, self.control, self.outlets, now, listeners=("device", "alerts")))
         network = SimulatedNetwork(
             Topology(), seed=settings.network.seed, flash=self._flash, background_load=settings.network.background_load
         )
@@ -109,11 +130,30 @@ class House:
         await spawn("device", partial(Devices, partial(_driver, network), network, interval, now, journal=journal))
         await spawn("lab", partial(Laboratory, network))
         await spawn("intents", partial(IntentStore, self.control, now))
+        await spawn("assistant", Assistant)
         await spawn("deployer", partial(DeploySupervisor, journal, self.outlets, now, interval))
+        await spawn("chat", self._chats)
+        receivers = Receivers(
+            post=self._http.post,
+            webhook=settings.alerts.webhook,
+            alertmanager=settings.alerts.alertmanager,
+            group_wait=settings.alerts.group_wait,
+            start_delay=settings.alerts.start_delay,
+        )
+        await spawn("alerts", partial(AlertEvaluator, AlertBook(self.control), self.outlets, now, receivers))
+        await spawn("vitals", partial(Vitals, self.control, now))
+        targets = [Target(url=url.strip(), interval=telemetry.scrape_interval) for url in telemetry.scrape.split(",") if url.strip()]
+        await spawn("scraper", partial(Scrapers, targets, self._http.get, now))
         await spawn("overseer", partial(Overseer, self.outlets))
         await spawn("ws", partial(Door, self.tokens, self.outlets, settings.realtime, self.waiting, partial(answer, self)))
         if settings.network.demo:
             await self._furnish()
+
+    def _chats(self) -> Chats:
+        agent = self.settings.agent
+        answering = Helper(self.system, self._model, agent.context)
+        store = Conversations(self.control)
+        return Chats(store, self.outlets, self.system.now, answering, per_minute=agent.per_minute, idle=agent.idle)
 
     async def _furnish(self) -> None:
         """Load the demo network and deploy its intents, if nobody has written a topology yet."""
@@ -139,6 +179,21 @@ class House:
             if "/" not in cell.path and cell.status not in ("running", "suspended"):
                 faults[cell.path] = cell.status.value
         return faults
+
+
+async def _language_model(settings: Agent, stack: AsyncExitStack) -> Model | None:
+    """Return the model that is set, None without one. The key comes from the environment and goes nowhere else."""
+    if settings.base_url is None:
+        return None
+    key = os.environ.get(settings.key_variable)
+    try:
+        model = OpenAIModel(
+            base_url=settings.base_url, model=settings.model, key=key, timeout=settings.timeout, max_tokens=settings.max_tokens
+        )
+    except ModelFailed as failed:
+        raise BadSettings(f"settings: agent.base_url is set, but {failed}") from None
+    stack.push_async_callback(model.close)
+    return model
 
 
 def _soon(run: Callable[[], object]) -> None:

@@ -1,15 +1,11 @@
-"""Times on the wire: RFC 3339, UTC."""
+"""Times on the wire: RFC 3339 in UTC with milliseconds."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
+from actors.times import rfc3339
 from paranet.errors import InvalidInput
 
-
-def rfc3339(seconds: float | None) -> str | None:
-    """Return a UNIX time in s as `2026-01-02T03:04:05.678Z`."""
-    if seconds is None:
-        return None
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+__all__ = ["moment", "rfc3339", "unix"]
 
 
 def moment(name: str, text: str | None) -> float | None:
@@ -20,3 +16,14 @@ def moment(name: str, text: str | None) -> float | None:
         return float(text) if text.replace(".", "", 1).isdigit() else datetime.fromisoformat(text).timestamp()
     except (ValueError, OverflowError):
         raise InvalidInput(f"?{name}= must be a time like 2026-01-02T03:04:05Z, not {text[:60]!r}") from None
+
+
+def unix(name: str, text: str) -> float:
+    """Return an RFC 3339 time as UNIX s. Raise InvalidInput."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise InvalidInput(f"{name}: must be a time such as 2026-01-02T03:04:05Z, not {text[:60]!r}")
+    return moment.timestamp()

@@ -114,6 +114,16 @@ class DeviceError(ParaNetError):
     title = "A device refused or failed"
 
 
+class TooManyRequests(ParaNetError):
+    code = "too-many-requests"
+    title = "More than your share"
+
+
+class AssistantFailed(ParaNetError):
+    code = "assistant-failed"
+    title = "The assistant could not answer"
+
+
 class Unauthenticated(ParaNetError):
     code = "unauthenticated"
     title = "Sign in first"
@@ -132,6 +142,28 @@ class StorageFailed(ParaNetError):
 class SchemaTooNew(ParaNetError):
     code = "schema-too-new"
     title = "The database was written by a newer version"
+
+
+class BadQuery(InvalidInput):
+    """*errors* name line and column; *position* is the offset in characters."""
+
+    code = "bad-query"
+    title = "The expression is no PromQL that this hub understands"
+
+
+class QueryFailed(ParaNetError):
+    code = "query-failed"
+    title = "The query has no answer on these samples"
+
+
+class QueryTooLarge(ParaNetError):
+    code = "query-too-large"
+    title = "The query would touch more than the hub allows"
+
+
+class TooFast(ParaNetError):
+    code = "too-fast"
+    title = "The hub cannot keep up"
 
 
 class BadSettings(ParaNetError):

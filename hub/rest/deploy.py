@@ -209,8 +209,7 @@ class _Listener:
 
     def push(self, frame: Frame) -> bool:
         """Take one frame."""
-        items = (item for payload in frame.payloads for item in orjson.loads(payload).get("items", ()))
-        if any(item["state"] in ENDINGS for item in items):
+        if any(item["state"] in ENDINGS for payload in frame.payloads for item in orjson.loads(payload).get("items", ())):
             self.ended.set()
         return True
 

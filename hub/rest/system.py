@@ -118,7 +118,6 @@ async def clients(call: Call) -> Reply:
 async def disconnect(call: Call) -> Reply:
     """Close a client's socket; it is told not to come back by itself."""
     client = call.path["id"]
-
     await audited(call, "disconnect", client, call.house.system.ref("ws").ask(Kick(id=client), timeout=ASK))
     return Reply(status=204)
 

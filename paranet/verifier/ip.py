@@ -48,6 +48,8 @@ class IpPart:
         self._checks = list(_checks(promises, self._network))
         self._outcomes: dict[int, Outcome] = {}
         self._visitors: dict[str, set[int]] = {}
+        self._broken: set[int] = set()
+        self._counts = Counter(name for check in self._checks for name in check.names())
         for i in range(len(self._checks)):
             self._run(i)
 
@@ -67,6 +69,10 @@ class IpPart:
         """Run a check, again if it ran before."""
         before = self._outcomes.get(i)
         after = self._outcomes[i] = self._checks[i].run()
+        if after.findings or after.rings:
+            self._broken.add(i)
+        else:
+            self._broken.discard(i)
         for node in before.visited - after.visited if before else ():
             self._visitors[node].discard(i)
         for node in after.visited:
@@ -107,17 +113,17 @@ class IpPart:
     def report(self, findings: Findings) -> None:
         """Add what holds now."""
         findings.checked.update({"reachability": 0, "waypoint": 0, "avoidance": 0, "loop": sum(n > 0 for n in self._prefixes.values())})
+        for name, number in self._counts.items():
+            findings.count(name, number)
         circles: dict[Ring, int] = {}
         intents: dict[Ring, set[str]] = {}
-        for i, check in enumerate(self._checks):
+        for i in sorted(self._broken):
             outcome = self._outcomes[i]
-            for name in check.names():
-                findings.count(name)
             if outcome.findings:
                 findings.add(outcome.findings)
             for ring, address in (outcome.rings or {}).items():
                 circles[ring] = min(address, circles.get(ring, address))
-                intents.setdefault(ring, set()).add(check.intent)
+                intents.setdefault(ring, set()).add(self._checks[i].intent)
         for version, atoms in self._atoms.items():
             for low, atom in atoms.circling():
                 for ring in rings(version, atom.rules):

@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 import pytest
 
+from actors.chunks import ChunkStore
 from actors.device import Readings
 from actors.orders import CancelDeployment
 from actors.storage import Database
@@ -39,7 +40,16 @@ async def house(tmp_path: Path, network: SimulatedNetwork, monkeypatch: pytest.M
     monkeypatch.setattr("actors.gates.LOOK_EVERY", 0.005)
     database = await Database.open(tmp_path / "telemetry.sqlite3", "telemetry")
     async with hub(tmp_path, network, interval=0.05) as opened:
-        make = partial(TelemetryCollector, database, opened.outlets, opened.now, flush_every=3600.0, retention=3600.0, max_series=100)
+        make = partial(
+            TelemetryCollector,
+            ChunkStore(database),
+            opened.outlets,
+            opened.now,
+            flush_every=3600.0,
+            retention=3600.0,
+            max_series=100,
+            max_bytes=2**30,
+        )
         await opened.system.spawn("telemetry", make)
         yield opened
     await database.close()
@@ -99,6 +109,23 @@ async def test_a_figure_that_is_bad_takes_everything_back(house: Hub, meter: Met
     assert live(network) == BEFORE
     events = await house.journal.events("d1")
     assert {e["wave"] for e in events if e["state"] == "committing" and e["device"] is None} == {0}
+
+
+@pytest.mark.parametrize(
+    ("query", "state"),
+    [
+        ('max(load{node="a"})', "succeeded"),
+        ("avg(load) * 2", "rolled_back"),
+        ("max(unheard_of)", "rolled_back"),
+        ("1 / 4", "succeeded"),
+        ("max(", "rolled_back"),
+    ],
+)
+async def test_a_condition_may_be_an_expression(house: Hub, meter: Meter, query: str, state: str) -> None:
+    """In PromQL; one that yields nothing, or cannot be read, is inconclusive."""
+    meter.load(0.5)
+    gates = attrs.evolve(QUIET, conditions=(condition(metric=None, query=query),))
+    assert (await house.run(plan(), AT_ONCE, gates=gates)).state == state
 
 
 async def test_without_data_nothing_passes(house: Hub, network: SimulatedNetwork) -> None:

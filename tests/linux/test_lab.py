@@ -64,7 +64,7 @@ def test_what_is_missing_is_made_up() -> None:
         Node(id="b"),
     ]
     links = [Link(id="one", source=Endpoint(node="a", interface="eth0"), target=Endpoint(node="b"))]
-    links.append(Link(id="two", source=Endpoint(node="b"), target=Endpoint(node="a", interface="a name that is too long")))
+    links.append(Link(id="two", source=Endpoint(node="b", interface="a name that is too long"), target=Endpoint(node="a")))
     made = lab.wired(Topology.of(nodes, links))
     for link in made.links.values():
         for end in (link.source, link.target):
