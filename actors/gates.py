@@ -2,18 +2,19 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable, Iterable, Sequence
 
 import attrs
 
 from actors.devices import Probe, ReadInstalled
 from actors.runtime.system import ActorSystem
-from actors.samples import Points, ReadMetrics
+from actors.samples import Points, Query, ReadMetrics
 from actors.topology import GetTopology
 from paranet.errors import ParaNetError
-from paranet.models.intent import Reach
+from paranet.metrics.promql.values import Vector
 from paranet.orchestrator.gates import Condition, Gates, Tally, delivered, fallen
-from paranet.verifier import verify
+from paranet.verifier import Promises, Verifier
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +32,7 @@ class Promise:
     """What a deployment is held to: its *gates*, the ways it promised, and the flows that it cuts on purpose."""
 
     gates: Gates
-    reaches: tuple[Reach, ...] = ()
+    promises: Promises = attrs.field(factory=Promises)
     exempt: frozenset[str] = frozenset()
 
 
@@ -44,14 +45,31 @@ class Figures:
         self.interval = interval
 
     async def newest(self, condition: Condition) -> float | None:
-        """Return the figure of a condition: the mean of its series' newest values, a counter's growth a second; None without any."""
+        """Return the figure of a condition, None without any: what its query yields, or the mean of its series' newest values.
+
+        Of a counter it is the growth a second.
+        """
         if condition.metric is None:
-            return None
+            return await self._asked(condition.query or "")
         nodes = frozenset({condition.node} if condition.node else ())
         found = await self.points({condition.metric}, self._now() - 4 * max(1.0, self.interval), nodes)
         growing = condition.metric.endswith("_total")
         values = [v for series in found if (v := _growth(series) if growing else series.points[-1][1]) is not None]
         return sum(values) / len(values) if values else None
+
+    async def _asked(self, promql: str) -> float | None:
+        """Return what an expression yields now, the mean where that is several series."""
+        try:
+            answer = await self._system.ref("telemetry").ask(Query(promql=promql, at=int(self._now() * 1000)), timeout=ASK)
+        except ParaNetError as error:
+            log.warning("no answer to the query of a gate: %s", error.detail)
+            return None
+        value = answer.result.value
+        if isinstance(value, str):
+            return None
+        found = value.values[value.present] if isinstance(value, Vector) else value
+        mean = float(found.mean()) if found.size else math.nan
+        return mean if math.isfinite(mean) else None
 
     async def flows(self, since: float, *, after: bool = False) -> dict[str, float]:
         """Return what part each flow delivered since a time; with *after* none of a flow that has no two readings from then on."""
@@ -112,16 +130,16 @@ class Gatekeeper:
 
     async def _probe(self) -> str | None:
         """Walk what was promised over the rows that are there now, then have the network itself do it where it can."""
-        reaches = self._promise.reaches
-        if not reaches:
+        promises = self._promise.promises
+        if promises == Promises():
             return None
         try:
             state = await self._system.ref("topology").ask(GetTopology(), timeout=ASK)
             installed = await self._system.ref("device").ask(ReadInstalled(), timeout=ASK)
-            report = await asyncio.to_thread(verify, state.topology, installed.rows, reaches)
+            report = await asyncio.to_thread(lambda: Verifier(state.topology, installed.rows, promises).report())
             if not report.ok:
                 return f"a probe failed: {report.violations[0].message}"
-            lost = await self._system.ref("device").ask(Probe(reaches=reaches), timeout=ASK)
+            lost = await self._system.ref("device").ask(Probe(reaches=promises.reaches), timeout=ASK)
         except ParaNetError as error:
             return f"the probes are inconclusive: {error.detail}"
         return next((f"a probe failed: packets of {intent!r} {what}" for intent, what in lost.items()), None)

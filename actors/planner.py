@@ -14,13 +14,13 @@ from actors.topology import GetTopology, TopologyState
 from paranet.codec import unstructure
 from paranet.errors import DeviceError, PlanStale, VerificationFailed, WrongState
 from paranet.models.device import Rows
-from paranet.models.intent import Reach, Report
+from paranet.models.intent import Report
 from paranet.orchestrator.diff import apply
 from paranet.orchestrator.drift import restored_rows
 from paranet.orchestrator.gates import OPEN, Gates
 from paranet.orchestrator.plan import Plan, conflicts, make_plan, rolled_back_rows, scope_of, wanted_rows
 from paranet.orchestrator.waves import Strategy, make_before_break, meant_to_fall
-from paranet.verifier import verify
+from paranet.verifier import Promises, Verifier
 
 ASK = 15.0
 
@@ -95,7 +95,7 @@ class Planner:
             return Validation(plan=None, report=Report(ok=False, checked={}), conflicts=found)
         wanted = wanted_rows(installed.rows, compiled.rows, scope)
         plan = self._made("", state, installed, wanted, compile_id=compilation.id)
-        return Validation(plan=plan, report=await _prove(state, installed, plan, compiled.reaches), conflicts=())
+        return Validation(plan=plan, report=await _prove(state, installed, plan, Promises.of(compiled)), conflicts=())
 
     async def _compilation(self, compile_id: str) -> Compilation:
         compilation = await self._system.ref("intents").ask(GetCompilation(id=compile_id), timeout=ASK)
@@ -106,16 +106,16 @@ class Planner:
     async def _deploying(self, order: Order, compilation: Compilation) -> tuple[Planned, Report]:
         state, installed = await self._look()
         _check_base(compilation, state, installed)
-        compiled = compilation.compiled
+        compiled, promises = compilation.compiled, Promises.of(compilation.compiled)
         wanted = wanted_rows(installed.rows, compiled.rows, scope_of(compiled.intents, compilation.name, installed.rows))
         plan = self._made(order.deploy_id, state, installed, wanted, compile_id=compilation.id)
         promise = Promise(
             gates=order.gates or Gates(),
-            reaches=compiled.reaches,
+            promises=promises,
             exempt=meant_to_fall(state.topology, [change for device in plan.devices for change in device.delta.changes]),
         )
         nodes = make_before_break(plan, [path.hops for path in compiled.paths])
-        return Planned(plan=plan, nodes=nodes, promise=promise), await _prove(state, installed, plan, compiled.reaches)
+        return Planned(plan=plan, nodes=nodes, promise=promise), await _prove(state, installed, plan, promises)
 
     async def _going_back(self, order: Order, deploy_id: str) -> tuple[Planned, Report]:
         recorded = await self._journal.load(deploy_id)
@@ -126,7 +126,7 @@ class Planner:
         plan = self._made(order.deploy_id, state, installed, rolled_back_rows(installed.rows, recorded.plan), rolls_back=deploy_id)
         promise = Promise(gates=order.gates or OPEN)
         nodes = tuple(reversed(recorded.progress.nodes))
-        return Planned(plan=plan, nodes=_only(plan, nodes), promise=promise), await _prove(state, installed, plan, ())
+        return Planned(plan=plan, nodes=_only(plan, nodes), promise=promise), await _prove(state, installed, plan, Promises())
 
     async def _restoring(self, order: Order, nodes: Sequence[str]) -> tuple[Planned, Report]:
         state, installed = await self._look()
@@ -135,7 +135,9 @@ class Planner:
         _check_there(installed, chosen)
         wanted = {node: restored_rows(installed.rows[node], expected.get(node, {})) for node in chosen}
         plan = self._made(order.deploy_id, state, installed, wanted)
-        return Planned(plan=plan, nodes=plan.nodes, promise=Promise(gates=order.gates or OPEN)), await _prove(state, installed, plan, ())
+        return Planned(plan=plan, nodes=plan.nodes, promise=Promise(gates=order.gates or OPEN)), await _prove(
+            state, installed, plan, Promises()
+        )
 
     def _made(
         self,
@@ -177,12 +179,12 @@ def _check_there(installed: Installed, nodes: Sequence[str]) -> None:
         raise DeviceError(f"{missing[0]}: {installed.unreachable.get(missing[0], 'is no longer in the topology')}", devices=missing)
 
 
-async def _prove(state: TopologyState, installed: Installed, plan: Plan, reaches: tuple[Reach, ...]) -> Report:
+async def _prove(state: TopologyState, installed: Installed, plan: Plan, promises: Promises) -> Report:
     """Verify actual rows + delta, before anything is sent."""
     after = dict(installed.rows)
     for device in plan.devices:
         after[device.node] = apply(after[device.node], device.delta)
-    return await asyncio.to_thread(verify, state.topology, after, reaches)
+    return await asyncio.to_thread(lambda: Verifier(state.topology, after, promises).report())
 
 
 def _only(plan: Plan, nodes: Sequence[str]) -> tuple[str, ...]:

@@ -61,22 +61,24 @@ def make_before_break(plan: Plan, ways: Sequence[Sequence[str]]) -> tuple[str, .
 
 def meant_to_fall(topology: Topology, changes: Iterable[Change]) -> frozenset[str]:
     """Return the demands that the changes cut on purpose: their route goes without another, or a new row denies them."""
-    gone: list[_Net] = []
+    gone: set[str] = set()
+    led: set[str] = set()
     denied: list[tuple[_Net | None, _Net | None]] = []
     for change in changes:
         row = change.after or change.before
         assert row is not None
-        if row.family == "ip.route" and change.after is None:
-            gone.append(ip_network(row.key))
+        if row.family == "ip.route":
+            (gone if change.after is None else led).add(row.key)
         elif row.family == "ip.acl" and change.after is not None and row.value.get("action") == "deny":
             denied.append(_matched(row))
-    if not gone and not denied:
+    cut = [ip_network(prefix) for prefix in gone - led]  # what is led another way is not meant to be lost
+    if not cut and not denied:
         return frozenset()
     at = router_addresses(topology)
     return frozenset(
         demand.id
         for demand in topology.demands.values()
-        if any(at[demand.target] in net for net in gone)
+        if any(at[demand.target] in net for net in cut)
         or any((s is None or at[demand.source] in s) and (t is None or at[demand.target] in t) for s, t in denied)
     )
 

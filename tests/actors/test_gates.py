@@ -111,6 +111,23 @@ async def test_a_figure_that_is_bad_takes_everything_back(house: Hub, meter: Met
     assert {e["wave"] for e in events if e["state"] == "committing" and e["device"] is None} == {0}
 
 
+@pytest.mark.parametrize(
+    ("query", "state"),
+    [
+        ('max(load{node="a"})', "succeeded"),
+        ("avg(load) * 2", "rolled_back"),
+        ("max(unheard_of)", "rolled_back"),
+        ("1 / 4", "succeeded"),
+        ("max(", "rolled_back"),
+    ],
+)
+async def test_a_condition_may_be_an_expression(house: Hub, meter: Meter, query: str, state: str) -> None:
+    """In PromQL; one that yields nothing, or cannot be read, is inconclusive."""
+    meter.load(0.5)
+    gates = attrs.evolve(QUIET, conditions=(condition(metric=None, query=query),))
+    assert (await house.run(plan(), AT_ONCE, gates=gates)).state == state
+
+
 async def test_without_data_nothing_passes(house: Hub, network: SimulatedNetwork) -> None:
     """Inconclusive, until its limit is reached."""
     progress = await house.run(plan(), gates=attrs.evolve(QUIET, conditions=(condition(metric="unheard_of"),)))
