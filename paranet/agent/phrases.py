@@ -89,6 +89,7 @@ def kind(clause: Clause) -> str:
         ("route", clause.says("route", "backup") or bool(clause.by_role("between"))),
         ("box", clause.does("inspect")),
         ("limit", rated or clause.says("constraint", "max")),
+        ("filter", bool(clause.apps) and bool(clause.mentions)),
         ("route", len(clause.by_role("from")) + len(clause.by_role("to")) >= 2),
     )
     return next((name for name, holds in rules if holds), "")
