@@ -337,7 +337,8 @@ class _Reader:
 
     def _subjects(self) -> None:
         """Who was named before is who acts."""
-        for mention in self._clause.by_role("bare"):
+        wanted = ("bare",) if self._clause.by_role("from", "bare") else ("bare", "for")
+        for mention in self._clause.by_role(*wanted):
             mention.role = "from"
 
 

@@ -79,6 +79,7 @@ def kind(clause: Clause) -> str:
         ("limit", sized and not names and (limiting or (clause.measured("size") or _NOTHING).period is not None)),
         ("limit", rated and limiting and not clause.says("constraint", "min")),
         ("limit", rated and clause.does("set", "permit", "deny") and not routing),
+        ("route", clause.does("permit") and not clause.does("deny") and not clause.apps and bool(clause.by_role("via", "avoid"))),
         ("filter", clause.does("deny", "permit") and not clause.says("constraint", "max")),
         ("filter", clause.does("reach") and clause.says("constraint", "only")),
         ("priority", clause.does("prioritize", "deprioritize")),
