@@ -76,10 +76,12 @@ async def run() -> dict[str, float]:
                 channels[str(n)] = f"chat/{begun.conversation_id}"
                 await chats.ask(Subscribe(channel=channels[str(n)], subscriber="bench", reply_to=n), timeout=30)
             gate.set()
+            cpu, wall = time.process_time(), time.perf_counter()
             while listener.done < CONVERSATIONS:
                 began = time.perf_counter()
                 await asyncio.sleep(TICK)
                 lags.append((time.perf_counter() - began - TICK) * 1e3)
+            share = (time.process_time() - cpu) / (time.perf_counter() - wall)
         await database.close()
     late = sorted((listener.first[channels[n]] - at) * 1e3 for n, at in sent.items())
     lags.sort()
@@ -88,6 +90,7 @@ async def run() -> dict[str, float]:
         "first_token_p99_ms": round(late[int(len(late) * 0.99)], 2),
         "loop_lag_p50_ms": round(lags[len(lags) // 2], 2),
         "loop_lag_p99_ms": round(lags[int(len(lags) * 0.99)], 2),
+        "cpu_share": round(share, 2),
         "frames_a_token": round(listener.frames / CONVERSATIONS / TOKENS, 2),
     }
 
