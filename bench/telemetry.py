@@ -26,6 +26,7 @@ import cramjam  # noqa: E402
 import numpy as np  # noqa: E402
 import orjson  # noqa: E402
 
+ROOT = str(Path(__file__).resolve().parents[1])
 RESULTS = Path(__file__).parent / "results"
 PASSWORD = "bench password 1"
 KINDS = ("idle counters", "busy counters and gauges", "random floats")
@@ -47,7 +48,7 @@ class Table:
 async def hub(folder: Path, **settings: str) -> AsyncIterator[tuple[aiohttp.ClientSession, int]]:
     """Run a hub as a process of its own; yield a session of its admin and its process id."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PARANET_")}
-    root = str(Path(__file__).resolve().parents[1])
+    root = ROOT
     env = {**clean, "PYTHONPATH": root, "PARANET_ADMIN_PASSWORD": PASSWORD, "PARANET_SERVER_MAX_BODY": str(64 * 2**20)}
     env |= {"PARANET_LOG_LEVEL": "WARNING", "PARANET_TELEMETRY_MAX_SERIES": "20000", **settings}
     process = await asyncio.create_subprocess_exec(
@@ -81,12 +82,14 @@ def memory(pid: int) -> int:
 def rows(kind: str, series: int, points: int, dice: np.random.Generator) -> list[list[float]]:
     """Return values, a list a series."""
     if kind == KINDS[0]:
-        return np.repeat(dice.integers(0, 10**9, (series, 1)).astype(float), points, axis=1).tolist()
+        idle: list[list[float]] = np.repeat(dice.integers(0, 10**9, (series, 1)).astype(float), points, axis=1).tolist()
+        return idle
     if kind == KINDS[1]:
         counters = np.cumsum(dice.integers(0, 150_000, (series // 2, points)), axis=1).astype(float)
         gauges = np.round(0.5 + np.cumsum(dice.normal(0, 0.002, (series - series // 2, points)), axis=1), 3)
         return [*counters.tolist(), *gauges.tolist()]
-    return dice.random((series, points)).tolist()
+    floats: list[list[float]] = dice.random((series, points)).tolist()
+    return floats
 
 
 def identities(metric: str, series: int) -> list[dict[str, Any]]:
@@ -170,14 +173,15 @@ async def footprint(table: Table) -> None:
     now = int(time.time() * 1000) - 900_000
     async with hub(folder) as (session, pid):
         before = memory(pid)
-        for start in range(0, 20_000, 1000):
-            names = identities(f"m{start}", 1000)
-            body = {"series": names, "ts": [now + 1000 * i for i in range(599)], "values": [[1.5] * 599] * 1000}
-            await push(session, orjson.dumps(body))
+        for points in range(0, 599, 50):
+            ts = [now + 1000 * i for i in range(points, min(points + 50, 599))]
+            for start in range(0, 20_000, 1000):
+                part = {"series": identities(f"m{start}", 1000), "ts": ts, "values": [[1.5] * len(ts)] * 1000}
+                await push(session, orjson.dumps(part))
         await settled(session)
         table.add("memory of a series with 599 samples, 20,000 series", (memory(pid) - before) / 20_000 / 1024, "KiB", "12")
-        body = orjson.dumps([{"metric": f"more{i}", "labels": {}, "ts": now, "value": 1} for i in range(80_000)])
-        answer = await push(session, body)
+        more = orjson.dumps([{"metric": f"more{i}", "labels": {}, "ts": now, "value": 1} for i in range(80_000)])
+        answer = await push(session, more)
         table.add("refused of 80,000 series above the cap", answer["rejected"]["over_limit"], "samples", "80,000")
     shutil.rmtree(folder)
 
@@ -196,9 +200,8 @@ async def queries(table: Table, scale: float, prometheus: str | None) -> None:
             for start in range(0, points, 600):
                 part = {"ts": ts[start : start + 600], "values": [row[start : start + 600] for row in values]}
                 await push(session, orjson.dumps({"series": identities("cold_total", 500), **part}))
-        for restarted in (True,):
-            async with hub(folder) as (session, _):
-                took = [await timed_query(session, end - 300 * i) for i in range(max(int(20 * scale), 8)) if restarted]
+        async with hub(folder) as (session, _):
+            took = [await timed_query(session, end - 300 * i) for i in range(max(int(20 * scale), 8))]
         table.add(f"500 series x 1 h of {interval} s, sum by (rate), cold, p95", 1000 * quantile(took, 0.95), "ms", "150")
         table.add("  median", 1000 * statistics.median(took), "ms")
         if prometheus is not None and interval == 10:
