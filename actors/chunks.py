@@ -202,7 +202,7 @@ def _rollup_row(series: int, times: Any, values: Any, tier: int) -> tuple[Value,
     buckets = rollup.rolled(times, values, tier)
     if not len(buckets):
         return None
-    blob = rollup.encode(buckets)
+    blob = rollup.encode(buckets, tier)
     return series, tier, int(times[0]), int(buckets.starts[-1]) + tier - 1, len(buckets), chunk.checksum(blob), blob
 
 
@@ -263,7 +263,7 @@ def _first_codec(blob: bytes, n: int) -> Arrays:
     return np.frombuffer(plain, "<i8", n), np.frombuffer(plain, "<f8", n, 8 * n)
 
 
-def decoded_rollups(rows: Iterable[tuple[Value, ...]]) -> tuple[dict[int, list[rollup.Buckets]], list[int]]:
+def decoded_rollups(rows: Iterable[tuple[Value, ...]], tier: int) -> tuple[dict[int, list[rollup.Buckets]], list[int]]:
     """Return the buckets of rollup rows by series, and the ids of damaged rows."""
     found: dict[int, list[rollup.Buckets]] = {}
     damaged: list[int] = []
@@ -275,7 +275,7 @@ def decoded_rollups(rows: Iterable[tuple[Value, ...]]) -> tuple[dict[int, list[r
         try:
             if chunk.checksum(blob) != crc:
                 raise ValueError("checksum does not match")
-            found.setdefault(series, []).append(rollup.decode(blob, n))
+            found.setdefault(series, []).append(rollup.decode(blob, n, tier))
         except ValueError:
             damaged.append(row)
     return found, damaged

@@ -164,7 +164,7 @@ def _joined(need: Need, parts: Sequence[Part], rows: Sequence[Any], tier: int) -
     cold: dict[int, list[Arrays]]
     if tier:
         here = {(p.id, int(s.times[0])) for p in parts for s in p.warm}
-        buckets, damaged = decoded_rollups(row for row in rows if row[1:3] not in here)
+        buckets, damaged = decoded_rollups((row for row in rows if row[1:3] not in here), tier)
         recent = {p.id: [rollup.rolled(s.times, s.values, tier) for s in p.warm] for p in parts}
         joined = []
         for part in parts:

@@ -47,6 +47,8 @@ SWEEP = 60.0
 """seconds between two looks for what is too old"""
 BEHIND = 5_000_000
 """samples that may wait for the disk before more are refused"""
+PIECE = 500
+"""chunks that are written at once at the end"""
 SILENT = 60_000
 """ms after which a node's readings leave the snapshot"""
 
@@ -124,14 +126,17 @@ class TelemetryCollector(Actor):
         self.timers.every("sweep", Sweep(), interval=SWEEP)
 
     async def on_stop(self) -> None:
+        """Journal first, which is quick; then chunks piece by piece; the journal goes last. Cut short anywhere, nothing is lost."""
         last = self._collect()  # a batch under way may be on disk or not: its chunks are among the pending still
-        if self._batch is not None:
-            last.series = [*self._batch.series, *last.series]
-        last.fresh.clear()
-        last.open = [(s.id, s.tail(s.unsealed)) for s in self._index if s.unsealed]
-        last.forget_journal = 1 << 62
+        series = [*(self._batch.series if self._batch is not None else ()), *last.series]
+        pieces = [Batch(series=series, fresh=[*(self._batch.fresh if self._batch is not None else ()), *last.fresh])]
+        pieces += [Batch(sealed=last.sealed[i : i + PIECE]) for i in range(0, len(last.sealed), PIECE)]
+        rest = [(s.id, s.tail(s.unsealed)) for s in self._index if s.unsealed]
+        pieces += [Batch(open=rest[i : i + PIECE]) for i in range(0, len(rest), PIECE)]
         try:
-            await self._store.write(last)
+            for piece in (*pieces, Batch(forget_journal=1 << 62)):
+                if piece:
+                    await self._store.write(piece)
         except StorageFailed as error:
             log.warning("what is not in the journal is lost: %s", error.detail)
 

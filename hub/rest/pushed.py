@@ -1,5 +1,6 @@
 """Pushed samples as JSON: columnar, or a flat list of labelled samples. Strict, and fast where they are many."""
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -71,21 +72,17 @@ def _check_times(ts: list[Any]) -> None:
 
 
 def _flat(plain: list[Any]) -> list[Line]:
-    known: dict[Any, Labels] = {}
     found: dict[Labels, tuple[list[int], list[float]]] = {}
     for i, item in enumerate(plain):
         try:
-            ts, value, metric, labels = item["ts"], item["value"], item["metric"], item.get("labels") or {}
+            ts, value, metric, labels = item["ts"], item["value"], item["metric"], item.get("labels", {})
             if len(item) > 3 + ("labels" in item) or type(ts) is not int or type(value) not in _NUMBERS or not 0 <= ts < 1 << 53:
                 raise _fault(item, i)
-            key = (metric, *labels.items()) if labels else metric
-            identity = known.get(key)
-            if identity is None:
-                identity = known[key] = _identity(item, f"[{i}]", _FLAT)
+            identity = _known(metric, tuple(labels.items()))
             times, values = found.setdefault(identity, ([], []))
             times.append(ts)
             values.append(float(value))
-        except (KeyError, TypeError, AttributeError, OverflowError):
+        except (KeyError, TypeError, AttributeError, OverflowError, InvalidInput):
             raise _fault(item, i) from None
     return [Line(labels=labels, times=times, values=values) for labels, (times, values) in found.items()]
 
@@ -116,7 +113,22 @@ def _identity(item: Any, path: str, fields: frozenset[str]) -> Labels:
     metric, labels = item.get("metric"), item.get("labels", {})
     if not isinstance(metric, str) or METRIC_NAME.fullmatch(metric) is None:
         raise _refuse(f"{path}.metric", "must be a metric's name")
-    check_labels(labels, f"{path}.labels")
+    if not isinstance(labels, dict):
+        raise _refuse(f"{path}.labels", "must be an object")
+    try:
+        return _known(metric, tuple(labels.items()))
+    except (InvalidInput, TypeError):
+        check_labels(labels, f"{path}.labels")
+        raise
+
+
+@functools.lru_cache(maxsize=100_000)
+def _known(metric: str, pairs: tuple[tuple[str, str], ...]) -> Labels:
+    """Return an identity, checked once: the same series come again and again. Raise InvalidInput or TypeError."""
+    if METRIC_NAME.fullmatch(metric) is None:
+        raise TypeError
+    labels = dict(pairs)
+    check_labels(labels, "labels")
     return labels_of(metric, labels)
 
 

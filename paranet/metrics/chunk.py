@@ -21,8 +21,10 @@ TOLERANCE = 0.01
 MOST = 20
 """ms that a time may be moved by at most"""
 
-_HEAD = struct.Struct("<BBBbHqI")  # flags, width of times, width of values, decimals, odd values, first time, grid step
+_HEAD = struct.Struct("<BBBbHqIq")  # flags, width of times, width of values, decimals, odd values, first time, grid step, first number
 _GRID, _SCALED, _TWICE = 1, 2, 4
+_BITS = 128
+"""in the width of values: so many bits each above the least, which comes first"""
 _WIDTHS = (np.int8, np.int16, np.int32, np.int64)
 _POWERS = tuple(10.0**i for i in range(13))
 _EXACT = 2.0**53
@@ -40,31 +42,34 @@ class Codec:
         step, ticks = _snapped(times)
         flags = _GRID if step else 0
         odd, places, whole = _scaled(values)
-        if whole is None:
-            bits = values.view(np.int64)
-            body = np.diff(bits, prepend=0)
-        else:
-            flags |= _SCALED
-            body = np.diff(whole, prepend=0)
-            twice = np.diff(body, prepend=0)
-            if len(values) > 2 and np.abs(twice[2:]).sum() < np.abs(body[2:]).sum():
-                flags |= _TWICE
-                body = twice
+        scaled = whole is not None
+        numbers = whole if whole is not None else values.view(np.int64)
+        flags |= _SCALED if scaled else 0
+        body = np.diff(numbers, prepend=numbers[0])
+        twice = np.diff(body, prepend=0)
+        if scaled and len(values) > 2 and 2 * np.abs(twice[2:]).sum() < np.abs(body[1:]).sum():
+            flags |= _TWICE
+            body = twice
         time_width, time_bytes = _packed(ticks)
         value_width, value_bytes = _packed(body)
-        exceptions = b"" if whole is None else odd.astype("<u4").tobytes() + values[odd].tobytes()
-        count = 0 if whole is None else len(odd)
-        head = _HEAD.pack(flags, time_width, value_width, places, count, int(times[0]), step)
+        exceptions = odd.astype("<u4").tobytes() + values[odd].tobytes() if scaled else b""
         packed: bytes = self._compressor.compress(time_bytes + value_bytes + exceptions)
+        bits = _bits(body)
+        if value_width != 255 and _bit_bytes(len(body), bits) < len(packed):  # differences without a pattern: bits say it shorter
+            again: bytes = self._compressor.compress(time_bytes + _bit_packed(body, bits) + exceptions)
+            if len(again) < len(packed):
+                packed, value_width = again, _BITS | bits
+        count = len(odd) if scaled else 0
+        head = _HEAD.pack(flags, time_width, value_width, places, count, int(times[0]), step, int(numbers[0]))
         return head + packed
 
     def decode(self, blob: bytes, n: int) -> tuple[Array, Array]:
         """Return times and values of *n* samples. Raise ValueError when the bytes are no chunk."""
         try:
-            flags, time_width, value_width, places, count, first, step = _HEAD.unpack_from(blob)
+            flags, time_width, value_width, places, count, first, step, begin = _HEAD.unpack_from(blob)
             body = self._decompressor.decompress(blob[_HEAD.size :], max_output_size=17 * n + 16 * count + 64)
             cut = n * _size(time_width)
-            end = cut + n * _size(value_width)
+            end = cut + _length(value_width, n)
             ticks, numbers = _unpacked(body[:cut], time_width, n), _unpacked(body[cut:end], value_width, n)
         except (struct.error, zstandard.ZstdError, IndexError) as error:
             raise ValueError(f"not a chunk: {error}") from None
@@ -73,7 +78,7 @@ class Codec:
         times = first + np.cumsum(deltas) * (step if flags & _GRID else 1)
         if flags & _TWICE:
             numbers = np.cumsum(numbers)
-        numbers = np.cumsum(numbers)
+        numbers = np.cumsum(numbers) + begin
         if not flags & _SCALED:
             return times, numbers.view(np.float64)
         values = numbers / _POWERS[places] if places else numbers.astype(np.float64)
@@ -137,6 +142,34 @@ def _packed(numbers: Array) -> tuple[int, bytes]:
     raise ValueError("beyond 64 bits")
 
 
+def _bits(numbers: Array) -> int:
+    """Return how many bits the differences to the least number take; 64 where bits are no use."""
+    reach = int(numbers.max()) - int(numbers.min())
+    return max(reach.bit_length(), 1) if reach < 1 << 40 else 64
+
+
+def _bit_packed(numbers: Array, bits: int) -> bytes:
+    """Return the least number, then the differences to it, *bits* each."""
+    least = numbers.min()
+    columns = ((numbers - least)[:, np.newaxis] >> np.arange(bits)) & 1
+    return int(least).to_bytes(8, "little", signed=True) + np.packbits(columns.astype(np.uint8).reshape(-1), bitorder="little").tobytes()
+
+
+def _bit_unpacked(raw: bytes, bits: int, n: int) -> Array:
+    columns = np.unpackbits(np.frombuffer(raw, dtype=np.uint8, offset=8), count=n * bits, bitorder="little").reshape(n, bits)
+    return columns.astype(np.int64) @ (np.int64(1) << np.arange(bits)) + int.from_bytes(raw[:8], "little", signed=True)
+
+
+def _bit_bytes(n: int, bits: int) -> int:
+    """Return the bytes of n bit-packed numbers."""
+    return 8 + (n * bits + 7) // 8
+
+
+def _length(width: int, n: int) -> int:
+    """Return the bytes that n numbers of a width take."""
+    return _bit_bytes(n, width - _BITS) if _BITS <= width < 255 else n * _size(width)
+
+
 def _size(width: int) -> int:
     return 0 if width == 255 else 1 << width
 
@@ -144,7 +177,9 @@ def _size(width: int) -> int:
 def _unpacked(raw: bytes, width: int, n: int) -> Array:
     if width == 255:
         return np.zeros(n, dtype=np.int64)
-    size = 1 << width
-    if len(raw) != n * size:
+    if len(raw) != _length(width, n) or _length(width, n) > 8 * n + 8:
         raise IndexError("cut short")
+    if width >= _BITS:
+        return _bit_unpacked(raw, width - _BITS, n)
+    size = 1 << width
     return np.frombuffer(raw, dtype=np.uint8).reshape(size, n).T.copy().view(_WIDTHS[width]).reshape(n).astype(np.int64)

@@ -58,7 +58,8 @@ class HotSeries:
     @property
     def is_full(self) -> bool:
         """Tell whether a chunk is due."""
-        return self.unsealed >= SEAL or (self.unsealed > 1 and self.last - self.began > MAX_SPAN)
+        n = self.unsealed
+        return n >= SEAL or (n > 1 and self.last - self._base - self._offsets[-n] > MAX_SPAN)
 
     def fits(self, at: int) -> bool:
         """Tell whether a sample of that time can follow without sealing first."""

@@ -4,9 +4,9 @@ from typing import Any
 
 import attrs
 import numpy as np
-import zstandard
 from numpy.typing import NDArray
 
+from paranet.metrics.chunk import Codec
 from paranet.metrics.promql.ranges import COUNT_OF_ROLLUPS
 from paranet.metrics.promql.sums import reduced
 
@@ -73,24 +73,26 @@ def merged(parts: list[Buckets]) -> Buckets:
     )
 
 
-def encode(buckets: Buckets) -> bytes:
-    """Return buckets as bytes."""
-    columns = (buckets.least, buckets.most, buckets.total, buckets.count, buckets.last)
-    body = np.diff(buckets.starts, prepend=0).astype("<i8").tobytes() + np.stack(columns).astype("<f8").tobytes()
-    shuffled = np.frombuffer(body, dtype=np.uint8).reshape(-1, 8).T.tobytes()
-    packed: bytes = zstandard.ZstdCompressor(level=3).compress(shuffled)
-    return packed
+def encode(buckets: Buckets, width: int) -> bytes:
+    """Return buckets of a tier as bytes: their numbers, then all columns as one series of values."""
+    ticks = buckets.starts // width
+    columns = np.concatenate((buckets.least, buckets.most, _short(buckets.total), buckets.count, buckets.last))
+    gaps = np.diff(ticks, prepend=ticks[0]).astype("<u4").tobytes()
+    return int(ticks[0]).to_bytes(8, "little") + gaps + Codec().encode(np.arange(len(columns), dtype=np.int64), columns)
 
 
-def decode(blob: bytes, n: int) -> Buckets:
-    """Return n buckets. Raise ValueError when the bytes are none."""
-    try:
-        body = zstandard.ZstdDecompressor().decompress(blob, max_output_size=8 * n * (_COLUMNS + 1))
-        plain = np.frombuffer(body, dtype=np.uint8).reshape(8, -1).T.tobytes()
-        starts = np.cumsum(np.frombuffer(plain, dtype="<i8", count=n))
-        least, most, total, count, last = np.frombuffer(plain, dtype="<f8", offset=8 * n).reshape(_COLUMNS, n)
-    except zstandard.ZstdError as error:
-        raise ValueError(f"not a rollup: {error}") from None
+def _short(values: Array) -> Array:
+    """Return numbers with twelve digits: a sum of decimals is a decimal again."""
+    return np.array([float(f"{v:.12g}") for v in values.tolist()])
+
+
+def decode(blob: bytes, n: int, width: int) -> Buckets:
+    """Return n buckets of a tier. Raise ValueError when the bytes are none."""
+    if len(blob) < 8 + 4 * n:
+        raise ValueError("not a rollup: cut short")
+    starts = (int.from_bytes(blob[:8], "little") + np.cumsum(np.frombuffer(blob, dtype="<u4", count=n, offset=8).astype(np.int64))) * width
+    _, columns = Codec().decode(blob[8 + 4 * n :], _COLUMNS * n)
+    least, most, total, count, last = columns.reshape(_COLUMNS, n)
     return Buckets(starts=starts, least=least, most=most, total=total, count=count, last=last)
 
 

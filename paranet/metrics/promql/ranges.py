@@ -242,6 +242,10 @@ _PLAIN: dict[str, Callable[[Windows], Outcome]] = {
 }
 _KEEPS_NAME = frozenset({"last_over_time", "first_over_time"})
 _PARAMETERS = {"quantile_over_time": 1, "predict_linear": 0, "double_exponential_smoothing": 0}
+_ONE_BY_ONE = frozenset({"sum_over_time", "avg_over_time", COUNT_OF_ROLLUPS, *_PARAMETERS})
+"""functions that look at a series as a whole, or at the step they are evaluated at"""
+MANY = 128
+"""series that are computed at once: few enough to stay near the processor"""
 FUNCTIONS = frozenset({*_PLAIN, *_PARAMETERS, "absent_over_time"})
 
 
@@ -256,13 +260,17 @@ def call(engine: "Engine", node: Call) -> Value:
     if node.name in ("rate", "increase"):
         _doubt(engine, matrix)
     labels, values, present, drop = [], [], [], []
-    for row in matrix.rows:
-        value, here = measure(_windows(row, matrix))
-        if here.any():
-            labels.append(row.labels)
-            values.append(np.where(here, value, 0.0))
-            present.append(here)
-            drop.append(row.drop or not keep)
+    many = 1 if node.name in _ONE_BY_ONE else MANY
+    for start in range(0, len(matrix.rows), many):
+        rows = matrix.rows[start : start + many]
+        value, here = measure(_windows(rows, matrix))
+        shape = len(rows), engine.steps
+        for row, one, seen in zip(rows, np.where(here, value, 0.0).reshape(shape), here.reshape(shape), strict=True):
+            if seen.any():
+                labels.append(row.labels)
+                values.append(one)
+                present.append(seen)
+                drop.append(row.drop or not keep)
     return stacked(labels, values, present, drop, engine.steps)
 
 
@@ -275,8 +283,21 @@ def _doubt(engine: "Engine", matrix: Matrix) -> None:
             engine.annotations.inform(text)
 
 
-def _windows(row: Row, matrix: Matrix) -> Windows:
-    return Windows(row.times, row.values, row.low, row.high, matrix.starts, matrix.ends, matrix.window)
+def _windows(rows: list[Row], matrix: Matrix) -> Windows:
+    """Return the windows of several series as if they were one: no window reaches from one into the next."""
+    if len(rows) == 1:
+        row = rows[0]
+        return Windows(row.times, row.values, row.low, row.high, matrix.starts, matrix.ends, matrix.window)
+    bases = np.cumsum([0, *(len(row.times) for row in rows[:-1])])
+    return Windows(
+        np.concatenate([row.times for row in rows]),
+        np.concatenate([row.values for row in rows]),
+        np.concatenate([row.low + base for row, base in zip(rows, bases, strict=True)]),
+        np.concatenate([row.high + base for row, base in zip(rows, bases, strict=True)]),
+        np.tile(matrix.starts, len(rows)),
+        np.tile(matrix.ends, len(rows)),
+        matrix.window,
+    )
 
 
 def _with_parameters(engine: "Engine", node: Call) -> Callable[[Windows], Outcome]:

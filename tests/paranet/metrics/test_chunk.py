@@ -37,7 +37,7 @@ def test_what_is_encoded_comes_back(samples: list[tuple[int, float]], first: int
 
 @pytest.mark.parametrize(
     ("kind", "most"),
-    [("idle counter", 0.2), ("busy counter", 3.0), ("gauge", 1.5), ("gaps", 1.0)],
+    [("idle counter", 0.2), ("busy counter", 2.4), ("gauge", 1.5), ("gaps", 1.0)],
 )
 def test_it_is_small(kind: str, most: float) -> None:
     """Bytes a sample of 600, with times that tremble by a few ms."""
@@ -69,8 +69,8 @@ def test_rollups_of_parts_make_the_rollup_of_the_whole(samples: list[tuple[int, 
     times = np.cumsum([gap for gap, _ in samples])
     floats = np.array([value for _, value in samples])
     whole = rollup.rolled(times, floats, rollup.MINUTE)
-    parts = [rollup.rolled(t, v, rollup.MINUTE) for t, v in ((times[:cut], floats[:cut]), (times[cut:], floats[cut:]))]
-    joined = rollup.merged([rollup.decode(rollup.encode(part), len(part)) for part in parts])
+    parts = [rollup.rolled(t, v, rollup.MINUTE) for t, v in ((times[:cut], floats[:cut]), (times[cut:], floats[cut:])) if len(t)]
+    joined = rollup.merged([rollup.decode(rollup.encode(part, rollup.MINUTE), len(part), rollup.MINUTE) for part in parts])
     for name in ("starts", "least", "most", "count", "last"):
         assert getattr(joined, name).tolist() == getattr(whole, name).tolist()
     assert np.allclose(joined.total, whole.total)
