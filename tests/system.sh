@@ -1,8 +1,11 @@
 #!/bin/sh
-# Installs what the tests need at system level: chromium for the pages. Without the right to, it names what is missing.
+# Installs what the tests need at system level: chromium for the pages, Prometheus and its Alertmanager to be compared with.
+# Without the right to, it names what is missing.
 set -eu
 missing=""
-command -v chromium > /dev/null || missing="$missing chromium"
+for program in chromium prometheus prometheus-alertmanager; do
+    command -v "$program" > /dev/null || missing="$missing $program"
+done
 [ -z "$missing" ] && exit 0
 if command -v apt-get > /dev/null && [ "$(id -u)" = 0 ]; then
     echo "installing:$missing" >&2
