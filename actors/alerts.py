@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from operator import itemgetter
 from typing import Any
 
 import attrs
@@ -24,7 +25,7 @@ from actors.alerting import (
     PutSilence,
     Silence,
 )
-from actors.channels import Channel, Outlets, Subscribe, Subscribed, Unsubscribe
+from actors.channels import Channel, Outlets, Subscribe, Subscribed, Unsubscribe, keyed
 from actors.ids import epoch
 from actors.inhibition import Graph, silenced_by
 from actors.notifier import Notifier, Receivers
@@ -98,7 +99,7 @@ class AlertEvaluator(Actor):
             machine = self._machines.get(alert.rule)
             if machine is not None:
                 machine.alerts[alert.key] = self._by_id[alert.id] = alert
-        self._channel = Channel("alerts", self._outlets, epoch=epoch())
+        self._channel = Channel("alerts", self._outlets, epoch=epoch(), conflate=keyed(itemgetter("id")))
         self._channel.reopen(self._snapshot)
         await self.spawn("notifier", partial(Notifier, self._book, self._now, self._receivers))
         state = await self.system.ref("topology").ask(GetTopology(), timeout=ASK)

@@ -7,7 +7,7 @@ from contextlib import aclosing
 from aiohttp import BodyPartReader, web
 from aiohttp.http import HttpProcessingError
 
-from hub import metrics, problems
+from hub import asyncapi, metrics, problems
 from hub.codec import encode
 from hub.house import House
 from hub.keys import HOUSE
@@ -114,14 +114,15 @@ async def _first_file(request: web.Request) -> tuple[bytes, str | None]:
 
 
 async def _streamed(reply: Reply, request: web.Request) -> web.StreamResponse:
-    """Send pieces as they come; when the client goes the handler is cancelled, and the stream with it."""
+    """Send the pieces of a body as they come; a client that goes away ends the stream."""
     assert reply.stream is not None
-    response = web.StreamResponse(status=reply.status, headers={"Cache-Control": "no-store", **reply.headers})
-    response.content_type = reply.content_type
-    await response.prepare(request)
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", **reply.headers, "Content-Type": reply.content_type}
+    response = web.StreamResponse(status=reply.status, headers=headers)
     async with aclosing(reply.stream) as pieces:
+        await response.prepare(request)
         async for piece in pieces:
             await response.write(piece)
+    await response.write_eof()
     return response
 
 
@@ -159,5 +160,10 @@ async def figures(request: web.Request) -> web.Response:
     return web.Response(body=metrics.exposition(request.app[HOUSE]), headers={"Content-Type": metrics.CONTENT_TYPE})
 
 
-MACHINES = (("/healthz", healthz), ("/readyz", readyz), ("/metrics", figures))
+async def asyncapi_json(_request: web.Request) -> web.Response:
+    """The WebSocket protocol for machines."""
+    return web.Response(body=encode(asyncapi.document()), content_type="application/json")
+
+
+MACHINES = (("/asyncapi.json", asyncapi_json), ("/healthz", healthz), ("/readyz", readyz), ("/metrics", figures))
 MACHINES_ACCESS = Access.OPEN

@@ -14,14 +14,20 @@ from pathlib import Path
 from actors.accounts import Accounts
 from actors.alertbook import AlertBook
 from actors.alerts import AlertEvaluator
+from actors.assistant import Assistant
 from actors.audit import Audit
 from actors.channels import Outlets
+from actors.chat import Chats
 from actors.chunks import ChunkStore
-from actors.deployer import DeploySupervisor, Execute
+from actors.conversations import Conversations
+from actors.deployer import DeploySupervisor
 from actors.devices import Devices
+from actors.helping import Helper
 from actors.intents import Compile, IntentStore
 from actors.journal import Journal
+from actors.laboratory import Laboratory
 from actors.notifier import Receivers
+from actors.orders import Execute
 from actors.overseer import Overseer
 from actors.runtime import ActorSystem
 from actors.scraper import Scrapers, Target
@@ -33,17 +39,18 @@ from actors.vitals import Vitals
 from hub import log as logs
 from hub.auth import Tokens, signing_key
 from hub.fetching import Client
-from hub.settings import Settings
+from hub.settings import Agent, Settings
 from hub.ws.ask import answer
 from hub.ws.door import Door
 from hub.ws.outbox import Outbox
 from hub.ws.pipe import frames_can_be_shared
 from paranet import examples
+from paranet.agent.provider import Model, ModelFailed, OpenAIModel
 from paranet.controller.driver import Driver, NoDriver
 from paranet.controller.simulator.device import SimulatorDriver
 from paranet.controller.simulator.flash import FileFlash
 from paranet.controller.simulator.network import SimulatedNetwork
-from paranet.errors import StorageFailed
+from paranet.errors import BadSettings, StorageFailed
 from paranet.interop.registry import read
 from paranet.models.topology import Node, Topology
 
@@ -84,6 +91,7 @@ class House:
             await self._flash.load()  # damaged? better known now than when the devices boot
             self._http = await stack.enter_async_context(Client())
             await stack.enter_async_context(self.system)
+            self._model = await _language_model(self.settings.agent, stack)
             self.frames_shared = await frames_can_be_shared()
             stack.callback(logs.tap(self.system.ref("syslog")))
             await self._move_in(folder)
@@ -118,9 +126,13 @@ class House:
         network = SimulatedNetwork(
             Topology(), seed=settings.network.seed, flash=self._flash, background_load=settings.network.background_load
         )
-        await spawn("device", partial(Devices, partial(_driver, network), network, settings.network.interval, now))
+        journal, interval = Journal(self.control), settings.network.interval
+        await spawn("device", partial(Devices, partial(_driver, network), network, interval, now, journal=journal))
+        await spawn("lab", partial(Laboratory, network))
         await spawn("intents", partial(IntentStore, self.control, now))
-        await spawn("deployer", partial(DeploySupervisor, Journal(self.control), self.outlets, now))
+        await spawn("assistant", Assistant)
+        await spawn("deployer", partial(DeploySupervisor, journal, self.outlets, now, interval))
+        await spawn("chat", self._chats)
         receivers = Receivers(
             post=self._http.post,
             webhook=settings.alerts.webhook,
@@ -136,6 +148,12 @@ class House:
         await spawn("ws", partial(Door, self.tokens, self.outlets, settings.realtime, self.waiting, partial(answer, self)))
         if settings.network.demo:
             await self._furnish()
+
+    def _chats(self) -> Chats:
+        agent = self.settings.agent
+        answering = Helper(self.system, self._model, agent.context)
+        store = Conversations(self.control)
+        return Chats(store, self.outlets, self.system.now, answering, per_minute=agent.per_minute, idle=agent.idle)
 
     async def _furnish(self) -> None:
         """Load the demo network and deploy its intents, if nobody has written a topology yet."""
@@ -163,6 +181,21 @@ class House:
         return faults
 
 
+async def _language_model(settings: Agent, stack: AsyncExitStack) -> Model | None:
+    """Return the model that is set, None without one. The key comes from the environment and goes nowhere else."""
+    if settings.base_url is None:
+        return None
+    key = os.environ.get(settings.key_variable)
+    try:
+        model = OpenAIModel(
+            base_url=settings.base_url, model=settings.model, key=key, timeout=settings.timeout, max_tokens=settings.max_tokens
+        )
+    except ModelFailed as failed:
+        raise BadSettings(f"settings: agent.base_url is set, but {failed}") from None
+    stack.push_async_callback(model.close)
+    return model
+
+
 def _soon(run: Callable[[], object]) -> None:
     asyncio.get_running_loop().call_soon(run)
 
@@ -174,7 +207,15 @@ def _later(delay: float, run: Callable[[], object]) -> None:
 def _driver(network: SimulatedNetwork, node: Node) -> Driver:
     """Return the driver a node asks for; without a wish it lives in the simulated network."""
     wish = node.management.driver if node.management else "simulator"
-    return SimulatorDriver(network, node.id) if wish == "simulator" else NoDriver(f"this hub has no driver {wish!r}")
+    if wish == "simulator":
+        return SimulatorDriver(network, node.id)
+    if wish == "linux":
+        from paranet.controller.linux.device import LinuxDriver  # only where it is needed: pyroute2 takes its time to load
+        from paranet.controller.linux.lab import namespace_of
+
+        namespace = node.management.address if node.management else None
+        return LinuxDriver(node.id, namespace or namespace_of(node.id), lambda: network.topology)
+    return NoDriver(f"this hub has no driver {wish!r}")
 
 
 def _claim(folder: Path) -> "_Lock":

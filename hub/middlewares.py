@@ -48,7 +48,9 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
 
 
 async def add_headers(_request: web.Request, response: web.StreamResponse) -> None:
-    """Signal on_response_prepare: headers that every answer carries."""
+    """Signal on_response_prepare: headers that every answer carries, but for those that only open a socket."""
+    if response.status == 101:
+        return
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
     response.headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")

@@ -107,10 +107,10 @@ class Reply:
     etag: str | None = None
     location: str | None = None
     raw: bytes | None = None
+    stream: AsyncGenerator[bytes, None] | None = None
+    """the body piece by piece, each sent at once"""
     content_type: str = "application/json"
     headers: Mapping[str, str] = attrs.field(factory=dict)
-    stream: AsyncGenerator[bytes, None] | None = None
-    """sent piece by piece instead of a body, until it ends or the client goes"""
     cookies: Mapping[str, tuple[str, str, int]] = attrs.field(factory=dict)
     """name -> (value, path, max age in s)"""
 

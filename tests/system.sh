@@ -1,11 +1,16 @@
 #!/bin/sh
-# Installs what the tests need at system level: chromium for the pages, Prometheus and its Alertmanager to be compared with.
-# Without the right to, it names what is missing.
+# Installs what the tests need at system level: chromium for the pages, what drives network namespaces,
+# and Prometheus with its Alertmanager to be compared with. Without the right to, it names what is missing.
 set -eu
 missing=""
-for program in chromium prometheus prometheus-alertmanager; do
-    command -v "$program" > /dev/null || missing="$missing $program"
-done
+command -v chromium > /dev/null || missing="$missing chromium"
+command -v prometheus > /dev/null || missing="$missing prometheus"
+command -v prometheus-alertmanager > /dev/null || missing="$missing prometheus-alertmanager"
+PATH="$PATH:/usr/sbin:/sbin"
+command -v ip > /dev/null || missing="$missing iproute2"
+command -v nft > /dev/null || missing="$missing nftables"
+command -v ping > /dev/null || missing="$missing iputils-ping"
+command -v iperf3 > /dev/null || missing="$missing iperf3"
 [ -z "$missing" ] && exit 0
 if command -v apt-get > /dev/null && [ "$(id -u)" = 0 ]; then
     echo "installing:$missing" >&2

@@ -1,13 +1,15 @@
 """REST: one file a resource, each with its part of the operations table. Handlers decode, ask and reply."""
 
 from hub.operations import Operation
-from hub.rest import alerts, auth, deploy, intent, logs, monitor, prometheus, system, topology
+from hub.rest import alerts, assistant, auth, deploy, intent, lab, logs, monitor, prometheus, system, topology
 
 OPERATIONS: tuple[Operation, ...] = (
     *auth.OPERATIONS,
     *topology.OPERATIONS,
     *intent.OPERATIONS,
+    *assistant.OPERATIONS,
     *deploy.OPERATIONS,
+    *lab.OPERATIONS,
     *monitor.OPERATIONS,
     *prometheus.OPERATIONS,
     *alerts.OPERATIONS,

@@ -9,6 +9,7 @@ import pytest
 from hub.ws import endpoint
 from hub.ws.closecodes import CloseCode
 from hub.ws.protocol import FRAMES, channel_route, parse
+from hub.ws.replies import REPLIES
 
 PAGE = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text(encoding="utf-8")
 CLIENT, SERVER = (part.partition("\n## ")[0] for part in re.split(r"\n## Frames of the (?:client|hub)\n", PAGE)[1:])
@@ -27,10 +28,13 @@ def test_every_example_of_the_hub_is_json() -> None:
     """But for data and items, which are shown elsewhere."""
     examples = re.findall(r"^\| `(\{.+?\})` \|", SERVER, re.MULTILINE)
     kinds = [json.loads(text.replace("{...}", "{}").replace("[...]", "[]"))["type"] for text in examples]
-    assert kinds == ["welcome", "ok", "snapshot", "events", "resync", "error", "ping", "expiring", "bye"]
+    assert set(kinds) == set(REPLIES)
+    assert kinds == ["welcome", "ok", "snapshot", "events", "lag", "resync", "error", "ping", "expiring", "bye"]
 
 
-@pytest.mark.parametrize("block", re.findall(r"```json\n(.+?)```", PAGE, re.DOTALL), ids=["topology", "telemetry", "actors", "deploy"])
+@pytest.mark.parametrize(
+    "block", re.findall(r"```json\n(.+?)```", PAGE, re.DOTALL), ids=["topology", "telemetry", "actors", "deployments", "deploy"]
+)
 def test_every_item_is_json(block: str) -> None:
     """One object each."""
     assert isinstance(json.loads(block), dict)
@@ -38,7 +42,7 @@ def test_every_item_is_json(block: str) -> None:
 
 def test_every_channel_is_listed_with_its_role() -> None:
     """The role that the code asks for."""
-    assert [name for name, _ in ROLES] == ["topology", "telemetry", "alerts", "log", "actors", "deploy/<id>"]
+    assert [name for name, _ in ROLES] == ["topology", "telemetry", "alerts", "log", "actors", "deployments", "deploy/<id>"]
     assert [channel_route(name.replace("<id>", "1")).access.name.lower() for name, _ in ROLES] == [role for _, role in ROLES]
 
 

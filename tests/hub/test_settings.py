@@ -119,7 +119,12 @@ def test_tables_of_others_are_left_alone() -> None:
 @pytest.mark.parametrize("variable", list(variables()))
 def test_every_setting_has_a_variable_that_sets_it(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
     """PARANET_<SECTION>_<NAME>, as text."""
-    text = {"PARANET_LOG_LEVEL": "DEBUG", "PARANET_NETWORK_DEMO": "true", "PARANET_NETWORK_BACKGROUND_LOAD": "0.5"}.get(variable, "4321")
+    text = {
+        "PARANET_LOG_LEVEL": "DEBUG",
+        "PARANET_NETWORK_DEMO": "true",
+        "PARANET_NETWORK_BACKGROUND_LOAD": "0.5",
+        "PARANET_REALTIME_DEFLATE": "true",
+    }.get(variable, "4321")
     monkeypatch.setenv(variable, text)
     section, _, name = variables()[variable].partition(".")
     value = getattr(getattr(load(None, {}), section), name)
