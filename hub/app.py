@@ -1,12 +1,13 @@
 """The aiohttp application: every operation of the table behind its route, sockets, pages, and the figures for machines."""
 
 import asyncio
+import hashlib
 from collections.abc import Awaitable, Callable
 
 from aiohttp import BodyPartReader, web
 from aiohttp.http import HttpProcessingError
 
-from hub import metrics, problems
+from hub import metrics, openapi, problems
 from hub.codec import encode
 from hub.house import House
 from hub.keys import HOUSE
@@ -145,5 +146,14 @@ async def figures(request: web.Request) -> web.Response:
     return web.Response(body=metrics.exposition(request.app[HOUSE]), headers={"Content-Type": metrics.CONTENT_TYPE})
 
 
-MACHINES = (("/healthz", healthz), ("/readyz", readyz), ("/metrics", figures))
+async def description(request: web.Request) -> web.Response:
+    """The API as OpenAPI 3.1."""
+    tag = f'"{hashlib.sha256(openapi.encoded()).hexdigest()[:16]}"'
+    headers = {"ETag": tag, "Cache-Control": "no-cache"}
+    if tag in request.headers.get("If-None-Match", ""):
+        return web.Response(status=304, headers=headers)
+    return web.Response(body=openapi.encoded(), content_type="application/json", headers=headers)
+
+
+MACHINES = (("/healthz", healthz), ("/readyz", readyz), ("/metrics", figures), ("/openapi.json", description))
 MACHINES_ACCESS = Access.OPEN

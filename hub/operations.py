@@ -118,7 +118,11 @@ Handler = Callable[[Call], Awaitable[Reply]]
 
 @attrs.frozen(kw_only=True)
 class Operation:
-    """One row of the table. *query* names every parameter it understands; any other is refused."""
+    """One row of the table. *query* names every parameter it understands; any other is refused.
+
+    The rest is for the API's description: types of the JSON *body* read and of the *reply* (None: no JSON), the *statuses* of success, a body
+    as *example*, and what the bytes are where they are no JSON (*takes*, *gives*: media types). hub.shapes speaks for rows that are silent.
+    """
 
     name: str
     method: str
@@ -127,6 +131,12 @@ class Operation:
     handler: Handler
     summary: str
     query: frozenset[str] = frozenset()
+    body: Any = None
+    reply: Any = None
+    statuses: tuple[int, ...] = ()
+    example: object = None
+    takes: tuple[str, ...] = ()
+    gives: tuple[str, ...] = ()
 
     def check(self, caller: Caller | None, query: Iterable[str]) -> None:
         """Raise Unauthenticated, Forbidden or InvalidInput where the caller or a parameter is not welcome."""

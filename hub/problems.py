@@ -30,6 +30,11 @@ class TooManyClients(ParaNetError):
     title = "No more clients are let in"
 
 
+class TooManyRequests(ParaNetError):
+    code = "too-many-requests"
+    title = "More often than the hub lets anybody ask"
+
+
 STATUS: dict[type[ParaNetError], int] = {
     ParaNetError: 500,
     e.InvalidInput: 400,
@@ -63,6 +68,7 @@ STATUS: dict[type[ParaNetError], int] = {
     MethodNotAllowed: 405,
     BadRequest: 400,
     TooManyClients: 503,
+    TooManyRequests: 429,
 }
 """the HTTP status of every error; docs/errors.md lists the same, a test compares"""
 

@@ -9,6 +9,7 @@ from typing import Any, Literal, NewType, TypeVar, Union, get_args, get_origin, 
 
 import attrs
 
+from hub.times import Time
 from paranet.models.units import Bandwidth, Ratio, Seconds
 
 Json = dict[str, Any]
@@ -23,6 +24,7 @@ _PLAIN: Mapping[Any, Json] = {
     NoneType: {"type": "null"},
     object: {},
     Any: {},
+    Time: {"type": "string", "format": "date-time"},
 }
 _QUANTITIES: Mapping[Any, tuple[str, str]] = {
     Bandwidth: ("bit/s", "10Gbps"),

@@ -1,6 +1,10 @@
 """Times on the wire: RFC 3339, UTC."""
 
 from datetime import UTC, datetime
+from typing import NewType
+
+Time = NewType("Time", str)
+"""a time as it stands on the wire"""
 
 
 def rfc3339(seconds: float | None) -> str | None:

@@ -1,5 +1,5 @@
 """The commands of the command line, one file each; every one registers its own arguments."""
 
-from hub.commands import serve
+from hub.commands import openapi, serve
 
-COMMANDS = (serve,)
+COMMANDS = (serve, openapi)

@@ -37,6 +37,16 @@ async def login(request: web.Request) -> web.Response:
     return _page(request, "login.html")
 
 
+async def docs(request: web.Request) -> web.Response:
+    """The API to try out (Swagger UI)."""
+    return _page(request, "docs.html")
+
+
+async def redoc(request: web.Request) -> web.Response:
+    """The API to read (ReDoc)."""
+    return _page(request, "redoc.html", "; worker-src blob:")
+
+
 async def static(request: web.Request) -> web.StreamResponse:
     """A file of the pages. Browsers revalidate it each time, or modules of two releases would meet in one page."""
     file = (STATIC / request.match_info["name"]).resolve()
@@ -45,7 +55,7 @@ async def static(request: web.Request) -> web.StreamResponse:
     return web.FileResponse(file, headers={"Cache-Control": "no-cache"})
 
 
-PAGES = (("/", network), ("/operators", operators), ("/login", login), ("/static/{name:.+}", static))
+PAGES = (("/", network), ("/operators", operators), ("/login", login), ("/docs", docs), ("/redoc", redoc), ("/static/{name:.+}", static))
 ACCESS = Access.OPEN
 
 
@@ -59,12 +69,13 @@ async def _signed_in(request: web.Request) -> User:
     return caller.user
 
 
-def _page(request: web.Request, template: str, **context: object) -> web.Response:
+def _page(request: web.Request, template: str, more: str = "", **context: object) -> web.Response:
+    """Render a page with a nonce of its own; *more* is what its policy allows beyond that of the others."""
     nonce = secrets.token_urlsafe(16)
     response = aiohttp_jinja2.render_template(template, request, {"nonce": nonce, "version": __version__, **context})
     response.headers["Content-Security-Policy"] = (
-        f"default-src 'none'; script-src 'self' 'nonce-{nonce}'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        f"default-src 'none'; script-src 'self' 'nonce-{nonce}'; style-src 'self' 'nonce-{nonce}'; img-src 'self' data:; connect-src 'self'; "
+        f"form-action 'self'; base-uri 'none'; frame-ancestors 'none'{more}"
     )
     response.headers["Cache-Control"] = "no-store"
     return response

@@ -78,5 +78,6 @@ def test_only_errors_of_the_server_may_be_tried_again() -> None:
         "mailbox-full",
         "storage-failed",
         "too-many-clients",
+        "too-many-requests",
         "ask-timeout",
     }

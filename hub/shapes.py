@@ -1,0 +1,264 @@
+"""What operations read and write, for rows of the table that do not say so themselves: the classes behind the API's description."""
+
+from collections.abc import Mapping
+from types import UnionType
+from typing import Any, get_type_hints
+
+import attrs
+
+from actors.audit import AuditEntry
+from actors.intents import Entry
+from actors.journal import Progress
+from actors.runtime.stats import ActorInfo, Blocked, DeadLetterInfo, Lag, Waiting
+from actors.telemetry import Points
+from actors.topology import TopologyChange
+from hub.operations import Operation
+from hub.rest.deploy import Order
+from hub.rest.intent import Source
+from hub.times import Time
+from hub.ws.messages import ClientInfo
+from paranet.compiler.diagnostics import Diagnostic
+from paranet.errors import Fault
+from paranet.models.device import Row
+from paranet.models.intent import Report
+from paranet.models.topology import Demand, Link, Node
+
+TIMES = frozenset({"at", "started_at", "ended_at", "created_at", "expires_at", "last_used_at"})
+
+
+def timed(cls: type) -> type:
+    """Return the class as handlers write it: UNIX times as RFC 3339 text."""
+    hints = get_type_hints(cls)
+    for name in TIMES & hints.keys():
+        hints[name] = Time | None if isinstance(hints[name], UnionType) else Time
+    made = attrs.make_class(cls.__name__, {f.name: attrs.field(type=hints[f.name], default=f.default) for f in attrs.fields(cls)}, kw_only=True)
+    made.__doc__, made.__module__ = cls.__doc__, cls.__module__
+    return made
+
+
+def page_of(cls: type, **more: Any) -> type:
+    """Return the class of a page of such things; *more* are further members."""
+    fields = {"items": tuple[cls, ...], "next": str | None, **more}  # type: ignore[valid-type]  # a type made at run time
+    made = attrs.make_class(f"{cls.__name__}Page", {name: attrs.field(type=kind) for name, kind in fields.items()}, kw_only=True)
+    made.__doc__, made.__module__ = "A page; `next` is the cursor of the following one.", cls.__module__
+    return made
+
+
+@attrs.frozen(kw_only=True)
+class Parts:
+    """Ids by kind."""
+
+    nodes: tuple[str, ...]
+    links: tuple[str, ...]
+    demands: tuple[str, ...]
+
+
+@attrs.frozen(kw_only=True)
+class TopologyBody:
+    """The whole topology at a revision."""
+
+    revision: int
+    nodes: tuple[Node, ...]
+    links: tuple[Link, ...]
+    demands: tuple[Demand, ...]
+
+
+@attrs.frozen(kw_only=True)
+class NodesAdded:
+    """Answer to a list of nodes."""
+
+    revision: int
+    items: tuple[Node, ...]
+
+
+@attrs.frozen(kw_only=True)
+class LinksAdded:
+    """Answer to a list of links."""
+
+    revision: int
+    items: tuple[Link, ...]
+
+
+@attrs.frozen(kw_only=True)
+class ImportResult:
+    """What an import did, or would do."""
+
+    revision: int
+    format: str
+    dry_run: bool
+    added: Parts
+    changed: Parts
+    removed: Parts
+    warnings: tuple[Fault, ...]
+
+
+@attrs.frozen(kw_only=True)
+class DeviceRows:
+    """Rows of one device."""
+
+    node: str
+    rows: tuple[Row, ...]
+
+
+@attrs.frozen(kw_only=True)
+class CompilationBody:
+    """A source as it compiled."""
+
+    id: str
+    name: str | None
+    ok: bool
+    author: str
+    at: Time
+    topology_revision: int
+    diagnostics: tuple[Diagnostic, ...]
+    devices: tuple[DeviceRows, ...]
+    verification: Report
+
+
+@attrs.frozen(kw_only=True)
+class RowChange:
+    """One row before and after."""
+
+    before: Row
+    after: Row
+
+
+@attrs.frozen(kw_only=True)
+class RowDiff:
+    """What would change on a device."""
+
+    add: tuple[Row, ...]
+    change: tuple[RowChange, ...]
+    remove: tuple[Row, ...]
+
+
+@attrs.frozen(kw_only=True)
+class DevicePreview:
+    """One device: rows wanted, what changes, and the same as text by platform."""
+
+    node: str
+    rows: tuple[Row, ...]
+    diff: RowDiff
+    text: Mapping[str, str]
+
+
+@attrs.frozen(kw_only=True)
+class PreviewBody:
+    """A compilation against the devices as they are now."""
+
+    id: str
+    name: str | None
+    ok: bool
+    author: str
+    at: Time
+    topology_revision: int
+    diagnostics: tuple[Diagnostic, ...]
+    devices: tuple[DevicePreview, ...]
+    verification: Report
+    paths: tuple[Mapping[str, object], ...]
+    conflict: str | None
+    topology_moved: bool
+
+
+@attrs.frozen(kw_only=True)
+class MetricsBody:
+    """Series with their points."""
+
+    tier: str
+    series: tuple[Points, ...]
+
+
+@attrs.frozen(kw_only=True)
+class Done:
+    """What was done to an actor."""
+
+    path: str
+    action: str
+    outcome: object
+
+
+@attrs.frozen(kw_only=True)
+class Replayed:
+    """Whether an actor took the message."""
+
+    accepted: object
+
+
+@attrs.frozen(kw_only=True)
+class Waits:
+    """The wait-for graph."""
+
+    items: tuple[Waiting, ...]
+    next: str | None
+
+
+@attrs.frozen(kw_only=True)
+class Shape:
+    """The members of an Operation that describe it."""
+
+    body: Any = None
+    reply: Any = None
+    statuses: tuple[int, ...] = ()
+    example: object = None
+    takes: tuple[str, ...] = ()
+    gives: tuple[str, ...] = ()
+
+
+_NODE = {"id": "r1", "type": "router", "interfaces": [{"name": "eth0", "address": "10.0.1.1/24"}]}
+_LINK = {"id": "r1-r2", "source": {"node": "r1"}, "target": {"node": "r2"}, "bandwidth": "10Gbps", "latency": "5ms"}
+_SOURCE = {"source": "path web { from r1 to r2 }", "name": "web"}
+_NODE_READ, _LINK_READ = Shape(reply=Node, statuses=(200, 304)), Shape(reply=Link, statuses=(200, 304))
+_DEPLOYMENT = timed(Progress)
+_OPEN = Mapping[str, object]
+
+SHAPES: Mapping[str, Shape] = {
+    "topology.get": Shape(reply=TopologyBody, statuses=(200, 304)),
+    "topology.nodes.list": Shape(reply=page_of(Node, revision=int), statuses=(200, 304)),
+    "topology.nodes.add": Shape(body=Node | tuple[Node, ...], reply=Node | NodesAdded, statuses=(201,), example=_NODE),
+    "topology.nodes.get": _NODE_READ,
+    "topology.nodes.replace": Shape(body=Node, reply=Node, example=_NODE),
+    "topology.nodes.remove": Shape(statuses=(204,)),
+    "topology.links.list": Shape(reply=page_of(Link, revision=int), statuses=(200, 304)),
+    "topology.links.add": Shape(body=Link | tuple[Link, ...], reply=Link | LinksAdded, statuses=(201,), example=_LINK),
+    "topology.links.get": _LINK_READ,
+    "topology.links.replace": Shape(body=Link, reply=Link, example=_LINK),
+    "topology.links.remove": Shape(statuses=(204,)),
+    "topology.import": Shape(reply=ImportResult, takes=("application/json", "application/octet-stream", "multipart/form-data")),
+    "topology.export": Shape(gives=("application/json", "application/xml", "text/plain", "application/octet-stream")),
+    "topology.history": Shape(reply=page_of(timed(TopologyChange))),
+    "intent.compile": Shape(body=Source, reply=CompilationBody, statuses=(201,), example=_SOURCE),
+    "intent.preview": Shape(reply=PreviewBody),
+    "intent.history": Shape(reply=page_of(timed(Entry))),
+    "deploy.execute": Shape(body=Order, reply=_DEPLOYMENT, statuses=(202,), example={"compile_id": "0195f2ab-4c7e-7d3a-9b1e-2f6a8c0d1e3f"}),
+    "deploy.rollback": Shape(reply=_DEPLOYMENT, statuses=(202,)),
+    "deploy.cancel": Shape(reply=_DEPLOYMENT, statuses=(202,)),
+    "deploy.status": Shape(reply=_DEPLOYMENT),
+    "deploy.history": Shape(reply=page_of(_DEPLOYMENT)),
+    "monitor.metrics": Shape(reply=MetricsBody),
+    "monitor.node": Shape(reply=MetricsBody),
+    "system.actors": Shape(reply=page_of(ActorInfo, lag=Lag, blocks=tuple[Blocked, ...])),
+    "system.actor": Shape(reply=ActorInfo),
+    **{f"system.{action}": Shape(reply=Done) for action in ("restart", "suspend", "resume", "drain", "trace")},
+    "system.waits": Shape(reply=Waits),
+    "system.dead-letters": Shape(reply=page_of(timed(DeadLetterInfo), total=int)),
+    "system.replay": Shape(reply=Replayed),
+    "system.clients": Shape(reply=page_of(ClientInfo)),
+    "system.disconnect": Shape(statuses=(204,)),
+    "system.audit": Shape(reply=page_of(timed(AuditEntry))),
+    "system.info": Shape(reply=_OPEN),
+}
+"""by name of the operation"""
+
+
+def described(operation: Operation) -> bool:
+    """Tell whether it is known what the operation answers."""
+    shape = shape_of(operation)
+    return shape.reply is not None or bool(shape.gives) or shape.statuses == (204,)
+
+
+def shape_of(operation: Operation) -> Shape:
+    """Return what the row says of itself, or else what is written here."""
+    own = Shape(**{field.name: getattr(operation, field.name) for field in attrs.fields(Shape)})
+    return own if own != Shape() else SHAPES.get(operation.name, own)
+
+
