@@ -62,7 +62,7 @@ def _served(operation: Operation) -> Handler:
             filename=filename,
             remote=request.remote or "",
         )
-        return _response(await operation.handler(call), request)
+        return _response(await operation.perform(call), request)
 
     return handle
 

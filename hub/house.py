@@ -23,7 +23,7 @@ from actors.runtime import ActorSystem
 from actors.storage import Database
 from actors.telemetry import TelemetryCollector
 from actors.topology import GetTopology, ImportTopology, TopologyStore
-from hub.auth import Tokens, signing_key
+from hub.auth import Believed, Tokens, signing_key
 from hub.settings import Settings
 from hub.ws.ask import answer
 from hub.ws.door import Door
@@ -84,10 +84,11 @@ class House:
         """Start the actors, each after those it asks while starting; they stop in the opposite order."""
         settings, now, spawn = self.settings, self.system.now, self.system.spawn
         await spawn("audit", partial(Audit, self.control, now))
+        believed, password = Believed(), settings.admin.password
         accounts = await spawn(
-            "accounts", partial(Accounts, self.control, now, self._show_first_password, settings.admin.password, ("ws",))
+            "accounts", partial(Accounts, self.control, now, self._show_first_password, password, ("ws",), believed.forget)
         )
-        self.tokens = Tokens(signing_key(folder), settings.auth, accounts, now)
+        self.tokens = Tokens(signing_key(folder), settings.auth, accounts, now, believed)
         telemetry = settings.telemetry
         collector = partial(
             TelemetryCollector,

@@ -5,7 +5,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from functools import cache
 from http import HTTPStatus
-from typing import Any
 
 import attrs
 import orjson
@@ -123,9 +122,10 @@ def _operation(operation: Operation, shape: Shape, schemas: Schemas) -> Json:
 
 
 def _parameters(operation: Operation, shape: Shape) -> list[Json]:
-    found = [{"name": n, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}} for n in _PART.findall(operation.path)]
-    for name in sorted(operation.query):
-        found.append({"name": name, "in": "query", **PARAMETERS.get(name, {"schema": {"type": "string"}})})
+    found = [
+        {"name": n, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}} for n in _PART.findall(operation.path)
+    ]
+    found += [{"name": n, "in": "query", **PARAMETERS.get(n, {"schema": {"type": "string"}})} for n in sorted(operation.query)]
     if 304 in shape.statuses:
         found.append({"name": "If-None-Match", "in": "header", "schema": {"type": "string"}})
     return found
@@ -140,19 +140,24 @@ def _body(shape: Shape, schemas: Schemas) -> Json:
         content[JSON] = {"schema": schemas.of(shape.body, "in")}
     if shape.example is not None:
         content[JSON]["example"] = shape.example
-    return {"required": True, "content": content}
+    fields = attrs.fields(shape.body) if isinstance(shape.body, type) else ()
+    optional = bool(fields) and all(field.default is not attrs.NOTHING for field in fields)
+    return {"required": not optional, "content": content}
 
 
 def _responses(operation: Operation, shape: Shape, schemas: Schemas) -> Json:
     found: Json = {}
     for status in shape.statuses or (200,):
-        response: Json = {"description": HTTPStatus(status).phrase, "headers": {"X-Request-Id": {"$ref": "#/components/headers/X-Request-Id"}}}
+        response: Json = {
+            "description": HTTPStatus(status).phrase,
+            "headers": {"X-Request-Id": {"$ref": "#/components/headers/X-Request-Id"}},
+        }
         if status in (201, 202):
             response["headers"]["Location"] = {"$ref": "#/components/headers/Location"}
         if 304 in shape.statuses:
             response["headers"]["ETag"] = {"$ref": "#/components/headers/ETag"}
         if status not in (204, 304):
-            content = {media: {"schema": {}} for media in shape.gives}
+            content: dict[str, Json] = {media: {"schema": {}} for media in shape.gives}
             if shape.reply is not None or not content:
                 content[JSON] = {"schema": schemas.of(shape.reply, "out") if shape.reply is not None else {}}
             response["content"] = content

@@ -1,8 +1,7 @@
 """What operations read and write, for rows of the table that do not say so themselves: the classes behind the API's description."""
 
 from collections.abc import Mapping
-from types import UnionType
-from typing import Any, get_type_hints
+from typing import Any
 
 import attrs
 
@@ -12,36 +11,16 @@ from actors.journal import Progress
 from actors.runtime.stats import ActorInfo, Blocked, DeadLetterInfo, Lag, Waiting
 from actors.telemetry import Points
 from actors.topology import TopologyChange
+from hub.bodies import page_of, timed
 from hub.operations import Operation
 from hub.rest.deploy import Order
 from hub.rest.intent import Source
 from hub.times import Time
 from hub.ws.messages import ClientInfo
-from paranet.compiler.diagnostics import Diagnostic
 from paranet.errors import Fault
 from paranet.models.device import Row
-from paranet.models.intent import Report
+from paranet.models.intent import Diagnostic, Report
 from paranet.models.topology import Demand, Link, Node
-
-TIMES = frozenset({"at", "started_at", "ended_at", "created_at", "expires_at", "last_used_at"})
-
-
-def timed(cls: type) -> type:
-    """Return the class as handlers write it: UNIX times as RFC 3339 text."""
-    hints = get_type_hints(cls)
-    for name in TIMES & hints.keys():
-        hints[name] = Time | None if isinstance(hints[name], UnionType) else Time
-    made = attrs.make_class(cls.__name__, {f.name: attrs.field(type=hints[f.name], default=f.default) for f in attrs.fields(cls)}, kw_only=True)
-    made.__doc__, made.__module__ = cls.__doc__, cls.__module__
-    return made
-
-
-def page_of(cls: type, **more: Any) -> type:
-    """Return the class of a page of such things; *more* are further members."""
-    fields = {"items": tuple[cls, ...], "next": str | None, **more}  # type: ignore[valid-type]  # a type made at run time
-    made = attrs.make_class(f"{cls.__name__}Page", {name: attrs.field(type=kind) for name, kind in fields.items()}, kw_only=True)
-    made.__doc__, made.__module__ = "A page; `next` is the cursor of the following one.", cls.__module__
-    return made
 
 
 @attrs.frozen(kw_only=True)
@@ -260,5 +239,3 @@ def shape_of(operation: Operation) -> Shape:
     """Return what the row says of itself, or else what is written here."""
     own = Shape(**{field.name: getattr(operation, field.name) for field in attrs.fields(Shape)})
     return own if own != Shape() else SHAPES.get(operation.name, own)
-
-

@@ -74,8 +74,8 @@ def _page(request: web.Request, template: str, more: str = "", **context: object
     nonce = secrets.token_urlsafe(16)
     response = aiohttp_jinja2.render_template(template, request, {"nonce": nonce, "version": __version__, **context})
     response.headers["Content-Security-Policy"] = (
-        f"default-src 'none'; script-src 'self' 'nonce-{nonce}'; style-src 'self' 'nonce-{nonce}'; img-src 'self' data:; connect-src 'self'; "
-        f"form-action 'self'; base-uri 'none'; frame-ancestors 'none'{more}"
+        f"default-src 'none'; script-src 'self' 'nonce-{nonce}'; style-src 'self' 'nonce-{nonce}'; img-src 'self' data:; "
+        f"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'{more}"
     )
     response.headers["Cache-Control"] = "no-store"
     return response

@@ -4,7 +4,7 @@ window.SwaggerUIBundle({
   dom_id: "#swagger",
   deepLinking: true,
   displayRequestDuration: true,
-  docExpansion: "none",
+  docExpansion: "list",
   filter: true,
   validatorUrl: null,
 });
