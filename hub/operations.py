@@ -42,6 +42,8 @@ class Call:
     body: bytes = b""
     filename: str | None = None
     remote: str = ""
+    about: list[str] = attrs.field(factory=list)
+    """what the audit log shall name, where the path does not"""
 
     @property
     def author(self) -> str:
@@ -160,8 +162,8 @@ class Operation:
             outcome = error.code
             raise
         finally:
-            target = "/".join(call.path.values())[:200]
-            record = Record(author=call.author, remote=call.remote, action=self.name, target=target, outcome=outcome)
+            target = "/".join(call.about or call.path.values())
+            record = Record(author=call.author, remote=call.remote, action=self.name, target=target[:200], outcome=outcome)
             call.house.system.ref("audit").tell(record)
         return reply
 

@@ -147,7 +147,10 @@ def _quantity(kind: Any, mode: Mode) -> Json:
 
 
 def _constraints(validator: Any) -> Json:
-    """Return what attrs' own validators demand, in the words of JSON Schema; what others demand is not known here."""
+    """Return what attrs' own validators demand, in the words of JSON Schema; others tell by an attribute `schema`."""
+    told = getattr(validator, "schema", None)
+    if isinstance(told, dict):
+        return told
     inner = getattr(validator, "validator", None)
     if inner is not None:  # optional(...)
         return _constraints(inner)

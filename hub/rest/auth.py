@@ -4,6 +4,7 @@ import attrs
 
 from actors.accounts import ChangeUser, EndSession, User
 from hub.auth import ACCESS_COOKIE, REFRESH_COOKIE, TICKET_TTL, Caller, Claims, Session
+from hub.bodies import Length
 from hub.operations import Access, Call, Operation, Reply
 from paranet.errors import Unauthenticated
 
@@ -31,7 +32,7 @@ class NewPassword:
     """The old one proves that it is you."""
 
     old_password: str = attrs.field(repr=False)
-    new_password: str = attrs.field(repr=False, validator=[attrs.validators.min_len(8), attrs.validators.max_len(1024)])
+    new_password: str = attrs.field(repr=False, validator=Length(8, 1024))
 
 
 @attrs.frozen(kw_only=True)
@@ -65,6 +66,7 @@ class Ticket:
 async def login(call: Call) -> Reply:
     """Sign in with name and password."""
     body = call.read(Login)
+    call.about.append(body.username)
     return _signed_in(call, await call.house.tokens.sign_in(body.username, body.password))
 
 

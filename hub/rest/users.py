@@ -9,7 +9,7 @@ from actors.accounts import AddUser, ChangeUser, GetMachines, GetUser, GetUsers,
 from actors.people import Person
 from actors.runtime import Ref
 from actors.sessions import ApiToken
-from hub.bodies import page_of
+from hub.bodies import Length, Range, page_of
 from hub.operations import Access, Call, Operation, Reply, page
 from hub.rest.auth import API, ASK
 from hub.times import Time, rfc3339
@@ -37,7 +37,7 @@ def _check_scopes(_instance: object, attribute: "attrs.Attribute[Any]", value: t
         raise BadField(attribute.name, "must be scopes such as *, read, topology, monitor:read")
 
 
-_PASSWORD: Any = [attrs.validators.min_len(8), attrs.validators.max_len(1024)]
+_PASSWORD = Length(8, 1024)
 _ROLE_WORDS = {"schema": {"enum": list(ROLES)}}
 
 
@@ -55,7 +55,7 @@ class UserChange:
     """What is left out or null stays as it is. A new password ends the user's sessions."""
 
     username: str | None = attrs.field(default=None, validator=_check_name)
-    password: str | None = attrs.field(default=None, repr=False, validator=attrs.validators.optional(_PASSWORD))
+    password: str | None = attrs.field(default=None, repr=False, validator=_PASSWORD)
     role: str | None = attrs.field(default=None, validator=_check_role, metadata={"schema": {"enum": [*ROLES, None]}})
 
 
@@ -73,9 +73,9 @@ class UserBody:
 class NewToken:
     """A token for a machine: acts as you within *scopes* (`*`, `read`, `topology`, `monitor:read` ..), for *expires_in* s."""
 
-    name: str = attrs.field(validator=[attrs.validators.min_len(1), attrs.validators.max_len(128)])
+    name: str = attrs.field(validator=Length(1, 128))
     scopes: tuple[str, ...] = attrs.field(validator=_check_scopes)
-    expires_in: int = attrs.field(default=30 * 86400, validator=[attrs.validators.ge(1), attrs.validators.le(LONGEST)])
+    expires_in: int = attrs.field(default=30 * 86400, validator=Range(1, LONGEST))
 
 
 @attrs.frozen(kw_only=True)

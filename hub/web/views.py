@@ -14,6 +14,9 @@ from hub.signin import caller_of
 from paranet import __version__
 from paranet.errors import Unauthenticated
 
+REDOC = " 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=' 'sha256-QMIg+bpjm3JdElJ388KYke01izlUW0UoNOeKjpMxdgc='; worker-src blob:"
+"""what ReDoc's policy allows beyond that of the others: the two style elements that it makes while it is loaded, and its search worker"""
+
 HERE = Path(__file__).resolve().parent
 STATIC = HERE / "static"
 
@@ -44,7 +47,7 @@ async def docs(request: web.Request) -> web.Response:
 
 async def redoc(request: web.Request) -> web.Response:
     """The API to read (ReDoc)."""
-    return _page(request, "redoc.html", "; worker-src blob:")
+    return _page(request, "redoc.html", REDOC)
 
 
 async def static(request: web.Request) -> web.StreamResponse:
@@ -74,8 +77,8 @@ def _page(request: web.Request, template: str, more: str = "", **context: object
     nonce = secrets.token_urlsafe(16)
     response = aiohttp_jinja2.render_template(template, request, {"nonce": nonce, "version": __version__, **context})
     response.headers["Content-Security-Policy"] = (
-        f"default-src 'none'; script-src 'self' 'nonce-{nonce}'; style-src 'self' 'nonce-{nonce}'; img-src 'self' data:; "
-        f"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'{more}"
+        f"default-src 'none'; script-src 'self' 'nonce-{nonce}'; img-src 'self' data:; connect-src 'self'; form-action 'self'; "
+        f"base-uri 'none'; frame-ancestors 'none'; style-src 'self' 'nonce-{nonce}'{more}"
     )
     response.headers["Cache-Control"] = "no-store"
     return response
