@@ -164,6 +164,13 @@ class SessionsChanged(Message):
 
 
 @attrs.frozen(kw_only=True)
+class ChangedElsewhere(Message):
+    """Another hub on this database has changed the user or ended a session of theirs."""
+
+    user_id: str
+
+
+@attrs.frozen(kw_only=True)
 class Prune(Message):
     """Forget revocations of tokens that have expired."""
 
@@ -171,7 +178,8 @@ class Prune(Message):
 class Accounts(Actor):
     """Passwords are argon2id hashes (RFC 9106); hashing runs on a thread, two at a time, and never delays a token check.
 
-    *forget* is called with the id of a user before anybody is answered that something of that user's was revoked.
+    *forget* is called with the id of a user before anybody is answered that something of that user's was revoked, *announce* tells
+    other hubs of it.
     """
 
     jobs_limit = 2
@@ -184,12 +192,14 @@ class Accounts(Actor):
         admin_password: str | None,
         listeners: Sequence[str] = (),
         forget: Callable[[str], None] = lambda _: None,
+        announce: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._now = now
         self._show_first_password = first_password
         self._admin_password = admin_password
         self._listeners = listeners
         self._forget = forget
+        self._announce = announce
         self._hasher = argon2.PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
         self._people = People(database)
         self._sessions = Sessions(database, now)
@@ -309,7 +319,17 @@ class Accounts(Actor):
     async def prune(self, message: Prune) -> None:
         await self._sessions.prune()
 
+    @handles
+    async def changed_elsewhere(self, message: ChangedElsewhere) -> None:
+        await self._people.load()
+        await self._sessions.load()
+        self._tell(message.user_id)
+
     def _changed(self, user_id: str) -> None:
+        self._tell(user_id)
+        self._announce(user_id)
+
+    def _tell(self, user_id: str) -> None:
         self._forget(user_id)
         for listener in self._listeners:
             self.system.ref(listener).tell(SessionsChanged(user_id=user_id))

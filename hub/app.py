@@ -6,19 +6,22 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import BodyPartReader, web
 from aiohttp.http import HttpProcessingError
+from aiohttp.typedefs import Middleware
 
 from hub import metrics, openapi, problems
+from hub.auth import Caller
 from hub.codec import encode
 from hub.house import House
 from hub.keys import HOUSE
-from hub.middlewares import add_headers, answer_errors
+from hub.middlewares import answer_errors, behind, headers_for, preflight
 from hub.operations import Access, Call, Operation, Reply
 from hub.rest import OPERATIONS
+from hub.settings import words
 from hub.signin import caller_of, check_origin
 from hub.web import views
 from hub.ws import endpoint
 from paranet import __version__
-from paranet.errors import InvalidInput, TooLarge
+from paranet.errors import InvalidInput, TooLarge, Unauthenticated
 
 BODY_WITHIN = 60.0
 """seconds a client has to send its body"""
@@ -28,9 +31,13 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 def make_app(house: House) -> web.Application:
     """Return the application over a house that is open."""
-    app = web.Application(middlewares=[answer_errors], client_max_size=house.settings.server.max_body)
+    server = house.settings.server
+    origins = frozenset(words(server.origins))
+    around: list[Middleware] = [behind(server.trusted_proxies)] if server.trusted_proxies else []
+    around += [answer_errors, *([preflight(origins)] if origins else [])]
+    app = web.Application(middlewares=around, client_max_size=server.max_body)
     app[HOUSE] = house
-    app.on_response_prepare.append(add_headers)
+    app.on_response_prepare.append(headers_for(origins))
     for operation in OPERATIONS:
         app.router.add_route(operation.method, operation.path, _served(operation), expect_handler=expected)
     for path, socket in endpoint.ROUTES:
@@ -46,7 +53,8 @@ def _served(operation: Operation) -> Handler:
 
     async def handle(request: web.Request) -> web.StreamResponse:
         house = request.app[HOUSE]
-        caller = await caller_of(request, house.tokens) if operation.access else None
+        caller = await _caller(request, house) if operation.access else None
+        request["standing"] = await house.limits.check(operation, caller, request.remote or "")
         operation.check(caller, request.query)
         if not operation.access and request.cookies and operation.method != "GET":
             check_origin(request)
@@ -65,6 +73,15 @@ def _served(operation: Operation) -> Handler:
         return _response(await operation.perform(call), request)
 
     return handle
+
+
+async def _caller(request: web.Request, house: House) -> Caller | None:
+    """Return the caller; one whose token is not good counts against the address."""
+    try:
+        return await caller_of(request, house.tokens)
+    except Unauthenticated:
+        await house.limits.refuse(request.remote or "")
+        raise
 
 
 async def expected(request: web.Request) -> web.StreamResponse | None:
@@ -135,10 +152,10 @@ async def healthz(_request: web.Request) -> web.Response:
 
 
 async def readyz(request: web.Request) -> web.Response:
-    """Store and actors are as they should be, or 503 and what is not."""
+    """Store and actors are as they should be, or 503 and what is not. Without Redis the hub is degraded, but ready."""
     faults = await request.app[HOUSE].ready()
     body = encode({"status": "degraded" if faults else "ok", "faults": faults})
-    return web.Response(status=503 if faults else 200, body=body, content_type="application/json")
+    return web.Response(status=503 if faults.keys() - {"redis"} else 200, body=body, content_type="application/json")
 
 
 async def figures(request: web.Request) -> web.Response:

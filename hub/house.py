@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 
-from actors.accounts import Accounts
+from actors.accounts import Accounts, ChangedElsewhere
 from actors.audit import Audit
 from actors.channels import Outlets
 from actors.deployer import DeploySupervisor, Execute
@@ -24,6 +24,8 @@ from actors.storage import Database
 from actors.telemetry import TelemetryCollector
 from actors.topology import GetTopology, ImportTopology, TopologyStore
 from hub.auth import Believed, Tokens, signing_key
+from hub.limits import Limits
+from hub.redis import Redis
 from hub.settings import Settings
 from hub.ws.ask import answer
 from hub.ws.door import Door
@@ -72,6 +74,8 @@ class House:
             stack.push_async_callback(self._flash.close)
             await self._flash.load()  # damaged? better known now than when the devices boot
             await stack.enter_async_context(self.system)
+            self.redis = await stack.enter_async_context(Redis(self.settings.redis, self._elsewhere)) if self.settings.redis.url else None
+            self.limits = Limits(self.settings.limits, self.redis, self.system.now)
             self.frames_shared = await frames_can_be_shared()
             await self._move_in(folder)
             self._stack = stack.pop_all()
@@ -85,8 +89,9 @@ class House:
         settings, now, spawn = self.settings, self.system.now, self.system.spawn
         await spawn("audit", partial(Audit, self.control, now))
         believed, password = Believed(), settings.admin.password
+        announce = self.redis.announce if self.redis is not None else _nobody
         accounts = await spawn(
-            "accounts", partial(Accounts, self.control, now, self._show_first_password, password, ("ws",), believed.forget)
+            "accounts", partial(Accounts, self.control, now, self._show_first_password, password, ("ws",), believed.forget, announce)
         )
         self.tokens = Tokens(signing_key(folder), settings.auth, accounts, now, believed)
         telemetry = settings.telemetry
@@ -135,7 +140,17 @@ class House:
         for cell in self.system.cells():
             if "/" not in cell.path and cell.status not in ("running", "suspended"):
                 faults[cell.path] = cell.status.value
+        if self.redis is not None and not self.redis.up:
+            faults["redis"] = self.redis.why
         return faults
+
+    def _elsewhere(self, user_id: str) -> None:
+        """Another hub has changed a user's sessions."""
+        self.system.ref("accounts").tell(ChangedElsewhere(user_id=user_id))
+
+
+def _nobody(_user_id: str) -> None:
+    """There is no other hub to tell."""
 
 
 def _soon(run: Callable[[], object]) -> None:

@@ -3,10 +3,23 @@
 import logging
 import sys
 import time
+from contextvars import ContextVar
 
 import orjson
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+REQUEST: ContextVar[str] = ContextVar("request", default="")
+"""id of the request that is being answered"""
+
+
+class WithRequest(logging.Filter):
+    """Adds the id of the request to what is logged while it is answered."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if REQUEST.get() and not hasattr(record, "request"):
+            record.request = REQUEST.get()
+        return True
 
 
 class JsonLines(logging.Formatter):
@@ -35,6 +48,7 @@ class People(logging.Formatter):
 def set_up(level: str) -> None:
     """Send everything from *level* up to stderr."""
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(WithRequest())
     handler.setFormatter(People() if sys.stderr.isatty() else JsonLines())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.getLogger("aiosqlite").setLevel("WARNING")
