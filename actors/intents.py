@@ -1,25 +1,24 @@
 """IntentStore: owns sources, what they compiled to, and their history."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from difflib import unified_diff
 from typing import Any
 
 import attrs
 import orjson
 
-from actors.devices import Installed, ReadInstalled
+from actors.devices import ReadInstalled
 from actors.ids import uuid7
 from actors.runtime import Actor, Request, handles
 from actors.storage import Database
 from actors.topology import GetTopology, TopologyState
+from actors.workshop import Job, Workshop, wanted_of
 from paranet.codec import structure, unstructure
-from paranet.compiler import compile_source
-from paranet.errors import CompileFailed, NotFound, RowConflict
-from paranet.models.device import Delta, Row, Rows
-from paranet.models.intent import Compiled, Report, Violation, Witness
+from paranet.errors import CompileFailed, NotFound, RowConflict, StaleRevision
+from paranet.models.device import Delta
+from paranet.models.intent import Compiled, Report
 from paranet.orchestrator.diff import diff
-from paranet.orchestrator.plan import scope_of, wanted_rows
-from paranet.verifier import verify
 
 ASK = 10.0
 
@@ -62,12 +61,27 @@ class Entry:
 
 
 @attrs.frozen(kw_only=True)
-class Compile(Request[Compilation]):
-    """Compile a source on the current topology and keep the result. Raise CompileFailed with the diagnostics."""
+class Comparison:
+    """What leads from one compilation to another: lines of the source (unified diff) and, by node, rows."""
 
-    source: str
+    before: Entry
+    after: Entry
+    source: tuple[str, ...]
+    deltas: Mapping[str, Delta]
+
+
+@attrs.frozen(kw_only=True)
+class Compile(Request[Compilation]):
+    """Compile a source, or that of compilation *again*, on the current topology and keep the result.
+
+    Raise CompileFailed with the diagnostics, StaleRevision when the topology is not at *if_revision*, CompilerDied.
+    """
+
+    source: str | None
     name: str | None
     author: str
+    again: str | None = None
+    if_revision: int | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -92,18 +106,30 @@ class GetIntentHistory(Request[tuple[Entry, ...]]):
     before: str | None = None
 
 
+@attrs.frozen(kw_only=True)
+class CompareCompilations(Request[Comparison]):
+    """Return what leads from compilation *before* to compilation *after*."""
+
+    before: str
+    after: str
+
+
 class IntentStore(Actor):
-    """Compiling runs on a thread beside the mailbox; the result is on disk before it is answered."""
+    """Compiling runs beside the mailbox (see `Workshop`); the result is on disk before it is answered."""
 
     jobs_limit = 4
 
     def __init__(self, database: Database, now: Callable[[], float]) -> None:
         self._database = database
         self._now = now
+        self._workshop = Workshop()
 
     async def on_start(self) -> None:
         ((count,),) = await self._database.fetch("SELECT count(*) FROM compilation")
         self._stored = count
+
+    async def on_stop(self) -> None:
+        await self._workshop.close()
 
     def inspect(self) -> Mapping[str, object]:
         return {"compilations_at_start": self._stored}
@@ -113,19 +139,23 @@ class IntentStore(Actor):
         return await self.defer(self._compile(message))
 
     async def _compile(self, message: Compile) -> Compilation:
+        source, name = message.source, message.name
+        if message.again is not None:
+            stored = await self._load(message.again)
+            source, name = stored.source, message.name or stored.name
         state = await self.system.ref("topology").ask(GetTopology(), timeout=ASK)
-        compiled = await asyncio.to_thread(compile_source, message.source, state.topology, scope=message.name)
-        report = Report(ok=False, checked={})
-        if compiled.ok:
-            installed = await self.system.ref("device").ask(ReadInstalled(), timeout=ASK)
-            report = await asyncio.to_thread(_verify, state, compiled, message.name, installed)
+        if message.if_revision not in (None, state.revision):
+            raise StaleRevision(f"the topology is at revision {state.revision}, not {message.if_revision}", revision=state.revision)
+        installed = await self.system.ref("device").ask(ReadInstalled(), timeout=ASK)
+        job = Job(topology=state.topology, source=source or "", name=name, installed=installed.rows)
+        compiled, report = await self._workshop.build(job, state.revision)
         now = self._now()
         compilation = Compilation(
             id=uuid7(now),
             at=now,
             author=message.author,
-            name=message.name,
-            source=message.source,
+            name=name,
+            source=job.source,
             topology_revision=state.revision,
             compiled=compiled,
             verification=report,
@@ -158,7 +188,7 @@ class IntentStore(Actor):
         installed = await self.system.ref("device").ask(ReadInstalled(), timeout=ASK)
         conflict, deltas = None, {}
         try:
-            wanted = _wanted(compilation.compiled, compilation.name, installed)
+            wanted = wanted_of(compilation.compiled, compilation.name, installed.rows)
             deltas = {node: diff(installed.rows[node], rows) for node, rows in wanted.items()}
         except RowConflict as error:
             conflict = error.detail
@@ -173,6 +203,17 @@ class IntentStore(Actor):
         names = ("id", "at", "author", "name", "ok", "topology_revision", "source")
         return tuple(structure(dict(zip(names, (*row[:4], bool(row[4]), *row[5:]), strict=True)), Entry) for row in rows)
 
+    @handles
+    async def compare(self, message: CompareCompilations) -> Comparison:
+        return await self.defer(self._compare(message))
+
+    async def _compare(self, message: CompareCompilations) -> Comparison:
+        before, after = await self._load(message.before), await self._load(message.after)
+        source = await asyncio.to_thread(_lines, before.source, after.source)
+        rows = [{node: {r.id: r for r in found} for node, found in c.compiled.rows.items()} for c in (before, after)]
+        deltas = {node: diff(rows[0].get(node, {}), rows[1].get(node, {})) for node in sorted({*rows[0], *rows[1]})}
+        return Comparison(before=_entry(before), after=_entry(after), source=source, deltas={n: d for n, d in deltas.items() if d})
+
     async def _load(self, compile_id: str) -> Compilation:
         rows = await self._database.fetch(
             "SELECT id, at, author, name, source, topology_revision, body FROM compilation WHERE id = ?", (compile_id,)
@@ -184,21 +225,10 @@ class IntentStore(Actor):
         return structure(fields | orjson.loads(str(rows[0][-1])), Compilation)
 
 
-def _wanted(compiled: Compiled, name: str | None, installed: Installed) -> dict[str, Rows]:
-    rows: Mapping[str, Sequence[Row]] = compiled.rows
-    return wanted_rows(installed.rows, rows, scope_of(compiled.intents, name, installed.rows))
+def _lines(before: str, after: str) -> tuple[str, ...]:
+    return tuple(unified_diff(before.splitlines(), after.splitlines(), "before", "after", lineterm=""))
 
 
-def _verify(state: TopologyState, compiled: Compiled, name: str | None, installed: Installed) -> Report:
-    """Judge the network as it would be: what is installed plus what was compiled."""
-    try:
-        wanted = _wanted(compiled, name, installed)
-    except RowConflict as conflict:
-        witness = Witness(header={}, hops=())
-        return Report(
-            ok=False,
-            checked={},
-            violations=(Violation(check="ownership", message=conflict.detail, witness=witness, intents=compiled.intents),),
-        )
-    unreached = {node: {row.id: row for row in rows} for node, rows in compiled.rows.items() if node not in wanted}
-    return verify(state.topology, {**wanted, **unreached}, compiled.reaches)
+def _entry(compilation: Compilation) -> Entry:
+    c = compilation
+    return Entry(id=c.id, at=c.at, author=c.author, name=c.name, ok=c.compiled.ok, topology_revision=c.topology_revision, source=c.source)

@@ -1,6 +1,7 @@
 """TopologyStore: owns nodes, links, demands, the revision and the change log."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -11,30 +12,49 @@ from actors.channels import Channel, Outlets, Subscribe, Subscribed, Unsubscribe
 from actors.ids import epoch
 from actors.runtime import Actor, Message, Request, handles
 from actors.storage import Database
-from paranet.codec import structure, unstructure
+from actors.topology_log import (
+    KINDS,
+    Bodies,
+    ChangeLog,
+    Comparison,
+    Difference,
+    bodies,
+    change_event,
+    compared,
+    document,
+    encoded,
+    explained,
+    net_change,
+)
+from paranet.codec import structure
 from paranet.errors import AlreadyExists, NodeHasLinks, NotFound, StaleRevision
-from paranet.models.topology import Demand, Link, Node, Topology
+from paranet.models.topology import Link, Node, Topology
 
-Parts = Mapping[str, Node | Link | Demand]
-KINDS: Mapping[str, type[Node] | type[Link] | type[Demand]] = {"nodes": Node, "links": Link, "demands": Demand}
 RECENT = 200
 """changes that a fresh start puts back into the channel's ring"""
 
 
 @attrs.frozen(kw_only=True)
 class TopologyState:
-    """The topology at one revision; revision 0 is the empty one nobody wrote."""
+    """The topology at one revision; revision 0 is the empty one nobody wrote. *bodies* are its parts as JSON."""
 
     revision: int
     topology: Topology
+    bodies: Bodies = attrs.field(factory=dict, eq=False, repr=False)
+
+    @cached_property
+    def document(self) -> bytes:
+        """The whole as JSON, as REST and the channel's snapshot show it; put together once."""
+        return document(self.revision, self.topology, self.bodies)
 
 
 @attrs.frozen(kw_only=True)
 class Versioned:
-    """One node or link and the revision that last changed it."""
+    """One node or link and the revision that last changed it. *body* is the part as JSON."""
 
     revision: int
     part: Node | Link
+    body: bytes
 
 
 @attrs.frozen(kw_only=True)
@@ -47,24 +67,20 @@ class Counts:
 
 
 @attrs.frozen(kw_only=True)
-class Difference:
-    """What a change does, as ids by kind (`nodes`, `links`, `demands`)."""
-
-    added: Mapping[str, tuple[str, ...]]
-    changed: Mapping[str, tuple[str, ...]]
-    removed: Mapping[str, tuple[str, ...]]
-
-    def __bool__(self) -> bool:
-        return any(ids for side in (self.added, self.changed, self.removed) for ids in side.values())
-
-
-@attrs.frozen(kw_only=True)
 class Imported:
     """The revision after an import and what it did; a dry run did nothing."""
 
     revision: int
     difference: Difference
     dry_run: bool
+
+
+@attrs.frozen(kw_only=True)
+class Restored:
+    """The revision after a restore and what it did; restoring what is there makes no revision."""
+
+    revision: int
+    difference: Difference
 
 
 @attrs.frozen(kw_only=True)
@@ -147,6 +163,23 @@ class GetTopologyHistory(Request[tuple[TopologyChange, ...]]):
     before: int | None = None
 
 
+@attrs.frozen(kw_only=True)
+class RestoreTopology(Request[Restored]):
+    """Make the topology what it was at *revision*, as a new revision. Raise NotFound for one that never was."""
+
+    author: str
+    revision: int
+    if_revision: int | None = None
+
+
+@attrs.frozen(kw_only=True)
+class CompareRevisions(Request[Comparison]):
+    """Return what lies between two revisions. Raise NotFound for one that never was."""
+
+    before: int
+    after: int
+
+
 class TopologyStore(Actor):
     """Every write is one transaction; the revision it makes is the channel's offset and the ETag."""
 
@@ -170,13 +203,17 @@ class TopologyStore(Actor):
             parts[kind][part_id] = structure(orjson.loads(str(body)), KINDS[kind])
             self._revisions[kind, part_id] = revision
             self._positions[kind, part_id] = position
-        recent = await self._database.fetch("SELECT revision, event FROM topology_change ORDER BY revision DESC LIMIT ?", (RECENT,))
-        revision = recent[0][0] if recent else 0
-        assert isinstance(revision, int)
-        self._state = TopologyState(revision=revision, topology=Topology(**parts))
+        self._log = ChangeLog(self._database)
+        recent = await self._log.recent(RECENT)
+        revision = recent[-1][0] if recent else 0
+        topology = Topology(**parts, properties=await self._log.properties())
+        self._state = TopologyState(revision=revision, topology=topology, bodies=bodies(topology))
         self._channel = Channel("topology", self._outlets, epoch=await self._epoch(), offset=revision - len(recent), conflate=net_change)
-        self._channel.load([orjson.loads(str(event)) for _, event in reversed(recent)])
-        self._channel.reopen(lambda: wire(self._state))
+        self._channel.load([event for _, event in recent])
+        self._channel.reopen(self._snapshot)
+
+    def _snapshot(self) -> orjson.Fragment:
+        return orjson.Fragment(self._state.document)
 
     async def _epoch(self) -> str:
         """Return the channel's epoch: offsets are database revisions, so it lives as long as the database does."""
@@ -214,7 +251,12 @@ class TopologyStore(Actor):
             taken = [part_id for part_id in wanted if part_id in there]
             if taken:
                 raise AlreadyExists(f"the {what} id {taken[0]!r} is taken", ids=taken)
-        new = Topology.of([*topology.nodes.values(), *message.nodes], [*topology.links.values(), *message.links], topology.demands.values())
+        new = Topology.of(
+            [*topology.nodes.values(), *message.nodes],
+            [*topology.links.values(), *message.links],
+            topology.demands.values(),
+            properties=topology.properties,
+        )
         names = [*(node.id for node in message.nodes), *(link.id for link in message.links)]
         await self._write(new, message.author, f"added {_listed(names)}")
         return self._state
@@ -230,9 +272,8 @@ class TopologyStore(Actor):
             nodes[part.id] = part
         else:
             links[part.id] = part
-        await self._write(
-            Topology.of(nodes.values(), links.values(), topology.demands.values()), message.author, f"changed {kind[:-1]} {part.id}"
-        )
+        new = Topology.of(nodes.values(), links.values(), topology.demands.values(), properties=topology.properties)
+        await self._write(new, message.author, f"changed {kind[:-1]} {part.id}")
         return self._part(kind, part.id)
 
     @handles
@@ -250,7 +291,7 @@ class TopologyStore(Actor):
                 del links[link_id]
             demands = {d.id: d for d in demands.values() if message.id not in (d.source, d.target)}
             del nodes[message.id]
-        new = Topology.of(nodes.values(), links.values(), demands.values())
+        new = Topology.of(nodes.values(), links.values(), demands.values(), properties=topology.properties)
         await self._write(new, message.author, f"removed {message.kind[:-1]} {message.id}")
         return self._state
 
@@ -261,25 +302,44 @@ class TopologyStore(Actor):
         if message.mode == "merge":
             old = self._state.topology
             new = Topology.of(
-                {**old.nodes, **new.nodes}.values(), {**old.links, **new.links}.values(), {**old.demands, **new.demands}.values()
+                {**old.nodes, **new.nodes}.values(),
+                {**old.links, **new.links}.values(),
+                {**old.demands, **new.demands}.values(),
+                properties={**old.properties, **new.properties},
             )
-        difference = _difference(self._state.topology, new)
+        difference = compared(self._state.topology, new)
         if not message.dry_run:
             await self._write(new, message.author, f"{message.mode}d by {message.source}")
         return Imported(revision=self._state.revision, difference=difference, dry_run=message.dry_run)
 
     @handles
     async def history(self, message: GetTopologyHistory) -> tuple[TopologyChange, ...]:
-        rows = await self._database.fetch(
-            "SELECT revision, at, author, summary FROM topology_change WHERE revision < ? ORDER BY revision DESC LIMIT ?",
-            (message.before if message.before is not None else 1 << 62, message.limit),
-        )
+        rows = await self._log.entries(message.limit, message.before)
         names = ("revision", "at", "author", "summary")
         return tuple(structure(dict(zip(names, row, strict=True)), TopologyChange) for row in rows)
 
     @handles
+    async def restore(self, message: RestoreTopology) -> Restored:
+        self._expect(message.if_revision, self._state.revision)
+        new = await self._at(message.revision)
+        difference = compared(self._state.topology, new)
+        await self._write(new, message.author, f"restored revision {message.revision}")
+        return Restored(revision=self._state.revision, difference=difference)
+
+    @handles
+    async def compare(self, message: CompareRevisions) -> Comparison:
+        return explained(await self._at(message.before), await self._at(message.after))
+
+    async def _at(self, revision: int) -> Topology:
+        if revision == self._state.revision:
+            return self._state.topology
+        if not 0 <= revision < self._state.revision:
+            raise NotFound(f"there is no revision {revision}: the newest is {self._state.revision}", revision=self._state.revision)
+        return await self._log.topology_at(revision)
+
+    @handles
     async def subscribe(self, message: Subscribe) -> Subscribed:
-        return self._channel.attach(message, lambda: wire(self._state))
+        return self._channel.attach(message, self._snapshot)
 
     @handles
     async def unsubscribe(self, message: Unsubscribe) -> None:
@@ -289,7 +349,7 @@ class TopologyStore(Actor):
         part: Node | Link | None = getattr(self._state.topology, kind).get(part_id)
         if part is None:
             raise NotFound(f"there is no {kind[:-1]} {part_id!r}")
-        return Versioned(revision=self._revisions[kind, part_id], part=part)
+        return Versioned(revision=self._revisions[kind, part_id], part=part, body=self._state.bodies[kind, part_id])
 
     def _expect(self, wanted: int | None, actual: int) -> None:
         if wanted is not None and wanted != actual:
@@ -297,32 +357,34 @@ class TopologyStore(Actor):
 
     async def _write(self, new: Topology, author: str, summary: str) -> None:
         """Make *new* the topology: database first, then memory, then everybody who listens. No change, no revision."""
-        difference = _difference(self._state.topology, new)
+        difference = compared(self._state.topology, new)
         if not difference:
             return
         revision, at = self._state.revision + 1, self._now()
-        event = _event(new, difference) | {"revision": revision, "at": at, "author": author, "summary": summary}
         written = [(k, i) for side in (difference.added, difference.changed) for k, ids in side.items() for i in ids]
         removed = [(k, i) for k, ids in difference.removed.items() for i in ids]
+        parts = {**self._state.bodies, **{(k, i): encoded(getattr(new, k)[i]) for k, i in written}}
+        for key in removed:
+            del parts[key]
+        state = TopologyState(revision=revision, topology=new, bodies=parts)
+        head = {"revision": revision, "at": at, "author": author, "summary": summary}
+        event = change_event(new, difference, parts, head)
         positions = self._positions_in(new, revision)
         async with self._database.transaction() as tx:
             await tx.execute_many("DELETE FROM part WHERE kind = ? AND id = ?", removed)
             await tx.execute_many(
                 "INSERT OR REPLACE INTO part (kind, id, position, revision, body) VALUES (?, ?, ?, ?, ?)",
-                [(k, i, positions[k, i], revision, orjson.dumps(unstructure(getattr(new, k)[i])).decode()) for k, i in written],
+                [(k, i, positions[k, i], revision, parts[k, i].decode()) for k, i in written],
             )
             moved = [(p, *key) for key, p in positions.items() if self._positions.get(key, p) != p]
             await tx.execute_many("UPDATE part SET position = ? WHERE kind = ? AND id = ?", moved)
-            await tx.execute(
-                "INSERT INTO topology_change (revision, at, author, summary, event) VALUES (?, ?, ?, ?, ?)",
-                (revision, at, author, summary, orjson.dumps(event).decode()),
-            )
+            await self._log.append(tx, state.document, event, head, new.properties if difference.properties else None)
         for key in removed:
             del self._revisions[key]
         self._revisions.update(dict.fromkeys(written, revision))
         self._positions = positions
-        self._state = TopologyState(revision=revision, topology=new)
-        self._channel.publish([event])
+        self._state = state
+        self._channel.publish([orjson.Fragment(event)])
         for listener in self._listeners:
             self.system.ref(listener).tell(TopologyChanged(state=self._state))
 
@@ -335,51 +397,6 @@ class TopologyStore(Actor):
             in_order = all(a < b for a, b in pairwise(kept))
             positions |= zip(keys, kept if in_order else range((revision << 24), (revision << 24) + len(keys)), strict=True)
         return positions
-
-
-def net_change(events: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return one event that leads where all of *events* lead: of every part the last that happened to it."""
-    if len(events) < 2:
-        return list(events)
-    merged = dict(events[-1])
-    for kind in KINDS:
-        last: dict[str, tuple[str, Any]] = {}
-        for event in events:
-            for side in ("removed", "added", "changed"):
-                for part in event[kind][side]:
-                    part_id = part if side == "removed" else part["id"]
-                    anew = side == "changed" and last.get(part_id, ("", None))[0] == "added"
-                    last[part_id] = "added" if anew else side, part
-        merged[kind] = {side: [part for where, part in last.values() if where == side] for side in ("added", "changed", "removed")}
-    return [merged]
-
-
-def wire(state: TopologyState) -> dict[str, Any]:
-    """Return the topology as REST and the channel's snapshot show it."""
-    topology = state.topology
-    return {"revision": state.revision} | {kind: [unstructure(p) for p in getattr(topology, kind).values()] for kind in KINDS}
-
-
-def _difference(old: Topology, new: Topology) -> Difference:
-    sides: dict[str, dict[str, tuple[str, ...]]] = {"added": {}, "changed": {}, "removed": {}}
-    for kind in KINDS:
-        before: Parts = getattr(old, kind)
-        after: Parts = getattr(new, kind)
-        sides["added"][kind] = tuple(i for i in after if i not in before)
-        sides["changed"][kind] = tuple(i for i, part in after.items() if i in before and before[i] is not part and before[i] != part)
-        sides["removed"][kind] = tuple(i for i in before if i not in after)
-    return Difference(**sides)
-
-
-def _event(new: Topology, difference: Difference) -> dict[str, Any]:
-    return {
-        kind: {
-            "added": [unstructure(getattr(new, kind)[i]) for i in difference.added[kind]],
-            "changed": [unstructure(getattr(new, kind)[i]) for i in difference.changed[kind]],
-            "removed": list(difference.removed[kind]),
-        }
-        for kind in KINDS
-    }
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -94,6 +94,12 @@ export interface Blocked {
   stack: string[];
 }
 
+/** The socket is about to be closed with this code; come back after *retry_ms*, where it is not null. */
+export interface Bye {
+  code: number;
+  retry_ms: number | null;
+}
+
 /** A client as operators see it: *age* in s, *backlog* in bytes, *conflated* items it was spared; positions it has acknowledged. */
 export interface ClientInfo {
   id: string;
@@ -115,6 +121,14 @@ export interface ClientInfoPage {
   next: string | null;
 }
 
+/** From one compilation to another: *source* is a unified diff, by line. */
+export interface Comparison {
+  a: Entry;
+  b: IntentsEntry;
+  source: string[];
+  devices: DeviceDiff[];
+}
+
 /** A source as it compiled. */
 export interface CompilationBody {
   id: string;
@@ -126,6 +140,29 @@ export interface CompilationBody {
   diagnostics: Diagnostic[];
   devices: DeviceRows[];
   verification: Report;
+}
+
+/** A conversation with everything that was said. */
+export interface ConversationBody {
+  id: string;
+  title: string;
+  created_at: string;
+  updated_at: string;
+  messages: Said[];
+}
+
+/** A conversation of yours. */
+export interface ConversationHead {
+  id: string;
+  title: string;
+  created_at: string;
+  updated_at: string;
+}
+
+/** A page; `next` is the cursor of the following one. */
+export interface ConversationHeadPage {
+  items: ConversationHead[];
+  next: string | null;
 }
 
 /** A dead letter as operators see it; *message* is its text, cut short. Fields that are secret do not show there. */
@@ -157,6 +194,12 @@ export interface Demand {
   modality: "ip" | "ndn" | "geo" | "p4";
 }
 
+/** What differs on a device. */
+export interface DeviceDiff {
+  node: string;
+  diff: RowDiff;
+}
+
 /** One device: rows wanted, what changes, and the same as text by platform. */
 export interface DevicePreview {
   node: string;
@@ -185,6 +228,18 @@ export interface Diagnostic {
   span: Span;
   severity: string;
   hint: string | null;
+}
+
+/** Where a node without a location is drawn: degrees east and north among nodes that have one, else a plane of -1..1, y upwards. */
+export interface Display {
+  x: number;
+  y: number;
+}
+
+/** Where a node without a location is drawn: degrees east and north among nodes that have one, else a plane of -1..1, y upwards. */
+export interface DisplayInput {
+  x: number;
+  y: number;
 }
 
 /** What was done to an actor. */
@@ -219,8 +274,39 @@ export interface Entry {
 
 /** A page; `next` is the cursor of the following one. */
 export interface EntryPage {
-  items: Entry[];
+  items: IntentsEntry[];
   next: string | null;
+}
+
+/** What was asked was refused; *id* is null where the frame had none. With *ch* a subscription has ended by it. */
+export interface Error {
+  id: number | null;
+  error: ErrorBody;
+  ch: string | null;
+}
+
+/** As in a problem document; *retry_ms* is how long to wait before trying again. */
+export interface ErrorBody {
+  code: string;
+  status: number;
+  detail: string;
+  errors: Record<string, unknown>[];
+  retryable: boolean;
+  retry_ms: number | null;
+}
+
+/** The items from one offset to another, both included; fewer where a filter or conflation leaves some out. */
+export interface Events {
+  ch: string;
+  epoch: string;
+  from_: number;
+  to: number;
+  items: unknown[];
+}
+
+/** The token ends in so many seconds. */
+export interface Expiring {
+  in_: number;
 }
 
 /** One place in the input and what is wrong there. *path* is a JSON path (`links[3].target.node`), a line or empty. */
@@ -234,6 +320,12 @@ export interface FilterBody {
   nodes?: string[];
   metrics?: string[];
   interval?: number | string;
+}
+
+/** A source in its canonical form. */
+export interface Formatted {
+  source: string;
+  changed: boolean;
 }
 
 /** So many more bytes of the channel are welcome; from the first on its events come only for credit. */
@@ -259,16 +351,29 @@ export interface ImportResult {
   warnings: Fault[];
 }
 
-/** A port of a node; *address* is an IP address with prefix length (`10.0.1.1/24`). */
+/** One line of the history. */
+export interface IntentsEntry {
+  id: string;
+  at: string;
+  author: string;
+  name: string | null;
+  ok: boolean;
+  topology_revision: number;
+  source: string;
+}
+
+/** A port of a node; *address* is an IP address with prefix length (`10.0.1.1/24`), *secondary* are further ones of any family. */
 export interface Interface {
   name: string;
   address: string | null;
+  secondary: string[];
 }
 
-/** A port of a node; *address* is an IP address with prefix length (`10.0.1.1/24`). */
+/** A port of a node; *address* is an IP address with prefix length (`10.0.1.1/24`), *secondary* are further ones of any family. */
 export interface InterfaceInput {
   name: string;
   address?: string | null;
+  secondary?: string[];
 }
 
 /** How late the event loop ran its callbacks during the last minute, in seconds. */
@@ -285,6 +390,13 @@ export interface Latency {
   p50: number;
   p95: number;
   p99: number;
+}
+
+/** Bytes of a client's frame, subscriptions of a socket, frames a second. */
+export interface Limits {
+  frame: number;
+  subscriptions: number;
+  rate: number;
 }
 
 /** A connection. bandwidth in bit/s, latency in s one way, loss 0..1, mtu in bytes, cost without unit (as in OSPF). */
@@ -401,27 +513,33 @@ export interface NewUser {
   role: "viewer" | "operator" | "admin";
 }
 
-/** A device. *type* is one of NODE_TYPES or a word of the user's own; *modalities* follow from it unless given. */
+/** A device. *type* is one of NODE_TYPES or a word of the user's own; *modalities* follow from it unless given. *capabilities* are the user's own words for what it can do, *prefixes* the NDN name prefixes that it serves. */
 export interface Node {
   id: string;
   name: string;
   type: string;
   interfaces: Interface[];
   modalities: ("ip" | "ndn" | "geo" | "p4")[];
+  capabilities: string[];
+  prefixes: string[];
   location: Location | null;
+  display: Display | null;
   region: string | null;
   management: Management | null;
   properties: Record<string, unknown>;
 }
 
-/** A device. *type* is one of NODE_TYPES or a word of the user's own; *modalities* follow from it unless given. */
+/** A device. *type* is one of NODE_TYPES or a word of the user's own; *modalities* follow from it unless given. *capabilities* are the user's own words for what it can do, *prefixes* the NDN name prefixes that it serves. */
 export interface NodeInput {
   id: string;
   name?: string;
   type?: string;
   interfaces?: InterfaceInput[];
   modalities?: ("ip" | "ndn" | "geo" | "p4")[];
+  capabilities?: string[];
+  prefixes?: string[];
   location?: LocationInput | null;
+  display?: DisplayInput | null;
   region?: string | null;
   management?: ManagementInput | null;
   properties?: Record<string, unknown>;
@@ -440,6 +558,20 @@ export interface NodesAdded {
   items: Node[];
 }
 
+/** What was sent with this id has been done. `sub` is told the position, `ask` status and body, `auth` the token's end. */
+export interface Ok {
+  id: number;
+  ch: string | null;
+  epoch: string | null;
+  offset: number | null;
+  recovered: boolean | null;
+  expires: number | null;
+  status: number | null;
+  etag: string | null;
+  location: string | null;
+  body: unknown;
+}
+
 /** Body of POST /deploy/execute. */
 export interface Order {
   compile_id: string;
@@ -451,6 +583,10 @@ export interface Parts {
   nodes: string[];
   links: string[];
   demands: string[];
+}
+
+/** Answer with `pong`, or anything else, before the next one. */
+export interface Ping {
 }
 
 /** One series: *points* are (UNIX ms, value), oldest first. */
@@ -475,6 +611,7 @@ export interface PreviewBody {
   devices: DevicePreview[];
   verification: Report;
   paths: Record<string, unknown>[];
+  geojson: Record<string, unknown>;
   conflict: string | null;
   topology_moved: boolean;
 }
@@ -528,6 +665,20 @@ export interface Report {
   violations: Violation[];
 }
 
+/** The revision that an old one came back as, and what that changed. */
+export interface Restored {
+  revision: number;
+  added: Parts;
+  changed: Parts;
+  removed: Parts;
+}
+
+/** What was received of this channel no longer connects with what follows: `restarted` or `overrun`. */
+export interface Resync {
+  ch: string;
+  reason: string;
+}
+
 /** One piece of device state. (*family*, *key*) names it on the device, *value* is plain JSON, *owners* are the intents that want it. */
 export interface Row {
   family: string;
@@ -550,6 +701,21 @@ export interface RowDiff {
   remove: Row[];
 }
 
+/** One message, *at* UNIX time in s. *author* is a user's name or `assistant`, *body* the rest of an answer: source, proposal, needs. */
+export interface Said {
+  seq: number;
+  at: string;
+  author: string;
+  text: string;
+  body: Record<string, unknown>;
+}
+
+/** Body of POST /intent/parse. */
+export interface Sentence {
+  text: string;
+  language?: string | null;
+}
+
 /** What signing in yields; *expires_in* is in s, of the access token. */
 export interface SignedIn {
   access_token: string;
@@ -559,10 +725,22 @@ export interface SignedIn {
   user: Account;
 }
 
-/** Body of POST /intent/compile. Intents compiled under one *name* replace each other as a set when they are deployed. */
+/** The state of a channel at a position; a long list comes in parts, the one with *last* ends it. */
+export interface Snapshot {
+  ch: string;
+  epoch: string;
+  offset: number;
+  part: number;
+  last: boolean;
+  data: unknown;
+}
+
+/** Body of POST /intent/compile: *source*, or *id* to compile that of a compilation again. Intents compiled under one *name* replace each other as a set when they are deployed. With *topology_revision* any other revision is refused. */
 export interface Source {
-  source: string;
+  source?: string | null;
+  id?: string | null;
   name?: string | null;
+  topology_revision?: number | null;
 }
 
 /** A place in a source; lines and columns count from 1, the end is exclusive. */
@@ -571,6 +749,11 @@ export interface Span {
   column: number;
   end_line: number;
   end_column: number;
+}
+
+/** Whether there was an answer to stop. */
+export interface Stopped {
+  stopped: boolean;
 }
 
 /** `canary`: one device, then a tenth, then the rest (or *waves*, fractions of all devices); `all-at-once`: one wave. */
@@ -586,6 +769,11 @@ export interface Sub {
   since?: string | null;
   credit?: number | null;
   filter?: FilterBody;
+}
+
+/** Body of POST /intent/format. */
+export interface Text {
+  source: string;
 }
 
 /** Lets one WebSocket in, as `?ticket=`, within *expires_in* s. */
@@ -668,6 +856,13 @@ export interface UserChange {
   role?: "viewer" | "operator" | "admin" | None;
 }
 
+/** Body of POST /intent/chat; without *conversation_id* a new conversation begins. */
+export interface Utterance {
+  message: string;
+  conversation_id?: string | null;
+  language?: string | null;
+}
+
 /** What would go wrong, for whom, and through which rows (`node family key`). */
 export interface Violation {
   check: string;
@@ -700,6 +895,13 @@ export interface Wave {
   devices: DeviceState[];
 }
 
+/** First frame: seconds between heartbeats, when the token ends (UNIX s), what a client may do. */
+export interface Welcome {
+  ping: number;
+  expires: number;
+  limits: Limits;
+}
+
 /** A packet that shows the violation: its header and the nodes it passes. */
 export interface Witness {
   header: Record<string, string>;
@@ -716,6 +918,19 @@ export type ClientFrame =
   | ({ type: "credit" } & Grant)
   | ({ type: "auth" } & Auth)
   | ({ type: "pong" } & Pong);
+
+/** What the hub says over a WebSocket. */
+export type HubFrame =
+  | ({ type: "welcome" } & Welcome)
+  | ({ type: "ok" } & Ok)
+  | ({ type: "snapshot" } & Snapshot)
+  | ({ type: "events" } & Events)
+  | ({ type: "lag" } & Lag)
+  | ({ type: "resync" } & Resync)
+  | ({ type: "error" } & Error)
+  | ({ type: "ping" } & Ping)
+  | ({ type: "expiring" } & Expiring)
+  | ({ type: "bye" } & Bye);
 
 /** Every operation: what it reads, what it answers. */
 export interface Operations {
@@ -747,9 +962,19 @@ export interface Operations {
   "topology.import": { body: void; reply: ImportResult };
   "topology.export": { body: void; reply: unknown };
   "topology.history": { body: void; reply: TopologyChangePage };
+  "topology.diff": { body: void; reply: Record<string, unknown> };
+  "topology.restore": { body: void; reply: Restored };
   "intent.compile": { body: Source; reply: CompilationBody };
   "intent.preview": { body: void; reply: PreviewBody };
+  "intent.format": { body: Text; reply: Formatted };
+  "intent.compare": { body: void; reply: Comparison };
   "intent.history": { body: void; reply: EntryPage };
+  "intent.parse": { body: Sentence; reply: Record<string, unknown> };
+  "chat.say": { body: Utterance; reply: Record<string, unknown> };
+  "chat.list": { body: void; reply: ConversationHeadPage };
+  "chat.get": { body: void; reply: ConversationBody };
+  "chat.forget": { body: void; reply: void };
+  "chat.stop": { body: void; reply: Stopped };
   "deploy.execute": { body: Order; reply: Progress };
   "deploy.rollback": { body: void; reply: Progress };
   "deploy.cancel": { body: void; reply: Progress };

@@ -3,16 +3,17 @@
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 
 from aiohttp import BodyPartReader, web
 from aiohttp.http import HttpProcessingError
 from aiohttp.typedefs import Middleware
 
-from hub import metrics, openapi, problems
+from hub import asyncapi, metrics, openapi, problems
 from hub.auth import Caller
 from hub.codec import encode
 from hub.house import House
-from hub.keys import HOUSE
+from hub.keys import HOUSE, TRAIL
 from hub.middlewares import answer_errors, behind, headers_for, preflight
 from hub.operations import Access, Call, Operation, Reply
 from hub.rest import OPERATIONS
@@ -54,7 +55,7 @@ def _served(operation: Operation) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
         house = request.app[HOUSE]
         caller = await _caller(request, house) if operation.access else None
-        request["standing"] = await house.limits.check(operation, caller, request.remote or "")
+        request[TRAIL].standing = await house.limits.check(operation, caller, request.remote or "")
         operation.check(caller, request.query)
         if not operation.access and request.cookies and operation.method != "GET":
             check_origin(request)
@@ -70,7 +71,8 @@ def _served(operation: Operation) -> Handler:
             filename=filename,
             remote=request.remote or "",
         )
-        return _response(await operation.perform(call), request)
+        reply = await operation.perform(call)
+        return await _streamed(reply, request) if reply.stream is not None else _response(reply, request)
 
     return handle
 
@@ -129,6 +131,19 @@ async def _first_file(request: web.Request) -> tuple[bytes, str | None]:
     raise InvalidInput("the multipart body holds no file")
 
 
+async def _streamed(reply: Reply, request: web.Request) -> web.StreamResponse:
+    """Send the pieces of a body as they come; a client that goes away ends the stream."""
+    assert reply.stream is not None
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", **reply.headers, "Content-Type": reply.content_type}
+    response = web.StreamResponse(status=reply.status, headers=headers)
+    async with aclosing(reply.stream) as pieces:
+        await response.prepare(request)
+        async for piece in pieces:
+            await response.write(piece)
+    await response.write_eof()
+    return response
+
+
 def _response(reply: Reply, request: web.Request) -> web.Response:
     headers = dict(reply.headers)
     if reply.etag is not None:
@@ -172,5 +187,16 @@ async def description(request: web.Request) -> web.Response:
     return web.Response(body=openapi.encoded(), content_type="application/json", headers=headers)
 
 
-MACHINES = (("/healthz", healthz), ("/readyz", readyz), ("/metrics", figures), ("/openapi.json", description))
+async def asyncapi_json(_request: web.Request) -> web.Response:
+    """The WebSocket protocol for machines."""
+    return web.Response(body=encode(asyncapi.document()), content_type="application/json")
+
+
+MACHINES = (
+    ("/asyncapi.json", asyncapi_json),
+    ("/openapi.json", description),
+    ("/healthz", healthz),
+    ("/readyz", readyz),
+    ("/metrics", figures),
+)
 MACHINES_ACCESS = Access.OPEN

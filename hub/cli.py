@@ -1,6 +1,7 @@
 """The command line. Results go to stdout, everything else to stderr; a failure is one line and a non-zero exit."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -18,6 +19,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ParaNetError as error:
         print(f"paranet: {error.detail}", file=sys.stderr)
         return 2 if isinstance(error, BadSettings) else 1
+    except BrokenPipeError:  # the reader has seen enough, as `head` does; Python would complain once more when it flushes
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
 
 
 def parser() -> argparse.ArgumentParser:

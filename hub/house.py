@@ -12,10 +12,14 @@ from functools import partial
 from pathlib import Path
 
 from actors.accounts import Accounts, ChangedElsewhere
+from actors.assistant import Assistant
 from actors.audit import Audit
 from actors.channels import Outlets
+from actors.chat import Chats
+from actors.conversations import Conversations
 from actors.deployer import DeploySupervisor, Execute
 from actors.devices import Devices
+from actors.helping import Helper
 from actors.intents import Compile, IntentStore
 from actors.journal import Journal
 from actors.overseer import Overseer
@@ -26,17 +30,18 @@ from actors.topology import GetTopology, ImportTopology, TopologyStore
 from hub.auth import Believed, Tokens, signing_key
 from hub.limits import Limits
 from hub.redis import Redis
-from hub.settings import Settings
+from hub.settings import Agent, Settings
 from hub.ws.ask import answer
 from hub.ws.door import Door
 from hub.ws.outbox import Outbox
 from hub.ws.pipe import frames_can_be_shared
 from paranet import examples
+from paranet.agent.provider import Model, ModelFailed, OpenAIModel
 from paranet.controller.driver import Driver, NoDriver
 from paranet.controller.simulator.device import SimulatorDriver
 from paranet.controller.simulator.flash import FileFlash
 from paranet.controller.simulator.network import SimulatedNetwork
-from paranet.errors import StorageFailed
+from paranet.errors import BadSettings, StorageFailed
 from paranet.interop.registry import read
 from paranet.models.topology import Node, Topology
 
@@ -65,7 +70,7 @@ class House:
     async def __aenter__(self) -> "House":
         folder = self.settings.server.data_dir
         async with AsyncExitStack() as stack:
-            stack.callback(_claim(folder).close)
+            stack.callback(claim(folder).close)
             self.control = await Database.open(folder / "control.sqlite3", "control")
             stack.push_async_callback(self.control.close)
             self._telemetry = await Database.open(folder / "telemetry.sqlite3", "telemetry")
@@ -76,6 +81,7 @@ class House:
             await stack.enter_async_context(self.system)
             self.redis = await stack.enter_async_context(Redis(self.settings.redis, self._elsewhere)) if self.settings.redis.url else None
             self.limits = Limits(self.settings.limits, self.redis, self.system.now)
+            self._model = await _language_model(self.settings.agent, stack)
             self.frames_shared = await frames_can_be_shared()
             await self._move_in(folder)
             self._stack = stack.pop_all()
@@ -111,11 +117,19 @@ class House:
         )
         await spawn("device", partial(Devices, partial(_driver, network), network, settings.network.interval, now))
         await spawn("intents", partial(IntentStore, self.control, now))
+        await spawn("assistant", Assistant)
         await spawn("deployer", partial(DeploySupervisor, Journal(self.control), self.outlets, now))
+        await spawn("chat", self._chats)
         await spawn("overseer", partial(Overseer, self.outlets))
         await spawn("ws", partial(Door, self.tokens, self.outlets, settings.realtime, self.waiting, partial(answer, self)))
         if settings.network.demo:
             await self._furnish()
+
+    def _chats(self) -> Chats:
+        agent = self.settings.agent
+        answering = Helper(self.system, self._model, agent.context)
+        store = Conversations(self.control)
+        return Chats(store, self.outlets, self.system.now, answering, per_minute=agent.per_minute, idle=agent.idle)
 
     async def _furnish(self) -> None:
         """Load the demo network and deploy its intents, if nobody has written a topology yet."""
@@ -153,6 +167,21 @@ def _nobody(_user_id: str) -> None:
     """There is no other hub to tell."""
 
 
+async def _language_model(settings: Agent, stack: AsyncExitStack) -> Model | None:
+    """Return the model that is set, None without one. The key comes from the environment and goes nowhere else."""
+    if settings.base_url is None:
+        return None
+    key = os.environ.get(settings.key_variable)
+    try:
+        model = OpenAIModel(
+            base_url=settings.base_url, model=settings.model, key=key, timeout=settings.timeout, max_tokens=settings.max_tokens
+        )
+    except ModelFailed as failed:
+        raise BadSettings(f"settings: agent.base_url is set, but {failed}") from None
+    stack.push_async_callback(model.close)
+    return model
+
+
 def _soon(run: Callable[[], object]) -> None:
     asyncio.get_running_loop().call_soon(run)
 
@@ -167,7 +196,7 @@ def _driver(network: SimulatedNetwork, node: Node) -> Driver:
     return SimulatorDriver(network, node.id) if wish == "simulator" else NoDriver(f"this hub has no driver {wish!r}")
 
 
-def _claim(folder: Path) -> "_Lock":
+def claim(folder: Path) -> "_Lock":
     """Make the data directory ours: two hubs on one directory would be two writers. Raise StorageFailed."""
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)

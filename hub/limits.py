@@ -9,9 +9,9 @@ from limits.aio.storage import RedisStorage
 
 from hub.auth import Caller
 from hub.operations import Operation
-from hub.problems import TooManyRequests
 from hub.redis import LOST, Redis
 from hub.settings import Limits as Settings
+from paranet.errors import TooManyRequests
 
 EXPENSIVE = frozenset(
     {"intent.compile", "intent.parse", "intent.chat", "intent.format", "topology.import", "deploy.validate", "deploy.execute"}

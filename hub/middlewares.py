@@ -13,6 +13,7 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from hub import problems
+from hub.keys import TRAIL, Trail
 from hub.log import REQUEST
 from hub.settings import words
 from paranet.errors import ParaNetError
@@ -50,7 +51,11 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
     """Turn every error into problem+json; what nobody foresaw becomes a bare 500 and a trace in the log."""
     began = time.perf_counter()
     given = request.headers.get("X-Request-Id", "")
-    request["id"] = name = given if _ID.fullmatch(given) else f"{_RUN}-{next(_NUMBERS):x}"
+    name = given if _ID.fullmatch(given) else f"{_RUN}-{next(_NUMBERS):x}"
+    trail = request.get(TRAIL)
+    if trail is None:
+        request[TRAIL] = trail = Trail(secure=request.secure)
+    trail.id = name
     mark = REQUEST.set(name)
     try:
         response = await handler(request)
@@ -95,6 +100,7 @@ def behind(proxies: str) -> Middleware:
             if not trusted(hop):
                 break
         scheme = request.headers.get("X-Forwarded-Proto", request.scheme)
+        request[TRAIL] = Trail(secure=scheme == "https")
         return await handler(request.clone(remote=remote[:64], scheme="https" if scheme == "https" else "http"))
 
     return believe
@@ -117,19 +123,21 @@ def headers_for(origins: frozenset[str]) -> Signal:
     """Return the signal on_response_prepare: headers that every answer carries."""
 
     async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
+        if response.status == 101:
+            return  # it only opens a socket
         headers = response.headers
         for name, value in HEADERS.items():
             if name not in headers:
                 headers[name] = value
         if "Content-Security-Policy" not in headers:
             headers["Content-Security-Policy"] = CLOSED
-        if "id" in request:
-            headers["X-Request-Id"] = request["id"]
-        if request.secure:
-            headers["Strict-Transport-Security"] = HSTS
-        standing = request.get("standing")
-        if standing is not None:
-            headers.update(standing.headers)
+        trail = request.get(TRAIL)
+        if trail is not None:
+            headers["X-Request-Id"] = trail.id
+            if trail.secure:
+                headers["Strict-Transport-Security"] = HSTS
+            if trail.standing is not None:
+                headers.update(trail.standing.headers)
         origin = request.headers.get("Origin") if origins else None
         if origins:
             headers["Vary"] = "Origin"

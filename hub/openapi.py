@@ -44,6 +44,7 @@ TAGS: Mapping[str, str] = {
     "auth": "Signing in and out, users, tokens of machines",
     "topology": "The network as it should be known",
     "intent": "What the network is to do: compile, prove, preview",
+    "chat": "The assistant",
     "deploy": "Bringing it onto the devices, in waves, with a way back",
     "monitor": "What was measured, and alarms",
     "system": "The hub itself",

@@ -1,7 +1,7 @@
 """What can be asked of the hub, whatever door the question comes through: one declared table, one calling convention."""
 
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -110,6 +110,8 @@ class Reply:
     etag: str | None = None
     location: str | None = None
     raw: bytes | None = None
+    stream: AsyncGenerator[bytes, None] | None = None
+    """the body piece by piece, each sent at once"""
     content_type: str = "application/json"
     headers: Mapping[str, str] = attrs.field(factory=dict)
     cookies: Mapping[str, tuple[str, str, int]] = attrs.field(factory=dict)

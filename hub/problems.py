@@ -30,11 +30,6 @@ class TooManyClients(ParaNetError):
     title = "No more clients are let in"
 
 
-class TooManyRequests(ParaNetError):
-    code = "too-many-requests"
-    title = "More often than the hub lets anybody ask"
-
-
 STATUS: dict[type[ParaNetError], int] = {
     ParaNetError: 500,
     e.InvalidInput: 400,
@@ -46,12 +41,15 @@ STATUS: dict[type[ParaNetError], int] = {
     e.NodeHasLinks: 409,
     e.StaleRevision: 412,
     e.CompileFailed: 422,
+    e.CompilerDied: 422,
     e.VerificationFailed: 422,
     e.PlanStale: 409,
     e.RowConflict: 409,
     e.DevicesBusy: 409,
     e.WrongState: 409,
+    e.AssistantFailed: 502,
     e.DeviceError: 502,
+    e.TooManyRequests: 429,
     e.Unauthenticated: 401,
     e.Forbidden: 403,
     e.StorageFailed: 503,
@@ -68,7 +66,6 @@ STATUS: dict[type[ParaNetError], int] = {
     MethodNotAllowed: 405,
     BadRequest: 400,
     TooManyClients: 503,
-    TooManyRequests: 429,
 }
 """the HTTP status of every error; docs/errors.md lists the same, a test compares"""
 

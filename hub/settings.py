@@ -18,6 +18,8 @@ from typed_settings.loaders import DictLoader, Loader
 from paranet.errors import BadSettings
 
 PREFIX = "PARANET_"
+OTHERS = frozenset({"PARANET_URL", "PARANET_TOKEN", "PARANET_USERNAME", "PARANET_PASSWORD"})
+"""variables that tell the other commands which hub is meant and who asks"""
 SECTION = "paranet"
 
 
@@ -119,6 +121,20 @@ class Realtime:
 
 
 @attrs.frozen(kw_only=True)
+class Agent:
+    """The assistant, and the language model behind it if there is one. Its key comes from the environment only."""
+
+    base_url: str | None = None
+    model: str = ""
+    key_variable: str = "OPENAI_API_KEY"
+    timeout: float = ts.option(default=30.0, validator=_above(0))
+    max_tokens: int = ts.option(default=1024, validator=_above(0))
+    context: int = ts.option(default=24_000, validator=_above(1999))
+    per_minute: int = ts.option(default=30, validator=_above(0))
+    idle: float = ts.option(default=900.0, validator=_above(0))
+
+
+@attrs.frozen(kw_only=True)
 class Limits:
     """How often one may ask."""
 
@@ -153,6 +169,7 @@ class Settings:
     network: Network = attrs.field(factory=Network)
     telemetry: Telemetry = attrs.field(factory=Telemetry)
     realtime: Realtime = attrs.field(factory=Realtime)
+    agent: Agent = attrs.field(factory=Agent)
     limits: Limits = attrs.field(factory=Limits)
     redis: Redis = attrs.field(factory=Redis)
     log: Log = attrs.field(factory=Log)
@@ -163,7 +180,7 @@ def load(file: Path | None, flags: Mapping[str, Mapping[str, object]]) -> Settin
     if file is not None and not file.is_file():
         raise BadSettings(f"there is no settings file {file}")
     files = [file] if file is not None else [f for f in (Path("settings.toml"),) if f.is_file()]
-    known = set(variables())
+    known = set(variables()) | OTHERS
     unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
     if unknown:
         raise BadSettings(f"{unknown[0]} sets nothing: docs/settings.md lists the variables")

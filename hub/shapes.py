@@ -6,6 +6,7 @@ from typing import Any
 import attrs
 
 from actors.audit import AuditEntry
+from actors.conversations import Said
 from actors.intents import Entry
 from actors.journal import Progress
 from actors.runtime.stats import ActorInfo, Blocked, DeadLetterInfo, Lag, Waiting
@@ -13,8 +14,9 @@ from actors.telemetry import Points
 from actors.topology import TopologyChange
 from hub.bodies import page_of, timed
 from hub.operations import Operation
+from hub.rest.assistant import Sentence, Utterance
 from hub.rest.deploy import Order
-from hub.rest.intent import Source
+from hub.rest.intent import Source, Text
 from hub.times import Time
 from hub.ws.messages import ClientInfo
 from paranet.errors import Fault
@@ -135,6 +137,7 @@ class PreviewBody:
     devices: tuple[DevicePreview, ...]
     verification: Report
     paths: tuple[Mapping[str, object], ...]
+    geojson: Mapping[str, object]
     conflict: str | None
     topology_moved: bool
 
@@ -169,6 +172,70 @@ class Waits:
 
     items: tuple[Waiting, ...]
     next: str | None
+
+
+@attrs.frozen(kw_only=True)
+class Restored:
+    """The revision that an old one came back as, and what that changed."""
+
+    revision: int
+    added: Parts
+    changed: Parts
+    removed: Parts
+
+
+@attrs.frozen(kw_only=True)
+class Formatted:
+    """A source in its canonical form."""
+
+    source: str
+    changed: bool
+
+
+@attrs.frozen(kw_only=True)
+class DeviceDiff:
+    """What differs on a device."""
+
+    node: str
+    diff: RowDiff
+
+
+@attrs.frozen(kw_only=True)
+class Comparison:
+    """From one compilation to another: *source* is a unified diff, by line."""
+
+    a: timed(Entry)  # type: ignore[valid-type]  # made at run time
+    b: timed(Entry)  # type: ignore[valid-type]  # made at run time
+    source: tuple[str, ...]
+    devices: tuple[DeviceDiff, ...]
+
+
+@attrs.frozen(kw_only=True)
+class ConversationHead:
+    """A conversation of yours."""
+
+    id: str
+    title: str
+    created_at: Time
+    updated_at: Time
+
+
+@attrs.frozen(kw_only=True)
+class ConversationBody:
+    """A conversation with everything that was said."""
+
+    id: str
+    title: str
+    created_at: Time
+    updated_at: Time
+    messages: tuple[timed(Said), ...]  # type: ignore[valid-type]  # made at run time
+
+
+@attrs.frozen(kw_only=True)
+class Stopped:
+    """Whether there was an answer to stop."""
+
+    stopped: bool
 
 
 @attrs.frozen(kw_only=True)
@@ -208,6 +275,16 @@ SHAPES: Mapping[str, Shape] = {
     "intent.compile": Shape(body=Source, reply=CompilationBody, statuses=(201,), example=_SOURCE),
     "intent.preview": Shape(reply=PreviewBody),
     "intent.history": Shape(reply=page_of(timed(Entry))),
+    "topology.diff": Shape(reply=_OPEN),
+    "topology.restore": Shape(reply=Restored),
+    "intent.format": Shape(body=Text, reply=Formatted, example={"source": _SOURCE["source"]}),
+    "intent.compare": Shape(reply=Comparison),
+    "intent.parse": Shape(body=Sentence, reply=_OPEN, example={"text": "connect r1 and r2 with at least 10 Mbit/s", "language": "en"}),
+    "chat.say": Shape(body=Utterance, reply=_OPEN, gives=("text/event-stream",), example={"message": "what is installed?"}),
+    "chat.list": Shape(reply=page_of(ConversationHead)),
+    "chat.get": Shape(reply=ConversationBody),
+    "chat.forget": Shape(statuses=(204,)),
+    "chat.stop": Shape(reply=Stopped),
     "deploy.execute": Shape(body=Order, reply=_DEPLOYMENT, statuses=(202,), example={"compile_id": "0195f2ab-4c7e-7d3a-9b1e-2f6a8c0d1e3f"}),
     "deploy.rollback": Shape(reply=_DEPLOYMENT, statuses=(202,)),
     "deploy.cancel": Shape(reply=_DEPLOYMENT, statuses=(202,)),

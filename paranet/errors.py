@@ -79,6 +79,11 @@ class CompileFailed(ParaNetError):
     title = "The source does not compile"
 
 
+class CompilerDied(ParaNetError):
+    code = "compiler-died"
+    title = "The compiler ran out of time or memory"
+
+
 class VerificationFailed(ParaNetError):
     code = "verification-failed"
     title = "The network would not do what was asked"
@@ -107,6 +112,16 @@ class WrongState(ParaNetError):
 class DeviceError(ParaNetError):
     code = "device-error"
     title = "A device refused or failed"
+
+
+class TooManyRequests(ParaNetError):
+    code = "too-many-requests"
+    title = "More than your share"
+
+
+class AssistantFailed(ParaNetError):
+    code = "assistant-failed"
+    title = "The assistant could not answer"
 
 
 class Unauthenticated(ParaNetError):

@@ -65,11 +65,6 @@ def test_what_is_read_at_run_time_is_in_it(wheel: zipfile.ZipFile, folder: str, 
     assert wanted - set(wheel.namelist()) == set()
 
 
-def test_the_grammar_is_in_it(wheel: zipfile.ZipFile) -> None:
-    """Beside the parser."""
-    assert "paranet/compiler/grammar.lark" in wheel.namelist()
-
-
 def test_nothing_else_is_in_it(wheel: zipfile.ZipFile) -> None:
     """No tests, no benchmarks, nothing left over from a run."""
     tops = {name.partition("/")[0] for name in wheel.namelist()}

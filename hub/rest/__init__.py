@@ -1,13 +1,14 @@
 """REST: one file a resource, each with its part of the operations table. Handlers decode, ask and reply."""
 
 from hub.operations import Operation
-from hub.rest import auth, deploy, intent, monitor, system, topology, users
+from hub.rest import assistant, auth, deploy, intent, monitor, system, topology, users
 
 OPERATIONS: tuple[Operation, ...] = (
     *auth.OPERATIONS,
     *users.OPERATIONS,
     *topology.OPERATIONS,
     *intent.OPERATIONS,
+    *assistant.OPERATIONS,
     *deploy.OPERATIONS,
     *monitor.OPERATIONS,
     *system.OPERATIONS,

@@ -1,15 +1,18 @@
 """Intents: compile, preview, look back."""
 
+import asyncio
 from typing import Any
 
 import attrs
 
-from actors.intents import Compilation, Compile, Entry, GetIntentHistory, GetPreview, Preview
+from actors.intents import CompareCompilations, Compilation, Compile, Entry, GetIntentHistory, GetPreview, Preview
 from hub.operations import Access, Call, Operation, Reply, page
 from hub.times import rfc3339
 from paranet.codec import unstructure
-from paranet.compiler.render import PLATFORMS, render
-from paranet.errors import InvalidInput
+from paranet.compiler.format import format_source
+from paranet.compiler.render import path_collection, render_all
+from paranet.errors import CompileFailed, InvalidInput
+from paranet.models.device import Delta
 from paranet.models.topology import ID
 
 API = "/api/v1/intent"
@@ -18,10 +21,23 @@ ASK = 60.0
 
 @attrs.frozen(kw_only=True)
 class Source:
-    """Body of POST /intent/compile. Intents compiled under one *name* replace each other as a set when they are deployed."""
+    """Body of POST /intent/compile: *source*, or *id* to compile that of a compilation again.
+
+    Intents compiled under one *name* replace each other as a set when they are deployed. With *topology_revision* any other
+    revision is refused.
+    """
+
+    source: str | None = None
+    id: str | None = None
+    name: str | None = None
+    topology_revision: int | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Text:
+    """Body of POST /intent/format."""
 
     source: str
-    name: str | None = None
 
 
 async def compile_intent(call: Call) -> Reply:
@@ -29,7 +45,9 @@ async def compile_intent(call: Call) -> Reply:
     body = call.read(Source)
     if body.name is not None and ID.fullmatch(body.name) is None:
         raise InvalidInput(f"name: {body.name[:60]!r} is not an id")
-    request = Compile(source=body.source, name=body.name, author=call.author)
+    if (body.source is None) == (body.id is None):
+        raise InvalidInput("give either `source` or `id`")
+    request = Compile(source=body.source, again=body.id, name=body.name, author=call.author, if_revision=body.topology_revision)
     compilation = await call.house.system.ref("intents").ask(request, timeout=ASK)
     return Reply(status=201, body=_shown(compilation), location=f"{API}/preview/{compilation.id}")
 
@@ -41,8 +59,33 @@ async def preview(call: Call) -> Reply:
     body = _shown(compilation) | {
         "devices": [_device(found, node) for node in sorted({*compilation.compiled.rows, *found.deltas})],
         "paths": [_path(path) for path in unstructure(compilation.compiled.paths)],
+        "geojson": path_collection(compilation.compiled.paths, found.state.topology),
         "conflict": found.conflict,
         "topology_moved": found.state.revision != compilation.topology_revision,
+    }
+    return Reply(body=body)
+
+
+async def format_text(call: Call) -> Reply:
+    """Return a source in its canonical form. Raise CompileFailed where its syntax does not allow that."""
+    source = call.read(Text).source
+    text, found = await asyncio.to_thread(format_source, source)
+    if found:
+        raise CompileFailed("the source cannot be read", errors=found)
+    return Reply(body={"source": text, "changed": text != source})
+
+
+async def compare(call: Call) -> Reply:
+    """Return what leads from one compilation to another."""
+    ids = [call.query.get(name) for name in ("a", "b")]
+    if ids[0] is None or ids[1] is None:
+        raise InvalidInput("?a= and ?b= are the ids of two compilations")
+    found = await call.house.system.ref("intents").ask(CompareCompilations(before=ids[0], after=ids[1]), timeout=ASK)
+    body = {
+        "a": _entry(found.before),
+        "b": _entry(found.after),
+        "source": list(found.source),
+        "devices": [{"node": node, "diff": _diff(delta)} for node, delta in found.deltas.items()],
     }
     return Reply(body=body)
 
@@ -73,19 +116,22 @@ def _shown(compilation: Compilation) -> dict[str, Any]:
 
 def _device(found: Preview, node: str) -> dict[str, Any]:
     rows = found.compilation.compiled.rows.get(node, ())
-    delta = found.deltas.get(node)
-    changes = delta.changes if delta else ()
     topology = found.state.topology
     described = topology.nodes.get(node)
     return {
         "node": node,
         "rows": unstructure(rows),
-        "diff": {
-            "add": [unstructure(c.after) for c in changes if c.before is None],
-            "change": [{"before": unstructure(c.before), "after": unstructure(c.after)} for c in changes if c.before and c.after],
-            "remove": [unstructure(c.before) for c in changes if c.after is None],
-        },
-        "text": {platform: render(platform, described, rows, topology) for platform in PLATFORMS} if described else {},
+        "diff": _diff(found.deltas.get(node, Delta())),
+        "text": render_all(described, rows, topology) if described else {},
+    }
+
+
+def _diff(delta: Delta) -> dict[str, Any]:
+    changes = delta.changes
+    return {
+        "add": [unstructure(c.after) for c in changes if c.before is None],
+        "change": [{"before": unstructure(c.before), "after": unstructure(c.after)} for c in changes if c.before and c.after],
+        "remove": [unstructure(c.before) for c in changes if c.after is None],
     }
 
 
@@ -113,6 +159,23 @@ OPERATIONS = (
         access=Access.VIEWER,
         handler=preview,
         summary="Show what a compilation would change",
+    ),
+    Operation(
+        name="intent.format",
+        method="POST",
+        path=f"{API}/format",
+        access=Access.OPERATOR,
+        handler=format_text,
+        summary="Write a source in its canonical form",
+    ),
+    Operation(
+        name="intent.compare",
+        method="GET",
+        path=f"{API}/compare",
+        access=Access.VIEWER,
+        handler=compare,
+        summary="Compare two compilations",
+        query=frozenset({"a", "b"}),
     ),
     Operation(
         name="intent.history",

@@ -6,31 +6,37 @@ from functools import partial
 from typing import Any, Literal
 
 import attrs
+import orjson
 
 from actors.ids import uuid7
 from actors.runtime import Ref
 from actors.topology import (
     AddParts,
+    CompareRevisions,
     GetPart,
     GetTopology,
     GetTopologyHistory,
     ImportTopology,
     RemovePart,
     ReplacePart,
+    RestoreTopology,
     Versioned,
-    wire,
 )
 from hub.codec import decode
 from hub.operations import Access, Call, Operation, Reply, etag, page
+from hub.rest.listing import FILTERS, Selection
 from hub.times import rfc3339
 from paranet.codec import structure, unstructure
 from paranet.errors import InvalidInput
+from paranet.interop.registry import Imported, named
 from paranet.interop.registry import read as read_format
-from paranet.interop.registry import write as write_format
+from paranet.models.layout import laid_out
 from paranet.models.topology import Link, Node
 
 API = "/api/v1/topology"
 ASK = 15.0
+LONG = 60.0
+"""seconds for what goes through the whole history"""
 MAX_BULK = 5000
 Kind = Literal["nodes", "links"]
 
@@ -44,24 +50,19 @@ async def get_topology(call: Call) -> Reply:
     state = await _store(call).ask(GetTopology(), timeout=ASK)
     if call.has_already(state.revision):
         return Reply(status=304, etag=etag(state.revision))
-    return Reply(body=wire(state), etag=etag(state.revision))
+    return Reply(raw=state.document, etag=etag(state.revision))
 
 
 async def list_parts(call: Call, kind: Kind) -> Reply:
-    """Return nodes or links, paged by id."""
+    """Return nodes or links: filtered, sorted (`sort=-bandwidth` is descending), paged by the last id of a page."""
     limit = call.integer("limit", 1000, 1, 5000)
+    chosen = Selection(kind=kind, query=call.query)
     state = await _store(call).ask(GetTopology(), timeout=ASK)
     if call.has_already(state.revision):
         return Reply(status=304, etag=etag(state.revision))
-    parts: list[Node | Link] = list(getattr(state.topology, kind).values())
-    if kind == "nodes" and "type" in call.query:
-        parts = [p for p in parts if isinstance(p, Node) and p.type == call.query["type"]]
-    if kind == "links" and "node" in call.query:
-        parts = [p for p in parts if isinstance(p, Link) and call.query["node"] in (p.source.node, p.target.node)]
-    parts.sort(key=lambda p: p.id)
-    after = call.query.get("cursor", "")
-    body = page([p for p in parts if p.id > after][: limit + 1], limit, lambda p: str(p.id))
-    return Reply(body=body | {"revision": state.revision}, etag=etag(state.revision))
+    body = page(chosen.of(state.topology, limit + 1), limit, lambda p: str(p.id))
+    body["items"] = [orjson.Fragment(state.bodies[kind, part.id]) for part in body["items"]]
+    return Reply(raw=orjson.dumps(body | {"revision": state.revision}), etag=etag(state.revision))
 
 
 async def get_part(call: Call, kind: Kind) -> Reply:
@@ -113,13 +114,15 @@ async def remove_part(call: Call, kind: Kind) -> Reply:
 
 
 async def import_topology(call: Call) -> Reply:
-    """Take a file in: native JSON or GraphML, told by ?format=, the content type, the file name or the content."""
+    """Take a file in, whose format ?format=, the content type, the file name or the content tells (docs/formats.md)."""
     mode: Any = call.choice("mode", ("replace", "merge"))
+    place = call.choice("layout", ("true", "false")) == "true"
     if not call.body:
         raise InvalidInput("the body must hold the topology")
     media_type = call.headers.get("content-type", "").partition(";")[0].strip() or None
-    reader = partial(read_format, call.body, format=call.query.get("format"), media_type=media_type, filename=call.filename)
-    imported = await asyncio.to_thread(reader)
+    known = (await _store(call).ask(GetTopology(), timeout=ASK)).topology.nodes.keys() if mode == "merge" else ()
+    reader = partial(read_format, call.body, format=call.query.get("format"), media_type=media_type, filename=call.filename, beyond=known)
+    imported = await asyncio.to_thread(_placed, reader, place)
     request = ImportTopology(
         author=call.author,
         topology=imported.topology,
@@ -134,13 +137,44 @@ async def import_topology(call: Call) -> Reply:
     return Reply(body=body, etag=etag(done.revision))
 
 
+def _placed(reader: Callable[[], Imported], place: bool) -> Imported:
+    """Return what was read, with a display position for nodes without a location."""
+    imported = reader()
+    return attrs.evolve(imported, topology=laid_out(imported.topology)) if place else imported
+
+
 async def export_topology(call: Call) -> Reply:
     """Give the topology out as a file."""
-    name = call.query.get("format", "json")
+    chosen = named(call.query.get("format", "json"))
     state = await _store(call).ask(GetTopology(), timeout=ASK)
-    raw = await asyncio.to_thread(write_format, state.topology, format=name)
-    disposition = f'attachment; filename="topology-{state.revision}.{name}"'
-    return Reply(raw=raw, etag=etag(state.revision), headers={"Content-Disposition": disposition})
+    raw = await asyncio.to_thread(chosen.write, state.topology)
+    disposition = f'attachment; filename="topology-{state.revision}{chosen.suffixes[0]}"'
+    kind = chosen.media_types[0] if chosen.media_types else "text/plain"
+    return Reply(raw=raw, etag=etag(state.revision), content_type=kind, headers={"Content-Disposition": disposition})
+
+
+async def restore(call: Call) -> Reply:
+    """Make an old revision the newest one, under a new number."""
+    request = RestoreTopology(author=call.author, revision=_revision(call.path["revision"]), if_revision=call.if_match())
+    done = await _store(call).ask(request, timeout=LONG)
+    return Reply(body={"revision": done.revision} | unstructure(done.difference), etag=etag(done.revision))
+
+
+async def compare(call: Call) -> Reply:
+    """Return what lies between two revisions; without `to` up to the newest."""
+    if "from" not in call.query:
+        raise InvalidInput("?from= must name a revision")
+    before = _revision(call.query["from"])
+    newest = (await _store(call).ask(GetTopology(), timeout=ASK)).revision
+    after = _revision(call.query["to"]) if "to" in call.query else newest
+    found = await _store(call).ask(CompareRevisions(before=before, after=after), timeout=LONG)
+    return Reply(body={"from": before, "to": after} | unstructure(found.difference) | {"fields": found.fields})
+
+
+def _revision(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise InvalidInput(f"{text[:60]!r} is not a revision: a whole number")
+    return int(text)
 
 
 async def history(call: Call) -> Reply:
@@ -153,7 +187,7 @@ async def history(call: Call) -> Reply:
 
 
 def _shown(found: Versioned) -> Reply:
-    return Reply(body=found.part, etag=etag(found.revision))
+    return Reply(raw=found.body, etag=etag(found.revision))
 
 
 def _resource(kind: Kind, filters: frozenset[str]) -> tuple[Operation, ...]:
@@ -169,7 +203,7 @@ def _resource(kind: Kind, filters: frozenset[str]) -> tuple[Operation, ...]:
         )
 
     return (
-        row("list", "GET", many, list_parts, "Return every", query=frozenset({"limit", "cursor"}) | filters),
+        row("list", "GET", many, list_parts, "Return every", query=frozenset({"limit", "cursor", "sort"}) | filters),
         row("add", "POST", many, add_parts, "Add one or several:"),
         row("get", "GET", one, get_part, "Return a"),
         row("replace", "PUT", one, replace_part, "Replace a"),
@@ -179,8 +213,8 @@ def _resource(kind: Kind, filters: frozenset[str]) -> tuple[Operation, ...]:
 
 OPERATIONS = (
     Operation(name="topology.get", method="GET", path=API, access=Access.VIEWER, handler=get_topology, summary="Return the whole topology"),
-    *_resource("nodes", frozenset({"type"})),
-    *_resource("links", frozenset({"node"})),
+    *_resource("nodes", FILTERS["nodes"]),
+    *_resource("links", FILTERS["links"]),
     Operation(
         name="topology.import",
         method="POST",
@@ -188,7 +222,7 @@ OPERATIONS = (
         access=Access.OPERATOR,
         handler=import_topology,
         summary="Take a topology file in",
-        query=frozenset({"mode", "dry_run", "format"}),
+        query=frozenset({"mode", "dry_run", "format", "layout"}),
     ),
     Operation(
         name="topology.export",
@@ -207,5 +241,22 @@ OPERATIONS = (
         handler=history,
         summary="Return the change log",
         query=frozenset({"limit", "cursor"}),
+    ),
+    Operation(
+        name="topology.diff",
+        method="GET",
+        path=f"{API}/diff",
+        access=Access.VIEWER,
+        handler=compare,
+        summary="Return what lies between two revisions",
+        query=frozenset({"from", "to"}),
+    ),
+    Operation(
+        name="topology.restore",
+        method="POST",
+        path=f"{API}/restore/{{revision}}",
+        access=Access.OPERATOR,
+        handler=restore,
+        summary="Make an old revision the newest",
     ),
 )

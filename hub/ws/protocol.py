@@ -122,10 +122,11 @@ class ChannelRoute:
     access: Access
 
 
-_CHANNELS: Mapping[str, ChannelRoute] = {
+CHANNELS: Mapping[str, ChannelRoute] = {
     "topology": ChannelRoute(owner="topology", access=Access.VIEWER),
     "telemetry": ChannelRoute(owner="telemetry", access=Access.VIEWER),
     "actors": ChannelRoute(owner="overseer", access=Access.OPERATOR),
+    "chat/": ChannelRoute(owner="chat", access=Access.VIEWER),
     "deploy/": ChannelRoute(owner="deployer", access=Access.OPERATOR),
 }
 """by name, or by prefix where the name ends in a slash"""
@@ -133,7 +134,7 @@ _CHANNELS: Mapping[str, ChannelRoute] = {
 
 def channel_route(name: str) -> ChannelRoute:
     """Return the route of a channel. Raise NotFound."""
-    route = _CHANNELS.get(name) or _CHANNELS.get(name.partition("/")[0] + "/")
+    route = CHANNELS.get(name) or CHANNELS.get(name.partition("/")[0] + "/")
     if route is None or name.endswith("/"):
         raise NotFound(f"there is no channel {name[:60]!r}")
     return route

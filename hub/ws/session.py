@@ -238,13 +238,15 @@ class WsSession(Actor):
         self._outbox.send({"type": "ok", "id": frame.id, "expires": caller.claims.expires_at})
 
     def _watch_token(self) -> None:
+        """Have the token's end announced; then the same timer waits for the end."""
         left = max(0.0, self._caller.claims.expires_at - self.system.now())
-        self.timers.once("expiring", Expiring(), after=max(left / 2, left - EXPIRY_NOTICE))
-        self.timers.once("expired", Expired(), after=left)
+        self.timers.once("token", Expiring(), after=max(left / 2, left - EXPIRY_NOTICE))
 
     @handles
     async def expiring(self, message: Expiring) -> None:
-        self._outbox.send({"type": "expiring", "in": max(0.0, self._caller.claims.expires_at - self.system.now())})
+        left = max(0.0, self._caller.claims.expires_at - self.system.now())
+        self._outbox.send({"type": "expiring", "in": left})
+        self.timers.once("token", Expired(), after=left)
 
     @handles
     async def expired(self, message: Expired) -> None:

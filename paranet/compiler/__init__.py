@@ -1,54 +1,41 @@
 """From the intent language to rows: text, tree, operations, paths, rows."""
 
-from paranet.compiler.ast import Item, Statement
+from collections.abc import Collection
+
 from paranet.compiler.declare import declare
 from paranet.compiler.diagnostics import Log
-from paranet.compiler.ip import route
-from paranet.compiler.live import compare
-from paranet.compiler.lower import check_statements, lower
-from paranet.compiler.parser import START, parse
+from paranet.compiler.parser import START
+from paranet.compiler.run import Run, statements
 from paranet.errors import InvalidTopology
 from paranet.models.intent import Compiled, Diagnostic
-from paranet.models.topology import Topology
+from paranet.models.topology import Node, Topology
 
 __all__ = ["compile_source", "declared_topology"]
 
 
-def compile_source(source: str, topology: Topology, *, scope: str | None = None) -> Compiled:
+def compile_source(source: str, topology: Topology, *, scope: str | None = None, imported: Collection[str] | None = None) -> Compiled:
     """Compile *source* for *topology*. Never raises: what is wrong with the source is in the diagnostics.
 
     The ids of the intents are the names of the statements, after `scope/` when *scope* is given. With an error anywhere
-    the answer is not ok and holds no rows, paths or reaches.
+    the answer is not ok and holds no rows, paths or promises. *imported* names the files whose text *source* holds
+    already (see `sources`), None where there are no files.
     """
-    log = Log()
-    items = _items(source, log)
-    declared = declare(items, topology.nodes.values(), log)
-    compare(declared, topology, log)
-    ir = lower(items, topology, declared, log, scope=scope)
-    routed = route(ir.routes, topology, log)
-    intents = tuple(op.intent for op in ir.routes)
-    if log.failed:
-        return Compiled(ok=False, diagnostics=log.report(), intents=intents)
-    return Compiled(ok=True, diagnostics=log.report(), intents=intents, rows=routed.rows, paths=routed.paths, reaches=routed.reaches)
+    return Run(source, topology, scope=scope, imported=imported).compiled
 
 
-def declared_topology(source: str) -> tuple[Topology | None, tuple[Diagnostic, ...]]:
+def declared_topology(
+    source: str, beyond: Collection[str] = (), *, imported: Collection[str] | None = None
+) -> tuple[Topology | None, tuple[Diagnostic, ...]]:
     """Return the topology that the `network`, `node` and `link` statements of *source* describe; None with errors.
 
-    Other statements are checked for their syntax only. Never raises.
+    Links may also end at the nodes *beyond*. Other statements are checked for their syntax only. Never raises.
     """
     log = Log()
-    declared = declare(_items(source, log), (), log)
+    declared = declare(statements(source, log, imported), [Node(id=node_id) for node_id in beyond], log)
     nodes = [d.node for d in declared.nodes.values()]
     try:
-        topology = Topology.of(nodes, [d.link for d in declared.links])
+        topology = Topology.of(nodes, [d.link for d in declared.links], beyond=beyond)
     except InvalidTopology as error:  # what `declare` does not check itself
         log.error("PN224", START, error.detail)
         return None, log.report()
     return (None if log.failed else topology), log.report()
-
-
-def _items(source: str, log: Log) -> tuple[Item, ...]:
-    items = parse(source, log).sound
-    check_statements(items, log)
-    return tuple(i for i in items if isinstance(i, Statement))

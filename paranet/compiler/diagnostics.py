@@ -1,4 +1,4 @@
-"""The catalogue of findings and the log that collects them. Codes are stable: a code is never given another meaning."""
+"""The catalogue of findings and the log that collects them. Codes are stable: a code never gets another meaning."""
 
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
@@ -20,9 +20,7 @@ CATALOGUE: Mapping[str, str] = {
     "PN109": "Too many findings",
     "PN110": "Nothing to close here",
     "PN201": "Unknown statement",
-    "PN202": "Not available yet",
     "PN203": "Unknown attribute",
-    "PN204": "Attribute not available yet",
     "PN205": "Duplicate attribute",
     "PN206": "Missing attribute or name",
     "PN207": "Wrong type of value",
@@ -30,7 +28,7 @@ CATALOGUE: Mapping[str, str] = {
     "PN209": "Unknown node or link",
     "PN210": "Ambiguous name",
     "PN211": "Source and destination are the same",
-    "PN212": "Protocol not available yet",
+    "PN212": "Unknown protocol",
     "PN213": "Duplicate name",
     "PN214": "Name cannot be an id",
     "PN215": "Not allowed here",
@@ -43,6 +41,15 @@ CATALOGUE: Mapping[str, str] = {
     "PN222": "Declaration differs from the live topology",
     "PN223": "Declarations that are not live",
     "PN224": "Declaration contradicts itself",
+    "PN225": "Not for this protocol",
+    "PN226": "Cannot import",
+    "PN227": "Unknown region",
+    "PN228": "Not a name of NDN",
+    "PN229": "Not a polygon",
+    "PN230": "Region cannot be reached",
+    "PN231": "Not a multicast address",
+    "PN232": "No statement does this",
+    "PN233": "Unknown P4 program",
     "PN301": "No path",
     "PN302": "Avoiding cuts the path off",
     "PN303": "No loop-free path through the waypoints",
@@ -50,8 +57,13 @@ CATALOGUE: Mapping[str, str] = {
     "PN305": "Not enough bandwidth",
     "PN306": "Two intents need different next hops",
     "PN307": "Constraints cannot be met together",
+    "PN308": "Fewer equal paths than asked for",
+    "PN309": "No disjoint backup",
+    "PN310": "Two intents need different rows",
 }
-"""Every code and its title. PN1xx: the text; PN2xx: names, attributes and types; PN3xx: paths and conflicts."""
+"""Every code and its title. PN1xx: the text; PN2xx: names, attributes and types; PN3xx: paths and conflicts.
+
+PN202 and PN204 meant what was not available yet; they are not used again."""
 
 
 class Log:

@@ -8,7 +8,7 @@ import attrs
 
 from paranet.compiler.diagnostics import Log
 from paranet.compiler.ir import RouteOp
-from paranet.compiler.paths import Found, Network, Query, cheapest
+from paranet.compiler.paths import Found, Network, Query, cheapest, speakers
 from paranet.models.topology import Topology
 from paranet.models.units import format_bandwidth, format_seconds
 
@@ -44,7 +44,7 @@ def explain(op: RouteOp, query: Query, network: Network, topology: Topology, log
 
 def _unconnected(ends: str, op: RouteOp, topology: Topology, log: Log) -> None:
     bare = Query(source=op.source, stops=(op.target,))
-    found = cheapest(Network(topology, op.modality, disabled=True), bare)
+    found = cheapest(Network(topology, speakers(topology, op.modality) | {op.source, op.target}, disabled=True), bare)
     if found is None:
         log.error("PN301", op.place("to"), f"{ends}: no links connect them over nodes that speak {op.modality}")
         return

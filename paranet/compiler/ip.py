@@ -1,146 +1,115 @@
-"""Routes to IP: one path a route, one row a node and prefix."""
+"""IP: routes, filters, classes and multicast trees as rows."""
 
-import math
-from collections.abc import Iterable, Mapping
-from ipaddress import IPv4Address, IPv6Address, ip_interface, ip_network
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import product
 
 import attrs
 
-from paranet.compiler.diagnostics import Log
-from paranet.compiler.explain import explain
-from paranet.compiler.ir import RouteOp
-from paranet.compiler.paths import Edge, Found, Network, Query, cheapest
-from paranet.models.addressing import router_addresses
-from paranet.models.device import Row, Span
-from paranet.models.intent import Path, Reach
-from paranet.models.topology import Endpoint, Link, Modality, Node, Topology
+from paranet.compiler.board import Board
+from paranet.compiler.context import Context
+from paranet.compiler.hops import Hops
+from paranet.compiler.ir import ClassOp, End, FilterOp, Flow
+from paranet.compiler.paths import Network, Query, cheapest
+from paranet.compiler.router import Tree
+from paranet.models.intent import Isolation
+from paranet.models.topology import Modality
 
-FAMILY = "ip.route"
-
-
-@attrs.define
-class _Entry:
-    """The way on from one node to one prefix, for the intents that agreed on it."""
-
-    edge: Edge
-    span: Span
-    owners: set[str]
+_ANY = End(nodes=(), prefixes=())
 
 
-@attrs.frozen(kw_only=True)
-class Routed:
-    """The rows of each device that gets any, the paths they make and what they promise."""
-
-    rows: Mapping[str, tuple[Row, ...]]
-    paths: tuple[Path, ...]
-    reaches: tuple[Reach, ...]
-
-
-def route(operations: Iterable[RouteOp], topology: Topology, log: Log) -> Routed:
-    """Find a path for each operation, in order, on what the earlier ones left; what cannot be met is reported.
-
-    Forwarding is by destination: where an earlier route has a row for the same prefix, a later one has to follow it.
-    """
-    router = _Router(topology, log)
-    for operation in operations:
-        router.add(operation)
-    return Routed(rows=router.rows(), paths=tuple(router.paths), reaches=tuple(router.reaches))
+def write_routes(prefix: str, tree: Tree, hops: Hops, board: Board, *, only: frozenset[str] | None = None) -> None:
+    """Write the `ip.route` rows of one prefix, on the nodes *only* when these are given."""
+    version = 6 if ":" in prefix else 4
+    for node, entry in tree.items():
+        if only is None or node in only:
+            value: dict[str, object] = {"next_hops": [hops.next_hop(node, e, version) for e in entry.edges]}
+            if entry.backup:
+                value["backup"] = [hops.next_hop(node, entry.backup, version)]
+            board.add(node, "ip.route", prefix, value, entry.owners, entry.span)
 
 
-class _Router:
-    def __init__(self, topology: Topology, log: Log) -> None:
-        self._topology = topology
-        self._log = log
-        self._network = Network(topology, Modality.IP)
-        self._trees: dict[str, dict[str, _Entry]] = {}  # by prefix, then by node
-        self.paths: list[Path] = []
-        self.reaches: list[Reach] = []
+@attrs.frozen
+class _Case:
+    """One combination of a flow's ends: a match, the nodes that its packets come from and go to."""
 
-    def add(self, op: RouteOp) -> None:
-        tree = self._trees.setdefault(op.prefix, {})
-        query = Query(
-            source=op.source,
-            stops=(*op.via, op.target),
-            avoid_nodes=frozenset(op.avoid_nodes),
-            avoid_links=frozenset(op.avoid_links),
-            bandwidth=op.bandwidth,
-            latency=math.inf if op.latency is None else op.latency,
-            forced={node: entry.edge for node, entry in tree.items()},
-        )
-        found = cheapest(self._network, query)
-        if found is None:
-            free = attrs.evolve(query, forced={})
-            if tree and (wanted := cheapest(self._network, free)):
-                self._conflict(op, wanted, tree)
-            else:
-                explain(op, free, self._network, self._topology, self._log)
-            return
-        self._take(op, found, tree)
+    match: Mapping[str, object]
+    sources: tuple[str, ...]
+    targets: tuple[str, ...]
 
-    def _take(self, op: RouteOp, found: Found, tree: dict[str, _Entry]) -> None:
-        if op.bandwidth:
-            self._network.reserve(found, op.bandwidth)
-        for node, edge in zip(found.hops, found.edges, strict=False):
-            tree.setdefault(node, _Entry(edge, op.span, set())).owners.add(op.intent)
-        links = tuple(e.link for e in found.edges)
-        path = Path(intent=op.intent, modality=Modality.IP, hops=found.hops, links=links, latency=found.latency, bandwidth=op.bandwidth)
-        self.paths.append(path)
-        avoid = tuple(sorted(op.avoid_nodes))
-        reach = Reach(intent=op.intent, source=op.source, target=op.target, prefix=op.prefix, via=op.via, avoid=avoid)
-        self.reaches.append(reach)
 
-    def _conflict(self, op: RouteOp, wanted: Found, tree: Mapping[str, _Entry]) -> None:
-        """Report the first node at which the path that *op* needs leaves the tree of its prefix."""
-        for node, edge in zip(wanted.hops, wanted.edges, strict=False):
-            entry = tree.get(node)
-            if entry and (entry.edge.link, entry.edge.node) != (edge.link, edge.node):
-                first = ", ".join(map(repr, sorted(entry.owners)))
-                message = (
-                    f"{op.intent!r} needs {op.prefix} to go from {node} to {edge.node} (link {edge.link}), "
-                    f"but {first} sends it to {entry.edge.node} (link {entry.edge.link})"
+class Marker:
+    """Writes the rows that pick packets out: `ip.acl` and `ip.qos`."""
+
+    def __init__(self, context: Context, network: Network, board: Board) -> None:
+        self._context = context
+        self._network = network
+        self._board = board
+        self._speaking = [n.id for n in context.topology.nodes.values() if Modality.IP in n.modalities]
+        self.isolations: list[Isolation] = []
+
+    def filter(self, op: FilterOp) -> None:
+        for name, case in _named(op.name, op.flow):
+            when = {"when": op.when} if op.when else {}
+            value = {"seq": op.seq, "action": op.action, "match": case.match, **when}
+            nodes = op.at or self._edge_of(case)
+            for node in nodes:
+                self._board.add(node, "ip.acl", f"{op.seq:05} {name}", value, {op.intent}, op.span)
+            if op.action == "deny":
+                self._promise(op, case)
+
+    def _promise(self, op: FilterOp, case: _Case) -> None:
+        """Promise isolation where the deny stands in the way of all such packets."""
+        source, destination = case.match.get("source"), case.match.get("destination")
+        if op.at is None and case.sources:
+            self.isolations.append(
+                Isolation(
+                    intent=op.intent,
+                    source_nodes=case.sources,
+                    source_prefix=str(source) if source else None,
+                    destination_prefix=str(destination) if destination else None,
+                    match=case.match,
+                    when=op.when,
                 )
-                hint = "forwarding by destination cannot do both; give them the same constraints or different prefixes"
-                self._log.error("PN306", op.span, message, hint=hint)
-                return
+            )
 
-    def rows(self) -> Mapping[str, tuple[Row, ...]]:
-        hops = _Hops(self._topology)
-        found: dict[str, list[Row]] = {}
-        for prefix, tree in sorted(self._trees.items()):
-            for node, entry in tree.items():
-                value = {"next_hops": [hops.next_hop(node, entry.edge, ip_network(prefix).version)]}
-                row = Row(family=FAMILY, key=prefix, value=value, owners=tuple(sorted(entry.owners)), span=entry.span)
-                found.setdefault(node, []).append(row)
-        return {node: tuple(found[node]) for node in sorted(found)}
+    def classify(self, op: ClassOp) -> None:
+        for name, case in _named(op.name, op.flow):
+            for node in op.at or self._way_of(case):
+                self._board.add(node, "ip.qos", name, {"match": case.match, **op.values}, {op.intent}, op.span)
 
+    def _edge_of(self, case: _Case) -> Sequence[str]:
+        """Return where the packets come in: around their sources, else at their destinations, else everywhere."""
+        hosts = [n for n in case.sources if self._is_host(n)]
+        around = {e for n in case.sources for e in self._neighbours(n)}
+        own = {n for n in case.sources if n not in hosts}
+        return sorted(around | own) or sorted(case.targets) or self._speaking
 
-class _Hops:
-    """Writes next hops down as rows hold them."""
+    def _is_host(self, node: str) -> bool:
+        return self._context.topology.nodes[node].type == "host"
 
-    def __init__(self, topology: Topology) -> None:
-        self._topology = topology
-        self._addresses = router_addresses(topology)
+    def _neighbours(self, node: str) -> Iterable[str]:
+        return (edge.node for edge in self._network.leaving(node))
 
-    def next_hop(self, node: str, edge: Edge, version: int) -> Mapping[str, object]:
-        link = self._topology.links[edge.link]
-        near, far = (link.source, link.target) if link.source.node == node else (link.target, link.source)
-        address = self._address(link, near, far, version)
-        return {"node": far.node, "link": link.id, "interface": near.interface, "address": str(address), "weight": 1}
-
-    def _address(self, link: Link, near: Endpoint, far: Endpoint, version: int) -> IPv4Address | IPv6Address:
-        """Return the peer's address on the link when both ends have one, else its router address.
-
-        One of the prefix's IP version is preferred; failing that the other version carries it (RFC 8950).
-        """
-        nodes = self._topology.nodes
-        here, there = _on(nodes[near.node], near.interface), _on(nodes[far.node], far.interface)
-        numbered = [there] if here and there else []
-        router = self._addresses[far.node]
-        others = [ip_interface(i.address).ip for i in nodes[far.node].interfaces if i.address]
-        known = (*numbered, router, *others)
-        return next((a for a in known if a.version == version), known[0])
+    def _way_of(self, case: _Case) -> Sequence[str]:
+        """Return the nodes that send the packets on: those of the paths between the ends, or around the ends that are known."""
+        passed: set[str] = set()
+        for source, target in product(case.sources, case.targets):
+            if source != target and (found := cheapest(self._network, Query(source=source, stops=(target,)))):
+                passed.update(found.hops[:-1])
+        return sorted(passed) or self._edge_of(case)
 
 
-def _on(node: Node, interface: str | None) -> IPv4Address | IPv6Address | None:
-    """Return the address of the node's interface of that name."""
-    return next((ip_interface(i.address).ip for i in node.interfaces if i.name == interface and i.address), None)
+def _named(name: str, flow: Flow) -> Iterator[tuple[str, _Case]]:
+    """Return the combinations of a flow's ends, each with a name of its own: `gold`, `gold.2` ..."""
+    cases = _cases(flow)
+    for i, case in enumerate(cases, 1):
+        yield (name if i == 1 else f"{name}.{i}"), case
+
+
+def _cases(flow: Flow) -> Iterator[_Case]:
+    for source, target in product(flow.sources or (_ANY,), flow.destinations or (_ANY,)):
+        for a, b in product(source.prefixes or (None,), target.prefixes or (None,)):
+            if a is None or b is None or (":" in a) == (":" in b):
+                ends = {"source": a, "destination": b}
+                match: dict[str, object] = {n: p for n, p in ends.items() if p is not None}
+                yield _Case({**match, **flow.rest}, source.nodes, target.nodes)

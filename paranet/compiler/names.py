@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 
-from paranet.compiler.ast import Call, Token, Value
+from paranet.compiler.ast import Token, Value
 from paranet.compiler.diagnostics import Log, suggestion
 from paranet.compiler.values import kind
 from paranet.models.topology import Node
@@ -12,7 +12,9 @@ from paranet.models.topology import Node
 class Names:
     """The nodes and links that a source may speak of. An id comes before a name, a name must be unique."""
 
-    def __init__(self, nodes: Iterable[Node], links: Collection[str], log: Log, *, declared: Collection[str] = ()) -> None:
+    def __init__(
+        self, nodes: Iterable[Node], links: Collection[str], log: Log, *, declared: Collection[str] = (), groups: Collection[str] = ()
+    ) -> None:
         self._ids: dict[str, Node] = {}
         self._by_name: defaultdict[str, list[str]] = defaultdict(list)
         for node in nodes:
@@ -20,6 +22,7 @@ class Names:
             self._by_name[node.name].append(node.id)
         self._links = links
         self._declared = declared
+        self._groups = groups
         self._log = log
         self._suggested: dict[str, str | None] = {}
 
@@ -45,6 +48,8 @@ class Names:
         elif value.text in self._declared:
             message = f"node {value.text!r} is declared in this source but not in the live topology"
             self._log.error("PN221", value.span, message, hint="import the source as topology first")
+        elif value.text in self._groups:
+            self._log.error("PN207", value.span, f"{attribute!r} must be a single node, and {value.text!r} is a group")
         else:
             self._log.error("PN209", value.span, f"there is no node {value.text!r}", hint=self._hint(value.text))
         return None
@@ -62,12 +67,9 @@ class Names:
         return None, None
 
     def _misfit(self, value: Value, attribute: str, wanted: str) -> None:
-        if isinstance(value, Call) and value.function.text == "region":
-            self._log.error("PN202", value.span, "region(...) is not available yet")
-        else:
-            self._log.error("PN207", value.span, f"{attribute!r} must be {wanted}, not {kind(value)}")
+        self._log.error("PN207", value.span, f"{attribute!r} must be {wanted}, not {kind(value)}")
 
     def _hint(self, name: str) -> str | None:
         if not self._log.full and name not in self._suggested:
-            self._suggested[name] = suggestion(name, [*self._ids, *self._by_name, *self._links])
+            self._suggested[name] = suggestion(name, [*self._ids, *self._by_name, *self._links, *self._groups])
         return self._suggested.get(name)

@@ -2,13 +2,10 @@
 
 import unicodedata
 from bisect import bisect_left
-from functools import cache
-from importlib.resources import files
-from typing import Any
+from collections.abc import Collection
+from typing import NoReturn
 
 import attrs
-from lark import Lark, Transformer, UnexpectedToken
-from lark.parsers.lalr_parser_state import ParserState
 
 from paranet.compiler.ast import Attribute, Block, Call, Directive, Item, Sequence, Statement, Token, Value, join
 from paranet.compiler.diagnostics import MAX_REPORTED, Log
@@ -46,170 +43,212 @@ class Parsed:
         return tuple(i for i in self.items if not _holds(i.span, places)) if places else self.items
 
 
-def parse(source: str, log: Log) -> Parsed:
-    """Return the tree of *source*; every syntax error goes to *log*. Never raises."""
+def parse(source: str, log: Log, line: int = 1) -> Parsed:
+    """Return the tree of *source*, which begins in *line*; every syntax error goes to *log*. Never raises."""
     if len(source) > MAX_SOURCE:
         log.error("PN108", START, f"the source has {len(source)} characters; at most {MAX_SOURCE} are read")
         return Parsed(items=(), broken=(START,))
-    return _Run(lex(source), log).parsed()
+    return _Run(lex(source, line), log).parsed()
 
 
-class _Build(Transformer[Token, Block]):
-    """What each rule of the grammar makes of its children."""
-
-    def nothing(self, _: list[Any]) -> list[Item]:
-        return []
-
-    def kept(self, children: list[Any]) -> Any:
-        return children[0]
-
-    def appended(self, children: list[Any]) -> list[Item]:
-        items: list[Item] = children[0]
-        items.append(children[1])
-        return items
-
-    def source(self, children: list[Any]) -> tuple[Item, ...]:
-        return (*children[0], *children[1:])
-
-    def block(self, children: list[Any]) -> Block:
-        opened, done, *last, closed = children
-        return Block(items=(*done, *last), span=join(opened.span, closed.span))
-
-    def attribute(self, children: list[Any]) -> Attribute:
-        return Attribute(name=children[0], value=children[2])
-
-    def directive(self, children: list[Any]) -> Directive:
-        return Directive(keyword=children[0], argument=children[1])
-
-    def plain_statement(self, children: list[Any]) -> Statement:
-        return Statement(keyword=children[0], name=None, type=None, block=children[1])
-
-    def named_statement(self, children: list[Any]) -> Statement:
-        return Statement(keyword=children[0], name=children[1], type=None, block=children[2])
-
-    def typed_statement(self, children: list[Any]) -> Statement:
-        return Statement(keyword=children[0], name=None, type=children[2], block=children[3])
-
-    def full_statement(self, children: list[Any]) -> Statement:
-        return Statement(keyword=children[0], name=children[1], type=children[3], block=children[4])
-
-    def sequence(self, children: list[Any]) -> Sequence:
-        items = tuple(children[1]) if len(children) > 2 else ()
-        return Sequence(items=items, span=join(children[0].span, children[-1].span))
-
-    def call(self, children: list[Any]) -> Call:
-        arguments = tuple(children[2]) if len(children) > 3 else ()
-        return Call(function=children[0], arguments=arguments, span=join(children[0].span, children[-1].span))
-
-    def first(self, children: list[Any]) -> list[Value]:
-        return children
-
-    def next(self, children: list[Any]) -> list[Value]:
-        values: list[Value] = children[0]
-        values.append(children[2])
-        return values
+class _Refused(Exception):
+    """An item cannot be read on. It has been reported; the innermost block goes on with the next."""
 
 
-@cache
-def _lark() -> Lark:
-    grammar = files("paranet.compiler").joinpath("grammar.lark").read_text("utf-8")
-    return Lark(grammar, start="source", parser="lalr", lexer="basic", transformer=_Build(), keep_all_tokens=True)
+_VALUE = frozenset(("WORD", "STRING", "LSQB", "LBRACE"))
 
 
 class _Run:
-    """One pass over the tokens of one source."""
+    """One pass over the tokens of one source, by recursive descent. The grammar is in docs/language.md."""
 
     def __init__(self, tokens: list[Token], log: Log) -> None:
-        self._tokens = tokens
+        last = tokens[-1].span if tokens else START
+        self._end = Token("$END", "", last.end_line, last.end_column, 0)
+        self._swallowed = bool(tokens) and tokens[-1].type in ("UNCLOSED_COMMENT", "TOO_DEEP")
+        self._tokens: list[Token] = [*tokens, self._end]
+        self._at = 0
         self._log = log
-        self._lark = _lark().parse_interactive()
-        self._state: ParserState[Any] = self._lark.parser_state
+        self._open: list[str] = []
         self._broken: list[Span] = []
 
     def parsed(self) -> Parsed:
-        at = 0
-        while at < len(self._tokens) and len(self._broken) <= MAX_REPORTED:
-            at = self._feed(at)
-        return Parsed(items=self._finish(), broken=tuple(self._broken))
+        return Parsed(items=tuple(self._items()), broken=tuple(self._broken))
 
-    def _feed(self, at: int) -> int:
-        """Feed tokens from *at* on; after an error return where to go on."""
-        feed: Any = self._state.feed_token
-        try:
-            while at < len(self._tokens):
-                feed(self._tokens[at])
-                at += 1
-        except UnexpectedToken:
-            self._refuse(self._tokens[at])
-            return self._skip(at)
-        return at
-
-    def _finish(self) -> tuple[Item, ...]:
-        """End the source, closing what is still open."""
-        last = self._tokens[-1].span if self._tokens else START
-        swallowed = bool(self._tokens) and self._tokens[-1].type in ("UNCLOSED_COMMENT", "TOO_DEEP")
-        end = Token("$END", "", last.end_line, last.end_column, 0)
-        feed: Any = self._state.feed_token
+    def _items(self) -> list[Item]:
+        """Read items up to the `}` of the block they are in, or to the end."""
+        inside, depth = bool(self._open), len(self._open)
+        tokens = self._tokens
+        items: list[Item] = []
         while True:
-            try:
-                items: tuple[Item, ...] = feed(end, True)
-            except UnexpectedToken:
-                expected = self._expected()
-                if opened := self._rewind():
-                    if not swallowed:
-                        span = opened[-1].span
-                        self._error("PN107", span, f"the block opened in line {span.line} is never closed", "add a '}'")
-                    feed(Token("RBRACE", "}", end.line, end.column, 0))
-                else:
-                    self._refuse(end, expected)
-            else:
+            kind = tokens[self._at][0]
+            if kind == "SEP":
+                self._at += 1
+            elif kind == "$END" or (inside and kind == "RBRACE"):
                 return items
+            else:
+                try:
+                    items.append(self._item(inside))
+                except _Refused:
+                    del self._open[depth:]
+                    self._skip(inside)
 
-    def _rewind(self) -> list[Token]:
-        """Forget what was begun since the last item of the innermost open block; return the braces open there."""
-        states, values = self._state.state_stack, self._state.value_stack
-        table = self._state.parse_conf.states
-        while "statement" not in table[states[-1]] and "done" not in table[states[-1]]:
-            states.pop()
-            values.pop()
-        return [v for v in values if isinstance(v, Token) and v.type == "LBRACE"]
+    def _item(self, inside: bool) -> Item:
+        tokens, at = self._tokens, self._at
+        first = tokens[at]
+        if first[0] == "NAME":
+            self._at = at + 2
+            self._ended(inside, {"LBRACE", "LPAR"})
+            return Attribute(name=first, value=tokens[at + 1])
+        if first[0] != "WORD":
+            self._refuse({"SEP", "WORD", *self._closing(inside)})
+        self._at = at + 1
+        kind = tokens[at + 1][0]
+        if kind == "COLON":
+            return self._coloned(first, inside)
+        if kind == "LBRACE":
+            return Statement(keyword=first, name=None, type=None, block=self._block())
+        if kind != "WORD" and kind != "STRING":
+            self._refuse({"COLON", "LBRACE", "WORD", "STRING"})
+        name = tokens[at + 1]
+        self._at = at + 2
+        following = tokens[at + 2][0]
+        if following == "LBRACE":
+            return Statement(keyword=first, name=name, type=None, block=self._block())
+        if following == "COLON":
+            self._at = at + 3
+            return Statement(keyword=first, name=name, type=self._name(), block=self._block())
+        if kind == "STRING":
+            self._ended(inside, {"COLON", "LBRACE"})
+            return Directive(keyword=first, argument=name)
+        return self._refuse({"COLON", "LBRACE"})
 
-    def _skip(self, at: int) -> int:
-        """Return the index of the token at which the next item may begin."""
-        inside = bool(self._rewind())
-        depth = 0
-        for i in range(at, len(self._tokens)):
+    def _coloned(self, first: Token, inside: bool) -> Item:
+        """Read what follows `word :`: an attribute, or a statement without a name."""
+        self._at += 1
+        at = self._at
+        value = self._value({"WORD", "STRING", "LSQB", "LBRACE"})
+        if isinstance(value, Token):
+            if self._tokens[at + 1][0] == "LBRACE":
+                return Statement(keyword=first, name=None, type=value, block=self._block())
+            self._ended(inside, {"LBRACE", "LPAR"} if value[0] == "WORD" else {"LBRACE"})
+        elif not isinstance(value, Block):
+            self._ended(inside, set())
+        return Attribute(name=first, value=value)
+
+    def _ended(self, inside: bool, besides: set[str]) -> None:
+        """Check that what was read ends here."""
+        kind = self._tokens[self._at][0]
+        if kind != "SEP" and kind != "$END" and not (inside and kind == "RBRACE"):
+            self._refuse({"SEP", *besides, *self._closing(inside)})
+
+    def _name(self) -> Token:
+        token = self._tokens[self._at]
+        if token[0] != "WORD" and token[0] != "STRING":
+            self._refuse({"WORD", "STRING"})
+        self._at += 1
+        return token
+
+    def _block(self) -> Block:
+        opened = self._tokens[self._at]
+        if opened[0] != "LBRACE":
+            self._refuse({"LBRACE"})
+        self._at += 1
+        self._open.append("{")
+        items = self._items()
+        self._open.pop()
+        closed = self._tokens[self._at]
+        if closed is self._end:
+            if not self._swallowed:
+                self._error("PN107", opened.span, f"the block opened in line {opened.line} is never closed", "add a '}'")
+        else:
+            self._at += 1
+        return Block(items=tuple(items), span=join(opened.span, closed.span))
+
+    def _value(self, expected: Collection[str]) -> Value:
+        token = self._tokens[self._at]
+        kind = token[0]
+        if kind == "WORD":
+            self._at += 1
+            return self._call(token) if self._tokens[self._at][0] == "LPAR" else token
+        if kind == "STRING":
+            self._at += 1
+            return token
+        if kind == "LBRACE":
+            return self._block()
+        if kind == "LSQB":
+            self._at += 1
+            items = self._values("[", "RSQB")
+            return Sequence(items=tuple(items), span=join(token.span, self._tokens[self._at - 1].span))
+        return self._refuse(expected)
+
+    def _call(self, function: Token) -> Call:
+        self._at += 1
+        arguments = self._values("(", "RPAR")
+        return Call(function=function, arguments=tuple(arguments), span=join(function.span, self._tokens[self._at - 1].span))
+
+    def _values(self, opener: str, closer: str) -> list[Value]:
+        """Read values and commas up to and with *closer*; a list may end with a comma, arguments may not."""
+        self._open.append(opener)
+        tokens = self._tokens
+        values: list[Value] = []
+        while True:
+            if tokens[self._at][0] == closer and (not values or opener == "["):
+                break
+            values.append(self._value(_VALUE | ({closer} if not values or opener == "[" else set())))
+            kind = tokens[self._at][0]
+            if kind == closer:
+                break
+            if kind != "COMMA":
+                self._refuse({"COMMA", closer})
+            self._at += 1
+        self._at += 1
+        self._open.pop()
+        return values
+
+    def _closing(self, inside: bool) -> set[str]:
+        return {"RBRACE"} if inside else {"$END"}
+
+    def _skip(self, inside: bool) -> None:
+        """Go to the token at which the next item may begin."""
+        if len(self._broken) > MAX_REPORTED:
+            self._at = len(self._tokens) - 1
+            return
+        at, depth = self._at, 0
+        for i in range(at, len(self._tokens) - 1):
+            self._at = i
             token = self._tokens[i]
             if i > at and token.type in FAULTS and len(self._broken) <= MAX_REPORTED:
-                self._refuse(token, set())
+                self._report(token, set())
             if token.type == "SEP" and depth == 0:
-                return i
+                return
             if token.type == "LBRACE":
                 depth += 1
             elif token.type == "RBRACE":
                 if depth == 0 and inside:
-                    return i
+                    return
                 depth -= 1
                 if depth <= 0:
-                    return i + 1
-        return len(self._tokens)
+                    self._at = i + 1
+                    return
+        self._at = len(self._tokens) - 1
 
-    def _expected(self) -> set[str]:
-        """Return the types of tokens that could come next."""
-        interactive: Any = self._lark
-        return set(interactive.accepts())
+    def _refuse(self, expected: Collection[str]) -> NoReturn:
+        """Report the token that cannot come here, where *expected* could, and give the item up."""
+        token = self._tokens[self._at]
+        if token is not self._end or "{" not in self._open:
+            self._report(token, expected)
+        raise _Refused
 
-    def _refuse(self, token: Token, expected: set[str] | None = None) -> None:
-        expected = self._expected() if expected is None else expected
+    def _report(self, token: Token, expected: Collection[str]) -> None:
         opener = _CLOSERS.get(token.type)
         if code := FAULTS.get(token.type):
             message, hint = _fault(token)
             self._error(code, token.span, message, hint)
-        elif opener and not any(isinstance(v, Token) and v.text == opener and v.type != "STRING" for v in self._state.value_stack):
+        elif opener and opener not in self._open:
             self._error("PN110", token.span, f"{token.text!r} closes nothing: no {opener!r} is open here")
         else:
             hint = 'a name with ":" in it needs quotes' if token.type == "COLON" and "COMMA" in expected else None
-            self._error("PN101", token.span, f"expected {_wording(expected)}, found {_found(token)}", hint)
+            self._error("PN101", token.span, f"expected {_wording(set(expected))}, found {_found(token)}", hint)
 
     def _error(self, code: str, span: Span, message: str, hint: str | None = None) -> None:
         self._broken.append(span)

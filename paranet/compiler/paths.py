@@ -9,7 +9,8 @@ the lower bound an enumeration of simple paths, best first and of bounded length
 import heapq
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
 
 import attrs
 
@@ -20,8 +21,7 @@ BUDGET = 5_000
 _SLACK = 1 + 1e-9  # sums of floats may differ from their bound in the last digits
 
 
-@attrs.frozen
-class Edge:
+class Edge(NamedTuple):
     """One direction of a link: where it leads, and what it takes. latency in s, bandwidth in bit/s."""
 
     node: str
@@ -62,25 +62,47 @@ class Found:
     latency: float
 
 
-class Network:
-    """The links that a modality may use, and what is reserved on them. Reservations hold per direction (links are full duplex)."""
+Reserved = dict[tuple[str, str], float]
+"""bit/s taken, by link and the node that sends"""
 
-    def __init__(self, topology: Topology, modality: Modality, *, disabled: bool = False) -> None:
+
+class Network:
+    """The links between *nodes*, and what is reserved on them. Reservations hold per direction (links are full duplex).
+
+    Networks of several modalities share what is *reserved*, as they share the links.
+    """
+
+    def __init__(
+        self, topology: Topology, nodes: Modality | Collection[str], *, disabled: bool = False, reserved: Reserved | None = None
+    ) -> None:
         self._edges: defaultdict[str, list[Edge]] = defaultdict(list)
-        self._reserved: defaultdict[tuple[str, str], float] = defaultdict(float)
-        speaking = {n.id for n in topology.nodes.values() if modality in n.modalities}
+        self._reserved: Reserved = {} if reserved is None else reserved
+        self._trees: dict[str, Mapping[str, Edge]] = {}
+        speaking = speakers(topology, nodes) if isinstance(nodes, Modality) else nodes
+        self._backwards: defaultdict[str, list[tuple[str, float, float, Edge]]] = defaultdict(list)
         for link in topology.links.values():
-            if (link.enabled or disabled) and {link.source.node, link.target.node} <= speaking:
+            if (link.enabled or disabled) and link.source.node in speaking and link.target.node in speaking:
                 self._add(link)
 
     def _add(self, link: Link) -> None:
         ends = [(link.source.node, link.target.node), (link.target.node, link.source.node)]
         for origin, node in ends[:1] if link.directed else ends:
-            self._edges[origin].append(Edge(node, link.id, link.cost, link.latency, link.bandwidth))
+            edge = Edge(node, link.id, link.cost, link.latency, link.bandwidth)
+            self._edges[origin].append(edge)
+            self._backwards[node].append((origin, link.cost, link.latency, edge))
 
-    def reserve(self, found: Found, bandwidth: float) -> None:
-        for origin, edge in zip(found.hops, found.edges, strict=False):
-            self._reserved[edge.link, origin] += bandwidth
+    def reserve(self, origin: str, edge: Edge, bandwidth: float) -> None:
+        self._reserved[edge.link, origin] = self._reserved.get((edge.link, origin), 0.0) + bandwidth
+
+    def leaving(self, node: str) -> Sequence[Edge]:
+        """Return the edges that leave *node*."""
+        return self._edges.get(node, ())
+
+    def toward(self, target: str) -> Mapping[str, Edge]:
+        """Return the way on from each node to *target* when nothing else is asked: one tree for all who go there."""
+        if target not in self._trees:
+            self._trees[target] = _tree(self._backwards, target)
+        return self._trees[target]
 
     def room(self, origin: str, edge: Edge) -> float:
         """Return what is left of the link's bandwidth in this direction, in bit/s."""
@@ -95,14 +117,15 @@ class Network:
         found: dict[str, Sequence[Edge]] = dict(self._edges)
         if query.bandwidth or query.avoid_nodes or query.avoid_links:
             for origin, edges in found.items():
-                found[origin] = [e for e in edges if self._permits(query, origin, e)]
+                found[origin] = [e for e in edges if self.permits(query, origin, e)]
         if query.fastest:
-            found = {origin: [attrs.evolve(e, cost=e.latency) for e in edges] for origin, edges in found.items()}
+            found = {origin: [e._replace(cost=e.latency) for e in edges] for origin, edges in found.items()}
         for origin, only in query.forced.items():
             found[origin] = [e for e in found.get(origin, ()) if (e.link, e.node) == (only.link, only.node)]
         return found
 
-    def _permits(self, query: Query, origin: str, edge: Edge) -> bool:
+    def permits(self, query: Query, origin: str, edge: Edge) -> bool:
+        """Tell whether the query may use the edge, forced nodes aside."""
         if edge.node in query.avoid_nodes or origin in query.avoid_nodes or edge.link in query.avoid_links:
             return False
         return not query.bandwidth or query.bandwidth <= self.room(origin, edge) * _SLACK
@@ -113,6 +136,8 @@ def cheapest(network: Network, query: Query) -> Found | None:
 
     The answer is exact without waypoints, and with them as long as the enumeration fits its budget.
     """
+    if len(query.stops) == 1 and not query.fastest and (found := _along(network, query)):
+        return found
     edges = network.usable(query)
     if len(query.stops) == 1 and query.latency == math.inf:
         return _search(edges, query, None, exact=False)[0]
@@ -125,6 +150,60 @@ def cheapest(network: Network, query: Query) -> Found | None:
         return found
     better, complete = _search(edges, query, bounds, exact=True)
     return better if complete or better else found
+
+
+def _along(network: Network, query: Query) -> Found | None:
+    """Return the path that is the cheapest without any wish, if it happens to meet those of the query."""
+    tree = network.toward(query.stops[0])
+    node, cost, latency = query.source, 0.0, 0.0
+    hops, edges = [node], []
+    while node != query.stops[0]:
+        edge = tree.get(node)
+        if edge is None or not network.permits(query, node, edge):
+            return None
+        if (only := query.forced.get(node)) and (only.link, only.node) != (edge.link, edge.node):
+            return None
+        cost += edge.cost
+        latency += edge.latency
+        node = edge.node
+        hops.append(node)
+        edges.append(edge)
+    return Found(hops=tuple(hops), edges=tuple(edges), cost=cost, latency=latency) if latency <= query.latency * _SLACK else None
+
+
+Backwards = Mapping[str, Sequence[tuple[str, float, float, Edge]]]
+"""The edges that lead to each node: the node it leaves, cost, latency, edge."""
+
+
+def _tree(backwards: Backwards, target: str) -> Mapping[str, Edge]:
+    """Return the edge by which each node is left on its cheapest, then fastest, then first way to *target*."""
+    settled: set[str] = set()
+    costs, latencies = {target: 0.0}, {target: 0.0}
+    chosen: dict[str, Edge] = {}
+    heap = [(0.0, 0.0, target)]
+    while heap:
+        cost, latency, node = heapq.heappop(heap)
+        if node in settled:
+            continue
+        settled.add(node)
+        for origin, more, later, edge in backwards.get(node, ()):
+            longer, held = cost + more, costs.get(origin, math.inf)
+            if longer > held or origin in settled:
+                continue
+            if longer < held or _earlier(latency + later, edge, latencies[origin], chosen[origin]):
+                costs[origin], latencies[origin], chosen[origin] = longer, latency + later, edge
+                heapq.heappush(heap, (longer, latency + later, origin))
+    return chosen
+
+
+def _earlier(latency: float, edge: Edge, other_latency: float, other: Edge) -> bool:
+    """Tell whether *edge* comes before the other one of the same cost."""
+    return (latency, edge.node, edge.link) < (other_latency, other.node, other.link)
+
+
+def speakers(topology: Topology, modality: Modality) -> frozenset[str]:
+    """Return the nodes that forward by *modality*."""
+    return frozenset(n.id for n in topology.nodes.values() if modality in n.modalities)
 
 
 class _Bounds:

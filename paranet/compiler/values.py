@@ -9,32 +9,29 @@ from paranet.models.device import Span
 
 
 def attributes(
-    block: Block, what: str, log: Log, *, known: Collection[str] | None, later: Collection[str] = (), nested: Collection[str] = ()
+    block: Block, what: str, log: Log, *, known: Collection[str] | None, nested: Collection[str] = ()
 ) -> Mapping[str, Attribute]:
     """Return the attributes of *block* by name, the first of each; report items that do not belong there.
 
-    *known* None allows every name; *later* are names that the language has and this version does not; statements
-    with a keyword in *nested* are left to the caller.
+    *known* None allows every name; statements with a keyword in *nested* are left to the caller.
     """
     found: dict[str, Attribute] = {}
     for item in block.items:
         if isinstance(item, Attribute):
-            _add(item, found, what, log, known, later)
+            _add(item, found, what, log, known)
         elif not isinstance(item, Statement):
             log.error("PN101", item.span, f"expected ':' after {item.keyword.text!r}")
-            _add(Attribute(name=item.keyword, value=item.argument), found, what, log, known, later)
+            _add(Attribute(name=item.keyword, value=item.argument), found, what, log, known)
         elif item.keyword.text not in nested:
             hint = f"write '{item.keyword.text}: {{ ... }}'" if known and item.keyword.text in known else None
             log.error("PN215", item.keyword.span, f"no {item.keyword.text!r} statement is allowed inside {what}", hint=hint)
     return found
 
 
-def _add(item: Attribute, found: dict[str, Attribute], what: str, log: Log, known: Collection[str] | None, later: Collection[str]) -> None:
+def _add(item: Attribute, found: dict[str, Attribute], what: str, log: Log, known: Collection[str] | None) -> None:
     name = item.name.text
     if name in found:
         log.error("PN205", item.name.span, f"{what} has {name!r} twice, first in line {found[name].name.line}")
-    elif name in later:
-        log.error("PN204", item.name.span, f"the attribute {name!r} is not available yet")
     elif known is not None and name not in known:
         hint = None if log.full else suggestion(name, known) or (f"there are {', '.join(known)}" if known else "it has none")
         log.error("PN203", item.name.span, f"{what} has no attribute {name!r}", hint=hint)
@@ -150,3 +147,12 @@ def required(found: Mapping[str, Attribute], name: str, place: Span, what: str, 
     if name not in found:
         log.error("PN206", place, f"{what} has no {name!r}")
     return found.get(name)
+
+
+def choice(attribute: Attribute, known: Collection[str], log: Log) -> str:
+    """Return the word of *known* that the attribute holds, the first of them after a report."""
+    word = text(attribute, log)
+    if word is not None and word not in known:
+        hint = suggestion(word, known)
+        log.error("PN207", attribute.value.span, f"{attribute.name.text!r} must be one of {', '.join(known)}, not {word!r}", hint=hint)
+    return word if word is not None and word in known else next(iter(known))

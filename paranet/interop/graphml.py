@@ -5,294 +5,194 @@ What becomes of which attribute is written down in docs/formats.md.
 """
 
 import re
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-from xml.etree.ElementTree import Element
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-import attrs
+import orjson
 
-from paranet.errors import BadField, Fault, InvalidInput, InvalidTopology, ParaNetError
-from paranet.interop.graphml_data import Attributes, Keys, shown
-from paranet.interop.naming import Ids, is_id, slug
+from paranet.errors import Fault
+from paranet.interop import marks
+from paranet.interop.attributes import Attributes, shown
+from paranet.interop.graph import Edge, Read, Sketch, Vertex, assemble, refused
+from paranet.interop.graphml_data import Keys
+from paranet.interop.json import refusal
 from paranet.interop.xml import parse
-from paranet.models.topology import FIBRE_SPEED, NODE_TYPES, Endpoint, Link, Location, Node, Topology
-from paranet.models.units import Bandwidth, Seconds, format_bandwidth, format_seconds, parse_bandwidth, parse_seconds
+from paranet.models.topology import Interface, Topology
 
-_SPEED = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kKMGT])(?:b(?:it)?(?:ps|/s)?)?\s*", re.ASCII)
-_PLAIN = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
-_FACTORS = {"k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
-_MODEL = Link(id="default", source=Endpoint(node="a"), target=Endpoint(node="b"))  # for the model's defaults
-_SUSPICIOUS = 1e3  # bit/s: a link slower than this was probably written in another unit
-_LONGEST_NAME = 256
-_MAX_FAULTS = 100
+NAME = "graphml"
 _BOOLEAN = {"true": True, "1": True, "false": False, "0": False}
-_NOT_FINITE = ("nan", "inf", "-inf", "infinity", "-infinity")
+_UNSAFE = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_KINDS = {str: "string", bool: "boolean", int: "long", float: "double"}
 
 
-def looks_like(start: bytes) -> bool:
-    """Tell whether a file that starts with *start* may be one (in UTF-8 or UTF-16)."""
-    return start.removeprefix(b"\xef\xbb\xbf").lstrip(b"\xff\xfe\0 \t\r\n")[:1] == b"<"
+def fits(root: Any) -> bool:
+    """Tell whether a parsed document may be one."""
+    return isinstance(root, Element) and root.tag == "graphml"
 
 
-def read(data: bytes) -> tuple[Topology, tuple[Fault, ...]]:
+def build(root: Element, beyond: Collection[str] = ()) -> Read:
     """Return the topology and what was assumed or left out.
 
     Raise InvalidInput for what is no GraphML or says impossible values, InvalidTopology for ids used twice and edges that
-    end nowhere; both with a Fault a place (`line 12, column 3`, `node 17`, `edge 4 (0 -> 9)`).
+    end nowhere; both with a Fault a place (`node 17`, `edge 4 (0 -> 9)`).
     """
-    root = parse(data)
+    return assemble(_sketch(root), beyond)
+
+
+def read(data: bytes) -> Read:
+    """Return what a file says."""
+    return build(parse(data))
+
+
+def _sketch(root: Element) -> Sketch:
     if root.tag != "graphml":
-        raise _refusal([Fault(path="line 1", message=f"the document is <{shown(root.tag)}>, not <graphml>")])
+        raise refusal("line 1", f"the document is <{shown(root.tag)}>, not <graphml>")
     graphs = [child for child in root if child.tag == "graph"]
     if len(graphs) != 1:
-        raise _refusal([Fault(path="graphml", message=f"holds {len(graphs)} graphs; one is wanted")])
-    return _Reader(graphs[0], Keys.of(root)).read()
+        raise refusal("graphml", f"holds {len(graphs)} graphs; one is wanted")
+    (graph,) = graphs
+    _check_shape(graph)
+    keys = Keys.of(root)
+    said = keys.attributes(graph)
+    mark = marks.mark_of(said.pop(marks.WORD))
+    vertices, edges = list(_vertices(graph, keys, exact=mark is not None)), list(_edges(graph, keys, exact=mark is not None))
+    properties: Mapping[str, object] = {NAME: said.rest()} if said.rest() else {}
+    return Sketch(
+        name=NAME,
+        vertices=vertices,
+        edges=edges,
+        slugs=mark is None,
+        marked=mark is not None,
+        properties=mark.properties if mark and mark.properties is not None else properties,
+        demands=mark.demands if mark else (),
+        warnings=tuple(keys.warnings()),
+    )
 
 
-def _refusal(faults: list[Fault], kind: type[ParaNetError] = InvalidInput) -> ParaNetError:
-    return kind(f"{faults[0].path}: {faults[0].message}", errors=faults[:_MAX_FAULTS])
+def _check_shape(graph: Element) -> None:
+    """Refuse what is no flat graph of nodes and edges: reading half of it would say something else."""
+    hyper = "joins more than two nodes; only edges can be read"
+    nested = "holds a graph of its own; only flat graphs can be read"
+    faults = [Fault(path=_place(element), message=hyper) for element in graph.iterfind("hyperedge")]
+    faults += [Fault(path=_place(e), message=nested) for e in graph if e.tag in ("node", "edge") and any(c.tag == "graph" for c in e)]
+    for i, element in enumerate(graph.iterfind("node")):
+        if element.get("id") is None:
+            faults.append(Fault(path=f"node #{i + 1}", message="has no id"))
+    for i, element in enumerate(graph.iterfind("edge")):
+        faults += [Fault(path=_edge(i, element), message=f"has no {end}") for end in ("source", "target") if element.get(end) is None]
+    if faults:
+        raise refused(faults)
 
 
-@attrs.frozen(kw_only=True)
-class _Vertex:
-    """A node of the file."""
-
-    place: str
-    file_id: str
-    attributes: Attributes
-
-
-@attrs.frozen(kw_only=True)
-class _Edge:
-    """An edge of the file between two different nodes that are there."""
-
-    place: str
-    file_id: str | None
-    source: Node
-    target: Node
-    directed: bool
-    attributes: Attributes
+def _vertices(graph: Element, keys: Keys, *, exact: bool) -> Iterator[Vertex]:
+    for element in graph.iterfind("node"):
+        file_id = element.get("id", "")
+        attributes, residue = _words(keys.attributes(element), exact=exact)
+        ports = dict.fromkeys(p.get("name", "") for p in element if p.tag == "port")
+        interfaces = tuple(Interface(name=" ".join(port.split())[:256]) for port in ports)
+        fields = {"interfaces": interfaces} if interfaces else {}
+        yield Vertex(place=f"node {shown(file_id)}", file_id=file_id, attributes=attributes, fields=fields, residue=residue)
 
 
-class _Reader:
-    """One file on its way to a topology."""
-
-    def __init__(self, graph: Element, keys: Keys) -> None:
-        self._graph = graph
-        self._keys = keys
-        self._invalid: list[Fault] = []
-        self._contradictions: list[Fault] = []
-        self._dropped: list[Fault] = []
-        self._counts: Counter[str] = Counter()
-
-    def read(self) -> tuple[Topology, tuple[Fault, ...]]:
-        self._check_shape()
-        vertices = self._vertices()
-        self._stop_at_faults()
-        nodes = self._nodes(vertices)
-        self._stop_at_faults()
-        edges = self._edges(nodes)
-        self._stop_at_faults()
-        links = self._links(edges)
-        self._stop_at_faults()
-        return Topology.of(nodes.values(), links), (*self._dropped, *self._assumptions(len(links)), *self._keys.warnings())
-
-    def _stop_at_faults(self) -> None:
-        if self._invalid:
-            raise _refusal(self._invalid)
-        if self._contradictions:
-            raise _refusal(self._contradictions, InvalidTopology)
-
-    def _check_shape(self) -> None:
-        """Refuse what is no flat graph of nodes and edges: reading half of it would say something else."""
-        for element in self._graph:
-            if element.tag == "hyperedge":
-                self._invalid.append(Fault(path=_place(element), message="joins more than two nodes; only edges can be read"))
-            for child in element if element.tag in ("node", "edge") else ():
-                if child.tag == "graph":
-                    self._invalid.append(Fault(path=_place(element), message="holds a graph of its own; only flat graphs can be read"))
-                elif child.tag == "port":
-                    self._counts["port"] += 1
-
-    def _vertices(self) -> list[_Vertex]:
-        found: dict[str, _Vertex] = {}
-        for i, element in enumerate(e for e in self._graph if e.tag == "node"):
-            file_id = element.get("id")
-            if file_id is None:
-                self._invalid.append(Fault(path=f"node #{i + 1}", message="has no id"))
-                continue
-            place = f"node {shown(file_id)}"
-            if file_id in found:
-                self._contradictions.append(Fault(path=place, message="the id is used twice"))
-            found[file_id] = _Vertex(place=place, file_id=file_id, attributes=self._keys.attributes(element))
-        return list(found.values())
-
-    def _nodes(self, vertices: list[_Vertex]) -> dict[str, Node]:
-        """Return the nodes by the file's ids."""
-        slugs = [slug(v.attributes.peek("label", "name") or "") for v in vertices]
-        uses = Counter(slugs)
-        ids = Ids()
-        own = [ids.take(word) if word and uses[word] == 1 else None for word in slugs]
-        found = {}
-        for i, (vertex, given) in enumerate(zip(vertices, own, strict=True)):
-            file_id = vertex.file_id
-            node_id = given or ids.take(file_id if is_id(file_id) else slug(file_id) or f"n{i + 1}")
-            with self._at(vertex.place):
-                found[file_id] = self._node(vertex, node_id)
-        return found
-
-    def _node(self, vertex: _Vertex, node_id: str) -> Node:
-        a = vertex.attributes
-        name = a.take("label", "name") or " ".join(vertex.file_id.split())
-        if len(name) > _LONGEST_NAME:
-            self._dropped.append(Fault(path=vertex.place, message=f"the name is cut to {_LONGEST_NAME} characters"))
-        kind = next((k for k in ("type", "kind") if (a.peek(k) or "").lower() in NODE_TYPES), None)
-        self._counts["external"] += a.peek("internal") in ("0", "False")
-        if a.peek("id") == vertex.file_id:
-            a.take("id")
-        elif (other := a.take("id")) is not None:
-            a.put("data-id", other)
-        return Node(
-            id=node_id,
-            name=name[:_LONGEST_NAME],
-            type=(a.take(kind) or "router").lower() if kind else "router",
-            location=_location(a),
-            region=a.take("country", "region"),
-            properties={"graphml": {"id": vertex.file_id, **a.rest()}},
+def _edges(graph: Element, keys: Keys, *, exact: bool) -> Iterator[Edge]:
+    by_default = graph.get("edgedefault") == "directed"
+    for i, element in enumerate(graph.iterfind("edge")):
+        source, target = element.get("source", ""), element.get("target", "")
+        attributes, residue = _words(keys.attributes(element), exact=exact)
+        ports = [" ".join(element.get(f"{end}port", "").split())[:256] or None for end in ("source", "target")]
+        yield Edge(
+            place=_edge(i, element),
+            file_id=element.get("id"),
+            source=source,
+            target=target,
+            directed=_BOOLEAN.get(element.get("directed", ""), by_default),
+            ports=(ports[0], ports[1]),
+            attributes=attributes,
+            residue=residue,
         )
 
-    def _edges(self, nodes: dict[str, Node]) -> list[_Edge]:
-        """Return the edges that become links; self loops are left out, edges that end nowhere are faults."""
-        by_default = self._graph.get("edgedefault") == "directed"
-        found = []
-        for i, element in enumerate(e for e in self._graph if e.tag == "edge"):
-            ends = element.get("source"), element.get("target")
-            place = f"edge {i + 1} ({shown(ends[0] or '?')} -> {shown(ends[1] or '?')})"
-            source, target = self._end(place, "source", ends[0], nodes), self._end(place, "target", ends[1], nodes)
-            if source is None or target is None:
-                continue
-            if source is target:
-                self._dropped.append(Fault(path=place, message="joins a node with itself and is left out"))
-                continue
-            found.append(
-                _Edge(
-                    place=place,
-                    file_id=element.get("id"),
-                    source=source,
-                    target=target,
-                    directed=_BOOLEAN.get(element.get("directed", ""), by_default),
-                    attributes=self._keys.attributes(element),
-                )
-            )
-        return found
 
-    def _end(self, place: str, end: str, file_id: str | None, nodes: dict[str, Node]) -> Node | None:
-        if file_id is None:
-            self._invalid.append(Fault(path=place, message=f"has no {end}"))
-        elif file_id not in nodes:
-            self._contradictions.append(Fault(path=place, message=f"there is no node {shown(file_id)!r} for its {end}"))
-        else:
-            return nodes[file_id]
-        return None
+def _words(attributes: Attributes, *, exact: bool) -> tuple[Attributes, Mapping[str, Any]]:
+    if not exact:
+        return attributes, {}
+    residue = marks.residue_of(attributes.pop(marks.WORD))
+    return Attributes(marks.own_words(attributes.rest())), residue
 
-    def _links(self, edges: list[_Edge]) -> list[Link]:
-        own = [edge.file_id or edge.attributes.peek("id") or "" for edge in edges]
-        uses = Counter(own)
-        ids = Ids()
-        given = [ids.take(word) if uses[word] == 1 and is_id(word) else None for word in own]
-        links = []
-        for edge, word, taken in zip(edges, own, given, strict=True):
-            link_id = taken or ids.take(f"{edge.source.id[:60]}--{edge.target.id[:60]}", mark="--")
-            if edge.attributes.take("id") != taken and word and not taken:
-                edge.attributes.put("id", word)
-            with self._at(edge.place):
-                links.append(self._link(edge, link_id))
-        return links
 
-    def _link(self, edge: _Edge, link_id: str) -> Link:
-        a = edge.attributes
-        bandwidth, latency, cost = self._bandwidth(a), self._latency(edge), a.number("cost", "weight")
-        rest = a.rest()
-        return Link(
-            id=link_id,
-            source=Endpoint(node=edge.source.id),
-            target=Endpoint(node=edge.target.id),
-            bandwidth=Bandwidth(bandwidth),
-            latency=Seconds(latency),
-            cost=_MODEL.cost if cost is None else cost,
-            directed=edge.directed,
-            properties={"graphml": rest} if rest else {},
-        )
-
-    def _bandwidth(self, a: Attributes) -> float:
-        """Return bit/s from the first attribute that says it; zero counts as not said."""
-        speed = a.number("linkspeedraw") or _with_units(a) or a.number("bandwidth", "capacity", parse=_speed)
-        label = _SPEED.fullmatch(a.peek("linklabel", "label") or "")
-        if not speed and label:
-            speed = float(label[1]) * _FACTORS[label[2]]
-        self._counts["bandwidth"] += not speed
-        self._counts["slow"] += 0 < (speed or 0) < _SUSPICIOUS
-        return speed or _MODEL.bandwidth
-
-    def _latency(self, edge: _Edge) -> float:
-        """Return seconds one way: as said, else as light in fibre needs for the great circle, else the model's default."""
-        said = edge.attributes.number("latency", "delay", parse=parse_seconds)
-        if said is not None:
-            return said
-        here, there = edge.source.location, edge.target.location
-        if here and there:
-            self._counts["distance"] += 1
-            return here.distance(there) / FIBRE_SPEED
-        self._counts["latency"] += 1
-        return _MODEL.latency
-
-    @contextmanager
-    def _at(self, place: str) -> Iterator[None]:
-        """Turn a value that the model refuses into a fault at *place*."""
-        try:
-            yield
-        except BadField as error:
-            self._invalid.append(Fault(path=place, message=str(error)))
-
-    def _assumptions(self, links: int) -> Iterator[Fault]:
-        """Yield one line for each thing that was assumed, with its count."""
-        of = f"{{n}} of {links} links"
-        for what, path, message in (
-            ("external", "nodes", "{n} nodes are marked as external (Internal=0) and read like the others"),
-            ("port", "nodes", "{n} ports are not read; links join the nodes themselves"),
-            ("bandwidth", "edges", f"{of} have no bandwidth: {format_bandwidth(_MODEL.bandwidth)} is assumed"),
-            ("slow", "edges", f"{of} have less than 1kbps; a number without a unit is read as bit/s"),
-            ("distance", "edges", f"{of} have no latency: that of light in fibre over the great circle is assumed"),
-            ("latency", "edges", f"{of} have neither latency nor locations: {format_seconds(_MODEL.latency)} is assumed"),
-        ):
-            if self._counts[what]:
-                yield Fault(path=path, message=message.format(n=self._counts[what]))
+def _edge(i: int, element: Element) -> str:
+    return f"edge {i + 1} ({shown(element.get('source', '?'))} -> {shown(element.get('target', '?'))})"
 
 
 def _place(element: Element) -> str:
     return f"{element.tag} {shown(element.get('id', '?'))}"
 
 
-def _location(a: Attributes) -> Location | None:
-    """Return the place when both coordinates are given; a single one stays among the properties."""
-    if a.peek("latitude", "lat") is None or a.peek("longitude", "lon", "lng") is None:
-        return None
-    latitude, longitude = a.number("latitude", "lat"), a.number("longitude", "lon", "lng")
-    return None if latitude is None or longitude is None else Location(latitude=latitude, longitude=longitude)
+def write(topology: Topology) -> bytes:
+    """Return the file: Topology Zoo's words where it has them, and data called `paranet` for what it has no word for."""
+    root = Element("graphml", {"xmlns": "http://graphml.graphdrawing.org/xmlns"})
+    graph = Element("graph", {"edgedefault": "undirected"})
+    keys = _Declared(root)
+    own = topology.properties.get(NAME)
+    said = keys.add(graph, own if isinstance(own, dict) else {})
+    keys.add(graph, {marks.WORD: _text(marks.mark(topology, {NAME: said} if said else {}))})
+    _draw(topology, graph, keys)
+    root.append(graph)
+    elements = [[e for e in graph if e.tag == tag] for tag in ("node", "edge")]
+    for drawn, residues in zip(elements, marks.residues(_sketch(root), topology), strict=True):
+        for element, residue in zip(drawn, residues, strict=True):
+            if residue:
+                keys.add(element, {marks.WORD: _text(residue)})
+    indent(root)
+    written: bytes = tostring(root, encoding="utf-8", xml_declaration=True)
+    return written + b"\n"
 
 
-def _with_units(a: Attributes) -> float | None:
-    """Return LinkSpeed times LinkSpeedUnits where both are plain, and leave them alone where not (`< 10`, `10/100`)."""
-    factor = _FACTORS.get((a.peek("linkspeedunits") or "")[:1])
-    text = a.peek("linkspeed") or ""
-    if factor is None or not (_PLAIN.fullmatch(text) or text.lower() in _NOT_FINITE):
-        return None
-    speed = a.number("linkspeed")
-    a.take("linkspeedunits")
-    return None if speed is None else speed * factor
+def _draw(topology: Topology, graph: Element, keys: "_Declared") -> None:
+    for node in topology.nodes.values():
+        element = SubElement(graph, "node", {"id": node.id})
+        for interface in node.interfaces:
+            if not _UNSAFE.search(interface.name):
+                SubElement(element, "port", {"name": interface.name})
+        keys.add(element, marks.node_words(NAME, node))
+    for link in topology.links.values():
+        ends = {"id": link.id, "source": link.source.node, "target": link.target.node}
+        element = SubElement(graph, "edge", ends | ({"directed": "true"} if link.directed else {}))
+        for end, port in (("source", link.source.interface), ("target", link.target.interface)):
+            if port and not _UNSAFE.search(port):
+                element.set(f"{end}port", port)
+        keys.add(element, marks.link_words(NAME, link))
 
 
-def _speed(text: str) -> float:
-    short = _SPEED.fullmatch(text)
-    return float(short[1]) * _FACTORS[short[2]] if short else parse_bandwidth(text)
+class _Declared:
+    """The keys of a file that is being written, each declared when it is first used."""
+
+    def __init__(self, root: Element) -> None:
+        self._root = root
+        self._keys: dict[tuple[str, str], tuple[str, type]] = {}
+
+    def add(self, element: Element, values: Mapping[str, object]) -> dict[str, object]:
+        """Write those *values* that the format can hold; return them."""
+        return {name: value for name, value in values.items() if self._add(element, name, value)}
+
+    def _add(self, element: Element, name: str, value: object) -> bool:
+        kind = type(value)
+        if kind not in _KINDS or not name or _UNSAFE.search(name):
+            return False
+        if (isinstance(value, str) and _UNSAFE.search(value)) or (kind is int and not -(2**63) <= int(str(value)) < 2**63):
+            return False
+        key, declared = self._keys.get((element.tag, name), ("", kind))
+        if declared is not kind:
+            return False
+        if not key:
+            key = f"d{len(self._keys)}"
+            self._keys[element.tag, name] = key, kind
+            SubElement(self._root, "key", {"id": key, "for": element.tag, "attr.name": name, "attr.type": _KINDS[kind]})
+        data = SubElement(element, "data", {"key": key})
+        data.text = str(value).lower() if kind is bool else str(value)
+        return True
+
+
+def _text(value: object) -> str:
+    """Return JSON that XML can hold."""
+    return _UNSAFE.sub(lambda c: f"\\u{ord(c[0]):04x}", orjson.dumps(value).decode())

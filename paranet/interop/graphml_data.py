@@ -3,75 +3,16 @@
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from xml.etree.ElementTree import Element
 
 import attrs
 
-from paranet.errors import BadField, Fault
+from paranet.errors import Fault
+from paranet.interop.attributes import Attributes, shown
 
 _INTEGER = re.compile(r"[+-]?\d{1,19}", re.ASCII)
 _BOOLEAN = {"true": True, "1": True, "false": False, "0": False}
-_ENTRY = re.compile(r"[\x00-\x1f]")
-
-
-def shown(text: str) -> str:
-    """Return the file's word for a thing as a message quotes it: short, on one line."""
-    return _ENTRY.sub(" ", text[:60])
-
-
-class Attributes:
-    """The data of one node or edge. Names are found whatever their case; what `take` returned is not in `rest` any more."""
-
-    def __init__(self, values: dict[str, object]) -> None:
-        self._values = values
-        self._spelled: dict[str, str] = {}
-        for name in values:
-            self._spelled.setdefault(name.lower(), name)
-
-    def peek(self, *names: str) -> str | None:
-        """Return the first of *names* (lower case) that says anything, as one line of text."""
-        found = self._find(names)
-        return found and found[1]
-
-    def take(self, *names: str) -> str | None:
-        """Return what `peek` does; it counts as used."""
-        found = self._find(names)
-        return found and self._use(*found)
-
-    def number(self, *names: str, parse: Callable[[str], float] = float) -> float | None:
-        """Take a number. Raise BadField when it is none or not finite."""
-        found = self._find(names)
-        return None if found is None else _finite(self._spelled[found[0]], self._use(*found), parse)
-
-    def put(self, name: str, value: object) -> None:
-        """Add a value under a name of its own."""
-        self._values[name] = value
-
-    def rest(self) -> dict[str, object]:
-        """Return what nobody took, under the file's own names."""
-        return self._values
-
-    def _find(self, names: tuple[str, ...]) -> tuple[str, str] | None:
-        for name in names:
-            spelled = self._spelled.get(name)
-            if spelled in self._values and (text := " ".join(str(self._values[spelled]).split())):
-                return name, text
-        return None
-
-    def _use(self, name: str, text: str) -> str:
-        del self._values[self._spelled[name]]
-        return text
-
-
-def _finite(name: str, text: str, parse: Callable[[str], float]) -> float:
-    try:
-        value = parse(text)
-    except ValueError:
-        raise BadField(name, f"{shown(text)!r} is not a number or its unit is not known") from None
-    if not math.isfinite(value):
-        raise BadField(name, f"{shown(text)!r} is not a finite number")
-    return value
 
 
 @attrs.frozen(kw_only=True)

@@ -1,14 +1,17 @@
-"""ParaNet's own JSON: `{"nodes": [Node], "links": [Link], "demands": [Demand]}`, the shape of GET /api/v1/topology."""
+"""ParaNet's own JSON and YAML: `{"nodes": [Node], "links": [Link], "demands": [Demand]}`, the shape of GET /api/v1/topology."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
 
 import attrs
-import orjson
 
 from paranet.codec import structure, unstructure
-from paranet.errors import Fault, InvalidInput
+from paranet.errors import Fault
+from paranet.interop import json, yaml
 from paranet.models.topology import Demand, Link, Node, Topology
 
 VERSION = 1
-_BOM = b"\xef\xbb\xbf"
+Read = tuple[Topology, tuple[Fault, ...]]
 
 
 @attrs.frozen(kw_only=True)
@@ -18,32 +21,42 @@ class _Document:
     nodes: tuple[Node, ...]
     links: tuple[Link, ...] = ()
     demands: tuple[Demand, ...] = ()
+    properties: Mapping[str, object] = attrs.field(factory=dict)
     version: int = VERSION
     revision: int | None = None
     name: str | None = None
 
 
-def read(data: bytes) -> tuple[Topology, tuple[Fault, ...]]:
+def fits(value: Any) -> bool:
+    """Tell whether a parsed file may be one."""
+    return isinstance(value, dict) and "nodes" in value
+
+
+def build(value: Any, beyond: Collection[str] = ()) -> Read:
     """Return the topology; this format gives no warnings. Raise InvalidInput or InvalidTopology with JSON paths."""
-    try:
-        value = orjson.loads(data.removeprefix(_BOM))
-    except orjson.JSONDecodeError as error:
-        place = f"line {error.lineno}, column {error.colno}"
-        raise InvalidInput(f"{place}: {error.msg}", errors=[Fault(path=place, message=error.msg)]) from None
     document = structure(value, _Document)
     if document.version != VERSION:
-        fault = Fault(path="version", message=f"must be {VERSION}, not {document.version}")
-        raise InvalidInput(f"{fault.path}: {fault.message}", errors=[fault])
-    return Topology.of(document.nodes, document.links, document.demands), ()
+        raise json.refusal("version", f"must be {VERSION}, not {document.version}")
+    return Topology.of(document.nodes, document.links, document.demands, properties=document.properties, beyond=beyond), ()
+
+
+def read(data: bytes) -> Read:
+    """Return what a JSON file says."""
+    return build(json.parse(data))
+
+
+def plain(topology: Topology) -> dict[str, Any]:
+    """Return every field of every part as plain JSON, in the topology's order."""
+    parts = {"nodes": topology.nodes, "links": topology.links, "demands": topology.demands}
+    value: dict[str, Any] = {name: [unstructure(part) for part in found.values()] for name, found in parts.items()}
+    return value | ({"properties": unstructure(topology.properties)} if topology.properties else {})
 
 
 def write(topology: Topology) -> bytes:
-    """Return the file, every field written out, in the topology's order."""
-    parts = {"nodes": topology.nodes, "links": topology.links, "demands": topology.demands}
-    value = {name: [unstructure(part) for part in found.values()] for name, found in parts.items()}
-    return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    """Return the JSON file."""
+    return json.write(plain(topology))
 
 
-def looks_like(start: bytes) -> bool:
-    """Tell whether a file that starts with *start* may be one."""
-    return start.removeprefix(_BOM).lstrip()[:1] == b"{"
+def write_yaml(topology: Topology) -> bytes:
+    """Return the YAML file, with the same fields."""
+    return yaml.write(plain(topology))

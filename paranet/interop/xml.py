@@ -1,15 +1,21 @@
-"""XML from strangers: no DTD, no entities, no network, and every refusal names its line."""
+"""XML from strangers: no DTD, so no entities and no network, and every refusal names its line."""
 
-from typing import cast
-from xml.etree.ElementTree import Element
+from typing import NoReturn
+from xml.etree.ElementTree import Element, ParseError, XMLParser
+from xml.parsers.expat import ExpatError, ParserCreate
 
-from defusedxml.common import DefusedXmlException
-from defusedxml.ElementTree import ParseError, fromstring
-
-from paranet.errors import Fault, InvalidInput
+from paranet.interop.json import refusal
 
 MAX_DEPTH = 64
 """levels of elements; graph formats need about five"""
+
+
+class _DoctypeFoundError(Exception):
+    pass
+
+
+class _RootReachedError(Exception):
+    pass
 
 
 def parse(data: bytes) -> Element:
@@ -17,25 +23,42 @@ def parse(data: bytes) -> Element:
 
     Raise InvalidInput for broken XML, unknown encodings and any document type declaration.
     """
+    _refuse_doctype(data)
+    parser = XMLParser()  # noqa: S314 - a document without a DTD has no entities
     try:
-        root = cast("Element", fromstring(data, forbid_dtd=True))
-    except DefusedXmlException:
-        line = data[: max(data.find(b"<!DOCTYPE"), 0)].count(b"\n") + 1
-        raise _refusal(f"line {line}", "a DTD and its entity declarations are refused") from None
+        parser.feed(data)
+        root: Element = parser.close()
     except ParseError as error:
         line, column = error.position
-        raise _refusal(f"line {line}, column {column + 1}", str(error).partition(": line ")[0]) from None
+        raise refusal(f"line {line}, column {column + 1}", str(error).partition(": line ")[0]) from None
     except (LookupError, ValueError) as error:  # the declared encoding is unknown, no text encoding or multi-byte
-        raise _refusal("line 1", f"the encoding cannot be read: {error}") from None
+        raise refusal("line 1", f"the encoding cannot be read: {error}") from None
     level = [root]
     for _ in range(MAX_DEPTH):
         for element in level:
             element.tag = element.tag.rpartition("}")[2]
         level = [child for element in level for child in element]
     if level:
-        raise _refusal(level[0].tag, f"elements are nested more than {MAX_DEPTH} deep")
+        raise refusal(level[0].tag, f"elements are nested more than {MAX_DEPTH} deep")
     return root
 
 
-def _refusal(path: str, message: str) -> InvalidInput:
-    return InvalidInput(f"{path}: {message}", errors=[Fault(path=path, message=message)])
+def _refuse_doctype(data: bytes) -> None:
+    """Look at what stands before the root element, where alone a document type declaration may stand, and with it any entity."""
+    prolog = ParserCreate()
+    prolog.StartDoctypeDeclHandler = _found
+    prolog.StartElementHandler = _reached
+    try:
+        prolog.Parse(data, True)
+    except _DoctypeFoundError:
+        raise refusal(f"line {prolog.CurrentLineNumber}", "a DTD and its entity declarations are refused") from None
+    except (_RootReachedError, ExpatError, LookupError, ValueError):  # what is broken is told by the real reader
+        return
+
+
+def _found(*_: object) -> NoReturn:
+    raise _DoctypeFoundError
+
+
+def _reached(*_: object) -> NoReturn:
+    raise _RootReachedError

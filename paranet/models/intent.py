@@ -21,7 +21,10 @@ class Diagnostic:
 
 @attrs.frozen(kw_only=True)
 class Path:
-    """The way an intent's traffic takes. *hops* are node ids, *links* the link ids between them; latency in s, bandwidth in bit/s."""
+    """A way of an intent's traffic. *hops* are node ids, *links* the link ids between them; latency in s, bandwidth in bit/s.
+
+    A *backup* is taken only when the others fail.
+    """
 
     intent: str
     modality: Modality
@@ -29,6 +32,7 @@ class Path:
     links: tuple[str, ...]
     latency: float
     bandwidth: float
+    backup: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -61,7 +65,10 @@ class Report:
 
 @attrs.frozen(kw_only=True)
 class Reach:
-    """What a route promised: packets from node *source* to *prefix* end at node *target*, passing *via* in order and none of *avoid*."""
+    """What a route promised: packets from node *source* to *prefix* end at node *target*, passing *via* in order and none of *avoid*.
+
+    They have at least *width* different ways to the target (ECMP), and none of these takes longer than *latency* (s).
+    """
 
     intent: str
     source: str
@@ -69,6 +76,53 @@ class Reach:
     prefix: str
     via: tuple[str, ...] = ()
     avoid: tuple[str, ...] = ()
+    width: int = 1
+    latency: float | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Isolation:
+    """What a deny promised: no packet from one of *source_nodes* that *match* fits is forwarded on to its destination.
+
+    *source_prefix* and *destination_prefix* bound the packets meant, None for any; *match* is the match of the `ip.acl` row, whole;
+    *when* the time of the day (`08:00..18:00`) it is meant for, None for always.
+    """
+
+    intent: str
+    source_nodes: tuple[str, ...]
+    source_prefix: str | None = None
+    destination_prefix: str | None = None
+    match: Mapping[str, object] = attrs.field(factory=dict)
+    when: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class NamePromise:
+    """What an NDN route promised: an Interest in *name* from node *consumer* reaches one of the nodes *producers*."""
+
+    intent: str
+    consumer: str
+    name: str
+    producers: tuple[str, ...]
+
+
+@attrs.frozen(kw_only=True)
+class RegionPromise:
+    """What a GEO route promised: packets from node *source* to *region* are delivered inside it."""
+
+    intent: str
+    source: str
+    region: str
+
+
+@attrs.frozen(kw_only=True)
+class Reservation:
+    """Bandwidth (bit/s) that an intent takes of *link*, out of node *source* (of either direction where it is None)."""
+
+    intent: str
+    link: str
+    bandwidth: float
+    source: str | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -81,3 +135,7 @@ class Compiled:
     rows: Mapping[str, tuple[Row, ...]] = attrs.field(factory=dict)
     paths: tuple[Path, ...] = ()
     reaches: tuple[Reach, ...] = ()
+    isolations: tuple[Isolation, ...] = ()
+    names: tuple[NamePromise, ...] = ()
+    regions: tuple[RegionPromise, ...] = ()
+    reservations: tuple[Reservation, ...] = ()

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from enum import StrEnum
 from ipaddress import ip_interface
 from typing import Any, TypeVar
@@ -10,9 +10,11 @@ from typing import Any, TypeVar
 import attrs
 
 from paranet.errors import BadField, Fault, InvalidTopology
+from paranet.models.names import check_name
 from paranet.models.units import Bandwidth, Ratio, Seconds
 
 ID = re.compile(r"\w[\w.:\-]{0,127}")
+_CONTROL = re.compile("[\x00-\x1f]")
 EARTH_RADIUS = 6_371_008.8  # m, mean radius (IUGG)
 FIBRE_SPEED = 2.0e8  # m/s, light in glass
 
@@ -47,7 +49,7 @@ def _check_id(_instance: object, attribute: "attrs.Attribute[str]", value: str) 
 
 
 def _check_text(_instance: object, attribute: "attrs.Attribute[str]", value: str | None) -> None:
-    if value is not None and (len(value) > 256 or any(ord(c) < 32 for c in value)):
+    if value is not None and (len(value) > 256 or _CONTROL.search(value)):
         raise BadField(attribute.name, "must be at most 256 printable characters")
 
 
@@ -62,19 +64,34 @@ def _between(low: float, high: float, *, open_low: bool = False) -> Callable[[ob
     return check
 
 
+def _check_address(_instance: object, attribute: "attrs.Attribute[Any]", value: str | tuple[str, ...] | None) -> None:
+    for address in (value,) if isinstance(value, str) else value or ():
+        try:
+            ip_interface(address)
+        except ValueError:
+            raise BadField(attribute.name, f"{address[:60]!r} is not an IP address") from None
+
+
+def _check_words(_instance: object, attribute: "attrs.Attribute[Any]", value: tuple[str, ...]) -> None:
+    for word in value:
+        _check_text(None, attribute, word)
+
+
+def _check_names(_instance: object, attribute: "attrs.Attribute[Any]", value: tuple[str, ...]) -> None:
+    for name in value:
+        try:
+            check_name(name)
+        except ValueError as error:
+            raise BadField(attribute.name, str(error)) from None
+
+
 @attrs.frozen(kw_only=True)
 class Interface:
-    """A port of a node; *address* is an IP address with prefix length (`10.0.1.1/24`)."""
+    """A port of a node; *address* is an IP address with prefix length (`10.0.1.1/24`), *secondary* are further ones of any family."""
 
     name: str = attrs.field(validator=_check_text)
-    address: str | None = None
-
-    def __attrs_post_init__(self) -> None:
-        if self.address is not None:
-            try:
-                ip_interface(self.address)
-            except ValueError:
-                raise BadField("address", f"{self.address[:60]!r} is not an IP address") from None
+    address: str | None = attrs.field(default=None, validator=_check_address)
+    secondary: tuple[str, ...] = attrs.field(default=(), validator=_check_address)
 
 
 @attrs.frozen(kw_only=True)
@@ -94,6 +111,14 @@ class Location:
 
 
 @attrs.frozen(kw_only=True)
+class Display:
+    """Where a node without a location is drawn: degrees east and north among nodes that have one, else a plane of -1..1, y upwards."""
+
+    x: float = attrs.field(validator=_between(-1e6, 1e6))
+    y: float = attrs.field(validator=_between(-1e6, 1e6))
+
+
+@attrs.frozen(kw_only=True)
 class Management:
     """How the hub reaches the device. *credentials* names a secret; it never holds one."""
 
@@ -104,7 +129,10 @@ class Management:
 
 @attrs.frozen(kw_only=True)
 class Node:
-    """A device. *type* is one of NODE_TYPES or a word of the user's own; *modalities* follow from it unless given."""
+    """A device. *type* is one of NODE_TYPES or a word of the user's own; *modalities* follow from it unless given.
+
+    *capabilities* are the user's own words for what it can do, *prefixes* the NDN name prefixes that it serves.
+    """
 
     id: str = attrs.field(validator=_check_id)
     name: str = attrs.field(default=attrs.Factory(lambda self: self.id, takes_self=True), validator=_check_text)
@@ -113,7 +141,10 @@ class Node:
     modalities: tuple[Modality, ...] = attrs.field(
         default=attrs.Factory(lambda self: _BY_TYPE.get(self.type, (Modality.IP,)), takes_self=True)
     )
+    capabilities: tuple[str, ...] = attrs.field(default=(), validator=_check_words)
+    prefixes: tuple[str, ...] = attrs.field(default=(), validator=_check_names)
     location: Location | None = None
+    display: Display | None = None
     region: str | None = attrs.field(default=None, validator=_check_text)
     management: Management | None = None
     properties: Mapping[str, object] = attrs.field(factory=dict)
@@ -157,28 +188,43 @@ class Demand:
 
 @attrs.frozen(kw_only=True)
 class Topology:
-    """A consistent network: ids are unique, links and demands end at nodes that exist. Build it with `Topology.of`."""
+    """A consistent network: ids are unique, links and demands end at nodes that exist. Build it with `Topology.of`.
+
+    *properties* are what is said of the network as a whole.
+    """
 
     nodes: Mapping[str, Node] = attrs.field(factory=dict)
     links: Mapping[str, Link] = attrs.field(factory=dict)
     demands: Mapping[str, Demand] = attrs.field(factory=dict)
+    properties: Mapping[str, object] = attrs.field(factory=dict)
 
     @classmethod
-    def of(cls, nodes: Iterable[Node], links: Iterable[Link] = (), demands: Iterable[Demand] = ()) -> "Topology":
-        """Check the parts against each other. Raise InvalidTopology with every fault, each with its JSON path."""
+    def of(
+        cls,
+        nodes: Iterable[Node],
+        links: Iterable[Link] = (),
+        demands: Iterable[Demand] = (),
+        *,
+        properties: Mapping[str, object] | None = None,
+        beyond: Collection[str] = (),
+    ) -> "Topology":
+        """Check the parts against each other. Raise InvalidTopology with every fault, each with its JSON path.
+
+        Links and demands may also end at nodes *beyond*: the result is then a piece of a larger topology.
+        """
         faults: list[Fault] = []
         by_node = _unique("nodes", nodes, faults)
         by_link = _unique("links", links, faults)
         by_demand = _unique("demands", demands, faults)
         for i, link in enumerate(by_link.values()):
-            faults += _link_faults(f"links[{i}]", link, by_node)
+            faults += _link_faults(f"links[{i}]", link, by_node, beyond)
         for i, demand in enumerate(by_demand.values()):
             for end in ("source", "target"):
-                if getattr(demand, end) not in by_node:
+                if getattr(demand, end) not in by_node and getattr(demand, end) not in beyond:
                     faults.append(Fault(path=f"demands[{i}].{end}", message=f"there is no node {getattr(demand, end)!r}"))
         if faults:
             raise InvalidTopology(f"{faults[0].path}: {faults[0].message}", errors=faults[:100])
-        return cls(nodes=by_node, links=by_link, demands=by_demand)
+        return cls(nodes=by_node, links=by_link, demands=by_demand, properties=properties or {})
 
     def links_of(self, node_id: str) -> list[Link]:
         """Return the links that end at the node, in the topology's order."""
@@ -197,12 +243,13 @@ def _unique(what: str, items: Iterable[_Part], faults: list[Fault]) -> dict[str,
     return found
 
 
-def _link_faults(path: str, link: Link, nodes: Mapping[str, Node]) -> list[Fault]:
+def _link_faults(path: str, link: Link, nodes: Mapping[str, Node], beyond: Collection[str]) -> list[Fault]:
     faults = []
     for end, point in (("source", link.source), ("target", link.target)):
         node = nodes.get(point.node)
         if node is None:
-            faults.append(Fault(path=f"{path}.{end}.node", message=f"there is no node {point.node!r}"))
+            if point.node not in beyond:
+                faults.append(Fault(path=f"{path}.{end}.node", message=f"there is no node {point.node!r}"))
         elif point.interface and node.interfaces and point.interface not in {i.name for i in node.interfaces}:
             faults.append(Fault(path=f"{path}.{end}.interface", message=f"{point.node!r} has no interface {point.interface!r}"))
     if link.source.node == link.target.node:

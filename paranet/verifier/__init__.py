@@ -1,5 +1,6 @@
 """What the network would do with a packet, told from rows alone."""
 
-from paranet.verifier.ip import verify
+from paranet.verifier.promises import Promises
+from paranet.verifier.session import Verifier, introduced, verify
 
-__all__ = ["verify"]
+__all__ = ["Promises", "Verifier", "introduced", "verify"]

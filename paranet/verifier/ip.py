@@ -1,174 +1,170 @@
-"""IP: every route's packets arrive, pass what they must, avoid what they must, and nothing circles.
+"""IP: every route's packets arrive as promised, no denied packet does, nothing circles, no access list entry is in vain.
 
-Addresses that no row tells apart are treated alike, so one packet stands for all of them; every branch of a row with
-several next hops is walked.
+Addresses that no row tells apart are treated alike, so one packet stands for all of them. A promise is checked again only when a row
+changes that its packets could meet.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
-import attrs
-
-from paranet.models.device import Rows
-from paranet.models.intent import Reach, Report
+from paranet.models.device import Change, Row
 from paranet.models.topology import Topology
-from paranet.verifier.forwarding import Destination, Forwarding, Match, Prefix, representative
-from paranet.verifier.report import Findings, Step
+from paranet.verifier import forwarding, packets
+from paranet.verifier.forwarding import Links, Ownership
+from paranet.verifier.incremental import Atoms, Rule
+from paranet.verifier.isolation import IsolationCheck
+from paranet.verifier.network import Network, Outcome
+from paranet.verifier.packets import BITS, Entry, entry, shadowed
+from paranet.verifier.part import NodeChange, NodeRow
+from paranet.verifier.prefixes import Prefix, text
+from paranet.verifier.promises import Promises
+from paranet.verifier.reach import ReachCheck
+from paranet.verifier.report import Findings
+from paranet.verifier.rings import Ring, rings
 
-CHECKS = ("reachability", "waypoint", "avoidance", "loop")
-
-
-def verify(topology: Topology, rows_by_node: Mapping[str, Rows], reaches: Sequence[Reach]) -> Report:
-    """Check *reaches* and freedom from loops on the `ip.route` rows of every node. The intents' own paths are not consulted.
-
-    Violations are of check `blackhole`, `loop`, `wrong-end`, `waypoint` or `avoidance`. A part of a reach's prefix that another
-    reach promises to somebody else, by a longer prefix, is left to that one. Raise ValueError when a reach's prefix is not one.
-    """
-    findings = Findings(CHECKS)
-    forwarding = Forwarding(topology, rows_by_node)
-    inside = _Inside(sorted(forwarding.holders))
-    promised = [Prefix.of(reach.prefix) for reach in reaches]
-    claims = _Inside(sorted(set(promised)))
-    for reach, prefix in zip(reaches, promised, strict=True):
-        _count(reach, findings)
-        for destination in _destinations(prefix, inside.of(prefix), claims.of(prefix)):
-            _Walk(forwarding, findings, destination, reach, prefix).run()
-    for prefix, holders in forwarding.holders.items():
-        findings.count("loop")
-        destination = representative(prefix, inside.of(prefix))
-        walk = _Walk(forwarding, findings, destination)
-        for node in holders:
-            walk.run(node)
-    return findings.report()
+Check = ReachCheck | IsolationCheck
 
 
-def _count(reach: Reach, findings: Findings) -> None:
-    findings.count("reachability")
-    if reach.via:
-        findings.count("waypoint")
-    if reach.avoid:
-        findings.count("avoidance")
+class IpPart:
+    """The verdict on IP, kept while rows change. Raise ValueError when a promise's prefix is not one."""
 
+    families = (forwarding.FAMILY, packets.FAMILY)
 
-class _Inside:
-    """Finds the prefixes strictly inside another."""
+    def __init__(self, topology: Topology, links: Links, promises: Promises, rows: Iterable[NodeRow]) -> None:
+        self._links = links
+        self._entries: dict[str, dict[str, Entry]] = {}
+        rules: dict[int, list[Rule]] = {version: [] for version in BITS}
+        for node, row in rows:
+            if row.family == packets.FAMILY:
+                self._list(node, row.key, row)
+            elif read := forwarding.route(node, row, links):
+                rules[read[0]].append(read[1])
+        self._atoms = {version: Atoms.of(rules[version], bits) for version, bits in BITS.items()}
+        self._prefixes = Counter((v, rule.low, rule.length) for v, found in rules.items() for rule in found)
+        self._network = Network(links, Ownership(topology), self._atoms, {})
+        for node in self._entries:
+            self._order(node)
+        self._checks = list(_checks(promises, self._network))
+        self._outcomes: dict[int, Outcome] = {}
+        self._visitors: dict[str, set[int]] = {}
+        self._broken: set[int] = set()
+        self._counts = Counter(name for check in self._checks for name in check.names())
+        for i in range(len(self._checks)):
+            self._run(i)
 
-    def __init__(self, prefixes: Sequence[Prefix]) -> None:
-        self._prefixes = prefixes
+    def _list(self, node: str, key: str, row: Row | None) -> None:
+        read = entry(node, row) if row else None
+        if read:
+            self._entries.setdefault(node, {})[key] = read
+        else:
+            self._entries.setdefault(node, {}).pop(key, None)
 
-    def of(self, prefix: Prefix) -> list[Prefix]:
-        first = bisect_left(self._prefixes, (prefix.version, prefix.low), key=lambda p: (p.version, p.low))
-        last = bisect_left(self._prefixes, (prefix.version, prefix.high + 1), key=lambda p: (p.version, p.low))
-        return [p for p in self._prefixes[first:last] if p.length > prefix.length]
+    def _order(self, node: str) -> None:
+        self._network.lists.pop(node, None)
+        if entries := self._entries.get(node):
+            self._network.lists[node] = tuple(sorted(entries.values(), key=lambda e: e.order))
 
+    def _run(self, i: int) -> None:
+        """Run a check, again if it ran before."""
+        before = self._outcomes.get(i)
+        after = self._outcomes[i] = self._checks[i].run()
+        if after.findings or after.rings:
+            self._broken.add(i)
+        else:
+            self._broken.discard(i)
+        for node in before.visited - after.visited if before else ():
+            self._visitors[node].discard(i)
+        for node in after.visited:
+            self._visitors.setdefault(node, set()).add(i)
 
-def _destinations(prefix: Prefix, inner: list[Prefix], claimed: list[Prefix]) -> Iterator[Destination]:
-    """Return one address for each part of *prefix* that the rows tell apart and nobody else claims."""
-    bounds = {prefix.low} | {p.low for p in inner} | {p.high + 1 for p in (*inner, *claimed)}
-    for value in sorted(b for b in bounds if b <= prefix.high):
-        destination = Destination(prefix.version, value)
-        if not any(destination in claim for claim in claimed):
-            yield destination
+    def change(self, changes: Iterable[NodeChange]) -> None:
+        """Take rows that changed into account."""
+        stale: set[int] = set()
+        lists = set()
+        for node, change in changes:
+            if change.id[0] == packets.FAMILY:
+                lists.add(node)
+                self._list(node, change.id[1], change.after)
+                stale |= self._visitors.get(node, set())
+            elif prefix := self._route(node, change):
+                stale |= {i for i in self._visitors.get(node, ()) if _concerns(self._checks[i], prefix)}
+        for node in lists:
+            self._order(node)
+        for i in sorted(stale):
+            self._run(i)
 
-
-@attrs.frozen
-class _State:
-    """A packet on *node* after it passed *passed* waypoints; *way* are the nodes before, *steps* the rows it met."""
-
-    node: str
-    passed: int
-    way: tuple[str, ...]
-    steps: tuple[Step, ...]
-
-
-class _Walk:
-    """Follows packets to one destination: for a reach from its source to its end, else for loops alone."""
-
-    def __init__(
-        self, forwarding: Forwarding, findings: Findings, destination: Destination, reach: Reach | None = None, prefix: Prefix | None = None
-    ) -> None:
-        self._forwarding = forwarding
-        self._findings = findings
-        self._destination = destination
-        self._reach = reach
-        self._length = prefix.length if prefix else -1
-        self._seen: set[tuple[str, int]] = set()
-
-    def run(self, start: str | None = None) -> None:
-        """Walk all branches from *start*, by default the reach's source. Places seen before are not walked again."""
-        begin = start if start is not None else self._reach.source if self._reach else ""
-        open_ = [_State(begin, 0, (), ())]
-        while open_:
-            state = open_.pop()
-            if state.node in state.way:
-                self._loop(state)
-                continue
-            state = self._pass(state)
-            if (state.node, state.passed) not in self._seen:
-                self._seen.add((state.node, state.passed))
-                open_ += reversed(self._onward(state))
-
-    def _pass(self, state: _State) -> _State:
-        """Note what the node means to the reach: an avoided one, or the next waypoint."""
-        reach = self._reach
-        if reach is None:
-            return state
-        if state.node in reach.avoid:
-            self._violate("avoidance", f"packets of {reach.intent!r} pass {state.node!r}, which they must avoid", state)
-        if state.passed < len(reach.via) and reach.via[state.passed] == state.node:
-            return attrs.evolve(state, passed=state.passed + 1)
-        return state
-
-    def _onward(self, state: _State) -> list[_State]:
-        reach, node = self._reach, state.node
-        at_end = reach is not None and node == reach.target
-        # Connected routes come before static ones of the same prefix, so at its end only a longer prefix leads a packet on.
-        match = self._forwarding.match(node, self._destination, longer_than=self._length if at_end else -1)
-        if match is None:
-            self._end(state, at_end=at_end)
-            return []
-        state = attrs.evolve(state, steps=(*state.steps, match.step))
-        if not match.next_hops:
-            self._blackhole(state, f"the row for {match.step.prefix} on {node!r} has no next hop")
-        return [following for neighbour, link in match.next_hops if (following := self._hand_over(state, match, neighbour, link))]
-
-    def _hand_over(self, state: _State, match: Match, neighbour: str, link: str) -> _State | None:
-        if obstacle := self._forwarding.obstacle(state.node, neighbour, link):
-            self._blackhole(state, f"{state.node!r} sends {match.step.prefix} to {neighbour!r}, but {obstacle}")
+    def _route(self, node: str, change: Change) -> Prefix | None:
+        """Bring the atoms up to date; return the prefix whose packets may go another way."""
+        before = forwarding.route(node, change.before, self._links) if change.before else None
+        after = forwarding.route(node, change.after, self._links) if change.after else None
+        if after:
+            version, rule = after
+            self._atoms[version].insert(rule)
+            self._prefixes[version, rule.low, rule.length] += before is None
+        elif before:
+            version, rule = before
+            self._atoms[version].remove(rule)
+            self._prefixes[version, rule.low, rule.length] -= 1
+        else:
             return None
-        return _State(neighbour, state.passed, (*state.way, state.node), state.steps)
+        return Prefix.of(change.id[1])
 
-    def _end(self, state: _State, *, at_end: bool) -> None:
-        """Judge a packet that no row leads on."""
-        reach = self._reach
-        if reach is None:
-            return
-        if not at_end:
-            if self._forwarding.owns(state.node, self._destination):
-                message = f"packets of {reach.intent!r} to {reach.prefix} end at {state.node!r}, not at {reach.target!r}"
-                self._violate("wrong-end", message, state)
-            else:
-                self._blackhole(state, f"{state.node!r} has no row for {self._destination}")
-        elif state.passed < len(reach.via):
-            missed = reach.via[state.passed]
-            message = f"packets of {reach.intent!r} reach {reach.target!r} without passing {missed!r} in its turn"
-            self._violate("waypoint", message, state)
+    def report(self, findings: Findings) -> None:
+        """Add what holds now."""
+        findings.checked.update({"reachability": 0, "waypoint": 0, "avoidance": 0, "loop": sum(n > 0 for n in self._prefixes.values())})
+        for name, number in self._counts.items():
+            findings.count(name, number)
+        circles: dict[Ring, int] = {}
+        intents: dict[Ring, set[str]] = {}
+        for i in sorted(self._broken):
+            outcome = self._outcomes[i]
+            if outcome.findings:
+                findings.add(outcome.findings)
+            for ring, address in (outcome.rings or {}).items():
+                circles[ring] = min(address, circles.get(ring, address))
+                intents.setdefault(ring, set()).add(self._checks[i].intent)
+        for version, atoms in self._atoms.items():
+            for low, atom in atoms.circling():
+                for ring in rings(version, atom.rules):
+                    circles.setdefault(ring, low)
+        for ring in sorted(circles, key=lambda r: (r.version, circles[r], r.nodes)):
+            _circle(ring, circles[ring], intents.get(ring, ()), findings)
+        for node, entries in sorted(self._network.lists.items()):
+            _shadows(node, entries, findings)
 
-    def _loop(self, state: _State) -> None:
-        first = state.way.index(state.node)
-        ring = state.way[first:]
-        turn = min(range(len(ring)), key=lambda i: ring[i:] + ring[:i])
-        ring = ring[turn:] + ring[:turn]
-        steps = sorted(state.steps[first:], key=lambda s: s.row)
-        message = f"packets to {self._destination} circle: {' > '.join((*ring, ring[0]))}"
-        hops = (*state.way, state.node)
-        intent = self._reach.intent if self._reach else None
-        self._findings.violate("loop", message, str(self._destination), hops, steps, intent=intent)
 
-    def _blackhole(self, state: _State, message: str) -> None:
-        if self._reach:  # without a reach nobody is promised anything but that packets do not circle
-            self._violate("blackhole", message, state)
+def _checks(promises: Promises, network: Network) -> Iterable[Check]:
+    promised = [Prefix.of(reach.prefix) for reach in promises.reaches]
+    claims = sorted(set(promised), key=_place)
+    lows = [(p.version, p.low) for p in claims]
+    for reach, prefix in zip(promises.reaches, promised, strict=True):
+        first, last = bisect_left(lows, (prefix.version, prefix.low)), bisect_left(lows, (prefix.version, prefix.high + 1))
+        yield ReachCheck(reach, prefix, [p for p in claims[first:last] if p.length > prefix.length], network)
+    targets = list(zip(promised, promises.reaches, strict=True))
+    for isolation in promises.isolations:
+        yield IsolationCheck(isolation, targets, network)
 
-    def _violate(self, check: str, message: str, state: _State) -> None:
-        intent = self._reach.intent if self._reach else None
-        self._findings.violate(check, message, str(self._destination), (*state.way, state.node), state.steps, intent=intent)
+
+def _place(prefix: Prefix) -> tuple[int, int, int]:
+    return prefix.version, prefix.low, prefix.length
+
+
+def _concerns(check: Check, prefix: Prefix) -> bool:
+    return check.prefix is None or check.prefix.overlaps(prefix)
+
+
+def _circle(ring: Ring, address: int, intents: Iterable[str], findings: Findings) -> None:
+    destination, nodes = text(ring.version, address), (*ring.nodes, ring.nodes[0])
+    message = f"packets to {destination} circle: {' > '.join(nodes)}"
+    findings.violate("loop", message, header={"dst": destination}, hops=nodes, steps=ring.steps, intents=intents)
+
+
+def _shadows(node: str, entries: Sequence[Entry], findings: Findings) -> None:
+    findings.count("shadowed", len(entries))
+    for e, cover in shadowed(entries):
+        version = next(v for v in BITS if e.matches[v])
+        others = ", ".join(c.step.key for c in cover)
+        message = f"no packet comes to {e.step.key} on {node!r}: {others} decides before it"
+        header = packets.header(e.matches[version][0], version)
+        findings.violate("shadowed", message, header=header, hops=(node,), steps=[e.step, *(c.step for c in cover)])

@@ -137,7 +137,7 @@ async def test_an_unforeseen_error_is_told_without_its_trace(
     def explode(*_: object) -> None:
         raise RuntimeError("the secret of /hub/house.py")
 
-    monkeypatch.setattr("hub.rest.topology.wire", explode)
+    monkeypatch.setattr("hub.rest.topology.etag", explode)
     problem = await refused(operator, 500, "internal", "GET", "/api/v1/topology")
     assert "secret" not in json.dumps(problem)
     assert "the secret of" in caplog.text

@@ -44,9 +44,9 @@ async def test_a_socket_address_without_an_upgrade_is_a_problem(untouched: Api) 
 
 UNKNOWN_PARAMETERS = [
     ("GET", "/api/v1/topology?depth=3", "none"),
-    ("GET", "/api/v1/topology/nodes?limt=3", "cursor, limit, type"),
+    ("GET", "/api/v1/topology/nodes?limt=3", "cursor, driver, limit, modality, q, region, sort, type"),
     ("DELETE", "/api/v1/topology/links/r1-r2?cascade=true", "none"),
-    ("POST", "/api/v1/topology/import?dryrun=true", "dry_run, format, mode"),
+    ("POST", "/api/v1/topology/import?dryrun=true", "dry_run, format, layout, mode"),
 ]
 
 

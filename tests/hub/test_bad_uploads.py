@@ -98,13 +98,13 @@ async def test_a_format_that_nobody_knows_is_refused(untouched: Api) -> None:
     """415 with the known ones."""
     for query in ["?format=visio", "?format=", "?format=JSON5", "?format=" + "x" * 500]:
         problem = await refused(untouched, 415, "unknown-format", "POST", f"{IMPORT}{query}", json={"nodes": []})
-        assert "json, graphml" in problem["detail"]
+        assert "known are netjson, rfc8345, node-link, json" in problem["detail"]
         assert len(problem["detail"]) < 300
 
 
 async def test_content_that_nobody_knows_is_refused(untouched: Api) -> None:
     """415 when neither the type, the name nor the content tells the format."""
-    for body in [b"\x89PNG\r\n\x1a\n", b"nodes: []", b"\0" * 100, b" "]:
+    for body in [b"\x89PNG\r\n\x1a\n", b"nodes, links", b"\0" * 100, b" "]:
         await refused(untouched, 415, "unknown-format", "POST", IMPORT, data=body, headers={"Content-Type": "application/octet-stream"})
 
 

@@ -73,11 +73,12 @@ def test_the_page_is_sorted_by_status() -> None:
 def test_only_errors_of_the_server_may_be_tried_again() -> None:
     """`retryable` in an error frame is for 429 and 5xx that pass."""
     assert {cls.code for cls, status in STATUS.items() if status in RETRYABLE} == {
+        "assistant-failed",
         "device-error",
+        "too-many-requests",
         "actor-stopped",
         "mailbox-full",
         "storage-failed",
         "too-many-clients",
-        "too-many-requests",
         "ask-timeout",
     }

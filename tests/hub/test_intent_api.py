@@ -116,7 +116,7 @@ async def test_a_preview_shows_commands_for_administrators(square: Api) -> None:
     """The same rows as FRR and iproute2 would have them."""
     shown = await preview(square, await compiled(square))
     text = shown["devices"][0]["text"]
-    assert set(text) == {"frr", "iproute2"}
+    assert set(text) == {"frr", "iproute2", "json"}
     assert text["frr"].startswith("ip route 10.255.0.3/32 ")
     assert text["iproute2"].startswith("ip route replace 10.255.0.3/32 via ")
 
@@ -177,3 +177,52 @@ async def test_the_history_is_read_page_by_page(square: Api) -> None:
     _, second, _ = await square.call("GET", f"/intent/history?limit=2&cursor={first['next']}")
     assert sorted(e["id"] for e in first["items"] + second["items"]) == sorted(made)
     assert second["next"] is None
+
+
+async def test_format(square: Api) -> None:
+    """The canonical form, and whether it is another; a source that cannot be read is refused with the places."""
+    status, body, _ = await square.call("POST", "/intent/format", json={"source": "route  a{from:r1;to:r3}"})
+    assert (status, body) == (200, {"source": "route a { from: r1; to: r3 }\n", "changed": True})
+    status, body, _ = await square.call("POST", "/intent/format", json={"source": "route {"})
+    assert (status, body["code"], body["errors"][0]["code"]) == (422, "compile-failed", "PN107")
+
+
+async def test_a_stored_source_is_compiled_again(square: Api) -> None:
+    """By its id: the same source and name on the topology of now."""
+    first = await compiled(square)
+    status, body, _ = await square.call("POST", "/intent/compile", json={"id": first})
+    assert (status, body["name"]) == (201, "work")
+    assert body["id"] != first
+    assert [d["node"] for d in body["devices"]] == ["r1", "r2"]
+
+
+async def test_either_source_or_id(square: Api) -> None:
+    """400 for both and for neither; 404 for an id that nobody gave."""
+    for wrong in ({}, {"source": ROUTE, "id": "x"}):
+        assert (await square.call("POST", "/intent/compile", json=wrong))[0] == 400
+    assert (await square.call("POST", "/intent/compile", json={"id": "x"}))[0] == 404
+
+
+async def test_a_revision_may_be_insisted_on(square: Api) -> None:
+    """412 when the topology is at another revision than the caller means."""
+    assert (await square.call("POST", "/intent/compile", json={"source": ROUTE, "topology_revision": 1}))[0] == 201
+    status, body, _ = await square.call("POST", "/intent/compile", json={"source": ROUTE, "topology_revision": 7})
+    assert (status, body["code"], body["revision"]) == (412, "stale-revision", 1)
+
+
+async def test_two_compilations_are_compared(square: Api) -> None:
+    """Lines of the source, and rows by device."""
+    a, b = await compiled(square), await compiled(square, OTHER_WAY)
+    status, body, _ = await square.call("GET", f"/intent/compare?a={a}&b={b}")
+    assert status == 200
+    assert (body["a"]["id"], body["b"]["id"]) == (a, b)
+    assert [line for line in body["source"] if line[:2] in ("-r", "+r")] == [f"-{ROUTE}", f"+{OTHER_WAY}"]
+    changes = {d["node"]: [kind for kind, rows in d["diff"].items() if rows] for d in body["devices"]}
+    assert changes == {"r1": ["change"], "r2": ["remove"], "r4": ["add"]}
+    assert (await square.call("GET", f"/intent/compare?a={a}"))[0] == 400
+
+
+async def test_a_preview_has_the_paths_for_the_map(square: Api) -> None:
+    """GeoJSON; nodes without a location make no line."""
+    shown = await preview(square, await compiled(square))
+    assert shown["geojson"] == {"type": "FeatureCollection", "features": []}

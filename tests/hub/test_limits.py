@@ -68,7 +68,8 @@ async def test_bad_tokens_count_against_the_address(settings: Settings) -> None:
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 3)), max_size=40))
 def test_counts_are_exact_and_forgotten(calls: list[tuple[str, int]]) -> None:
     """By key and window; of windows that are over nothing is left once another begins."""
-    counters, seen, now = Counters(), {}, 0.0
+    counters, now = Counters(), 0.0
+    seen: dict[str, int] = {}
     for who, later in calls:
         now += later
         end = int(now // 2) * 2 + 2

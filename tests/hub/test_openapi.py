@@ -20,6 +20,8 @@ from tests.hub.api import Api, Client
 DOCS = Path(__file__).parents[2] / "docs"
 UNDESCRIBED: set[str] = set()
 """operations whose answer is not described yet; none should be added"""
+QUERIES: dict[str, str | None] = {"topology.diff": "?from=0", "intent.compare": None}
+"""what reads need to be asked with; None: things that the test does not have"""
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +139,10 @@ async def test_answers_are_as_described(square: Api, doc: dict[str, Any]) -> Non
     for operation in OPERATIONS:
         if operation.method != "GET" or "{" in operation.path or operation.access > Access.OPERATOR or shape_of(operation).gives:
             continue
-        status, body, _ = await square.call("GET", operation.path.removeprefix("/api/v1"))
+        query = QUERIES.get(operation.name, "")
+        if query is None:
+            continue
+        status, body, _ = await square.call("GET", operation.path.removeprefix("/api/v1") + query)
         schema = {**found[operation.name]["responses"]["200"]["content"]["application/json"]["schema"], "components": doc["components"]}
         errors = [error.message for error in jsonschema.Draft202012Validator(schema).iter_errors(body)] if status == 200 else [status]
         wrong += [(operation.name, error) for error in errors]

@@ -9,6 +9,7 @@ import pytest
 from hub.ws import endpoint
 from hub.ws.closecodes import CloseCode
 from hub.ws.protocol import FRAMES, channel_route, parse
+from hub.ws.replies import REPLIES
 
 PAGE = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text(encoding="utf-8")
 CLIENT, SERVER = (part.partition("\n## ")[0] for part in re.split(r"\n## Frames of the (?:client|hub)\n", PAGE)[1:])
@@ -27,7 +28,8 @@ def test_every_example_of_the_hub_is_json() -> None:
     """But for data and items, which are shown elsewhere."""
     examples = re.findall(r"^\| `(\{.+?\})` \|", SERVER, re.MULTILINE)
     kinds = [json.loads(text.replace("{...}", "{}").replace("[...]", "[]"))["type"] for text in examples]
-    assert kinds == ["welcome", "ok", "snapshot", "events", "resync", "error", "ping", "expiring", "bye"]
+    assert set(kinds) == set(REPLIES)
+    assert kinds == ["welcome", "ok", "snapshot", "events", "lag", "resync", "error", "ping", "expiring", "bye"]
 
 
 @pytest.mark.parametrize("block", re.findall(r"```json\n(.+?)```", PAGE, re.DOTALL), ids=["topology", "telemetry", "actors", "deploy"])

@@ -96,12 +96,38 @@ async def test_merge_keeps_what_the_file_does_not_name(operator: Api) -> None:
     assert {n["id"] for n in (await topology(operator))["nodes"]} == {*NODES, "x"}
 
 
-async def test_a_file_to_merge_is_whole_in_itself(operator: Api) -> None:
-    """A link in it to a node that only the hub has is a link to nowhere: a file is judged by what it says."""
+MERGED = {
+    "json": b'{"nodes": [{"id": "x"}], "links": [{"id": "l", "source": {"node": "x"}, "target": {"node": "r1"}}]}',
+    "yaml": b"nodes: [{id: x}]\nlinks: [{id: l, source: {node: x}, target: {node: r1}}]\n",
+    "node-link": b'{"nodes": [{"id": "x"}], "edges": [{"source": "x", "target": "r1"}]}',
+    "graphml": b'<graphml><graph><node id="x"/><edge source="x" target="r1"/></graph></graphml>',
+    "minindn": b"[nodes]\nx: _\n[links]\nx:r1 delay=10ms\n",
+    "containerlab": b"name: more\ntopology: {nodes: {x: {kind: linux}}, links: [{endpoints: [{node: x, interface: e1}, {node: r1}]}]}\n",
+    "paranet": b"node x { }\nlink { endpoints: [x, r1] }\n",
+}
+
+
+@pytest.mark.parametrize("name", MERGED)
+async def test_a_file_to_merge_may_lead_to_nodes_of_the_hub(operator: Api, name: str) -> None:
+    """A link in it to a node that only the hub has joins the two; merging the same again changes nothing; replacing is refused."""
     await build_square(operator)
-    body = {"nodes": [{"id": "x"}], "links": [{"id": "x-r1", "source": {"node": "x"}, "target": {"node": "r1"}}]}
-    status, _, _ = await operator.call("POST", "/topology/import?mode=merge", json=body)
-    assert status == 422
+    headers = {"Content-Type": "application/octet-stream"}
+    status, body, _ = await operator.call("POST", "/topology/import?mode=merge", data=MERGED[name], headers=headers)
+    assert (status, body["format"], body["added"]["nodes"], body["revision"]) == (200, name, ["x"], 2)
+    (link,) = [link for link in (await topology(operator))["links"] if link["source"]["node"] == "x"]
+    assert link["target"]["node"] == "r1"
+    status, body, _ = await operator.call("POST", "/topology/import?mode=merge", data=MERGED[name], headers=headers)
+    assert (status, body["revision"]) == (200, 2)
+    status, body, _ = await operator.call("POST", "/topology/import", data=MERGED[name], headers=headers)
+    assert body["code"] in ("invalid-topology", "invalid")
+
+
+async def test_a_file_to_merge_that_leads_nowhere_is_refused(operator: Api) -> None:
+    """With the place of the link."""
+    await build_square(operator)
+    body = {"nodes": [], "links": [{"id": "x-r1", "source": {"node": "x"}, "target": {"node": "r1"}}]}
+    status, problem, _ = await operator.call("POST", "/topology/import?mode=merge", json=body)
+    assert (status, problem["errors"][0]["path"]) == (422, "links[0].source.node")
 
 
 async def test_an_import_on_an_old_topology_is_refused(operator: Api) -> None:
@@ -146,8 +172,8 @@ async def test_an_answer_of_get_topology_can_be_sent_back(operator: Api) -> None
     assert (status, body["revision"]) == (200, 1)
 
 
-async def test_a_format_that_is_only_read_is_not_written(operator: Api) -> None:
-    """415 names those that are."""
-    status, body, _ = await operator.call("GET", "/topology/export?format=graphml")
+async def test_an_unknown_format_is_not_written(operator: Api) -> None:
+    """415 names those that are known."""
+    status, body, _ = await operator.call("GET", "/topology/export?format=visio")
     assert (status, body["code"]) == (415, "unknown-format")
     assert "json" in body["detail"]

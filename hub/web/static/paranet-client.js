@@ -74,6 +74,7 @@ export class ParaNetClient extends EventTarget {
   #state = State.CLOSED;
   #subscriptions = new Map(); // channel -> {filter, onSnapshot, onEvents, position, parts}
   #asked = new Map(); // request id -> channel
+  #questions = new Map(); // request id -> {resolve, reject}
   #nextId = 1;
   #attempt = 0;
   #welcomedAt = null;
@@ -109,14 +110,31 @@ export class ParaNetClient extends EventTarget {
     if (this.#timers.has("retry")) this.#open();
   };
 
-  /** Subscribe now and after every reconnect; returns a function that ends it. `filter` is {nodes: [...], metrics: [...]}. */
-  subscribe(channel, { filter = {}, onSnapshot = () => {}, onEvents = () => {} } = {}) {
-    this.#subscriptions.set(channel, { filter, onSnapshot, onEvents, position: null, parts: [] });
+  /**
+   * Subscribe now and after every reconnect; returns a function that ends it. `filter` is {nodes: [...], metrics: [...], interval: "1s"}.
+   * `onReset` is told when what came before no longer connects with what follows: everything comes again. `onLag` is told how many
+   * items were spared us because we were behind.
+   */
+  subscribe(channel, { filter = {}, onSnapshot = () => {}, onEvents = () => {}, onReset = () => {}, onLag = () => {} } = {}) {
+    this.#subscriptions.set(channel, { filter, onSnapshot, onEvents, onReset, onLag, position: null, parts: [] });
     if (this.#state === State.LIVE) this.#ask(channel);
     return () => {
       this.#subscriptions.delete(channel);
       if (this.#state === State.LIVE) this.#send({ type: "unsub", id: this.#nextId++, ch: channel });
     };
+  }
+
+  /**
+   * Do what a REST operation does; resolves to {status, body, etag, location}. Rejects with the problem as an Error with its members, and
+   * when the connection is lost before the answer: then nobody knows whether it was done.
+   */
+  ask(method, params = {}) {
+    return new Promise((resolve, reject) => {
+      if (this.#state !== State.LIVE) return reject(new Unavailable("not connected"));
+      const id = this.#nextId++;
+      this.#questions.set(id, { resolve, reject });
+      this.#send({ type: "ask", id, method, params });
+    });
   }
 
   // ---- one connection
@@ -165,6 +183,8 @@ export class ParaNetClient extends EventTarget {
     if (welcomed && Date.now() - this.#welcomedAt > STEADY) this.#attempt = 0;
     this.#welcomedAt = null;
     this.#asked.clear();
+    for (const { reject } of this.#questions.values()) reject(new Unavailable("the connection was lost"));
+    this.#questions.clear();
     this.#drop();
     for (const name of ["watch", "renew"]) this.#clear(name);
     if (code > CLOSE.BAD_TOKEN && code < 5000) return this.#end(State.CLOSED, reason);
@@ -212,6 +232,8 @@ export class ParaNetClient extends EventTarget {
       ok: () => this.#taken(frame),
       snapshot: () => this.#snapshot(frame),
       events: () => this.#events(frame),
+      lag: () => this.#subscriptions.get(frame.ch)?.onLag(frame.conflated),
+      resync: () => this.#subscriptions.get(frame.ch)?.onReset(frame.reason),
       error: () => this.#error(frame),
       ping: () => this.#send({ type: "pong" }),
       expiring: () => this.#renewSoon(frame.in * 1000),
@@ -235,9 +257,14 @@ export class ParaNetClient extends EventTarget {
     this.#send({ type: "sub", id, ch: channel, filter, ...(position && { since: `${position.epoch}:${position.offset}` }) });
   }
 
-  #taken({ id, expires }) {
+  #taken({ id, ch, expires, recovered, ...answer }) {
     if (expires) this.#expires = expires * 1000;
     this.#asked.delete(id);
+    const question = this.#questions.get(id);
+    this.#questions.delete(id);
+    question?.resolve(answer);
+    const subscription = recovered === false ? this.#subscriptions.get(ch) : null;
+    if (subscription?.position) subscription.onReset("lost"); // it was asked to go on and cannot
   }
 
   /** Comes in answer to `sub`, or unasked behind `resync` when the hub has lost the thread. */
@@ -262,6 +289,9 @@ export class ParaNetClient extends EventTarget {
 
   #error({ id, error }) {
     this.#retryAfter = error.retry_ms ?? this.#retryAfter;
+    const question = this.#questions.get(id);
+    this.#questions.delete(id);
+    if (question) return question.reject(Object.assign(new Error(error.detail), error));
     const channel = this.#asked.get(id);
     this.#asked.delete(id);
     this.dispatchEvent(new CustomEvent("problem", { detail: { channel, ...error } }));

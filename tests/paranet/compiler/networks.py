@@ -52,6 +52,50 @@ LAB = Topology.of(
 """h1 - r1 - (r2 cheap and slow | r4 dear and fast) - r3 - h2; s1 behind a link that is off, s2 alone, car without IP."""
 
 
+def place(latitude: float, longitude: float) -> Location:
+    return Location(latitude=latitude, longitude=longitude)
+
+
+MIX = Topology.of(
+    [
+        *LAB.nodes.values(),
+        node("h8", "10.8.0.10/24", type="host"),
+        node("h9", "10.9.0.10/24", type="host"),
+        node("p1", "10.255.1.1/32", type="p4_switch", properties={"program": "other"}),
+        node("p2", "10.255.1.2/32", "10.0.92.1/30", type="p4_switch", properties={"program": "l3"}),
+        node("p3", "10.255.1.3/32", type="p4_switch"),
+        node("c1", "10.255.2.1/32", type="ndn_cache", properties={"prefix": "/video", "cache_size": "10GB"}),
+        node("n1", "10.255.2.2/32", type="ndn_router"),
+        node("n2", "10.255.2.3/32", type="ndn_router"),
+        node("studio", "10.255.2.4/32", type="ndn_producer", properties={"prefix": ["/video", "/news"]}),
+        node("mirror", "10.255.2.5/32", type="ndn_producer", properties={"prefix": "/news"}),
+        node("g1", "10.255.3.1/32", type="geo_router", location=place(40.0, -74.0), properties={"range": 5000}),
+        node("g2", "10.255.3.2/32", type="geo_router", location=place(40.02, -74.0)),
+        node("g3", "10.255.3.3/32", type="geo_router", location=place(40.02, -73.96)),
+        node("g4", "10.255.3.4/32", type="geo_router", location=place(40.0, -73.94), region="harbour"),
+    ],
+    [
+        *LAB.links.values(),
+        link("h8", "p1"),
+        link("p1", "p3", cost=9),
+        link("h8", "p2:eth1"),
+        link("p2", "p3"),
+        link("p3", "h9"),
+        link("c1", "n1"),
+        link("n1", "n2"),
+        link("n2", "studio"),
+        link("n1", "mirror"),
+        link("n1", "r1", cost=20),
+        link("g1", "g2"),
+        link("g2", "g3"),
+        link("g3", "g4"),
+        link("car", "g1"),
+    ],
+)
+"""LAB and devices of the other kinds: switches p1 (with a program of its own), p2, p3 between h8 and h9; c1 - n1 - n2 - studio with
+a mirror at n1; and the places g1 - g2 - g3 - g4, the last in the region harbour."""
+
+
 def random_network(seed: int, *, nodes: int = 7, directed: float = 0.2) -> Topology:
     """A random multigraph with small whole costs, so that ties are frequent."""
     rng = random.Random(seed)

@@ -7,7 +7,7 @@ import pytest
 from paranet.compiler import compile_source
 from paranet.compiler.diagnostics import CATALOGUE, MAX_REPORTED, Log, render_diagnostic, suggestion
 from paranet.compiler.parser import MAX_SOURCE, START
-from tests.paranet.compiler.networks import LAB
+from tests.paranet.compiler.networks import MIX
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -18,7 +18,7 @@ def test_golden(code: str) -> None:
     source = (GOLDEN / f"{code}.pn").read_text("utf-8")
     if code == "PN108":
         source = source.ljust(MAX_SOURCE + 1)
-    found = compile_source(source, LAB).diagnostics
+    found = compile_source(source, MIX).diagnostics
     assert code in {d.code for d in found}
     assert "".join(f"{render_diagnostic(d)}\n" for d in found) == (GOLDEN / f"{code}.txt").read_text("utf-8")
 
@@ -39,7 +39,7 @@ def test_bounded() -> None:
 
 def test_ordered() -> None:
     """Findings come in the order of the source, whoever made them."""
-    places = [(d.span.line, d.span.column) for d in compile_source("route a { to: h9 }\nx { }\nroute b { to: }", LAB).diagnostics]
+    places = [(d.span.line, d.span.column) for d in compile_source("route a { to: h99 }\nx { }\nroute b { to: }", MIX).diagnostics]
     assert places == sorted(places)
     assert len(places) == 4
 

@@ -8,7 +8,11 @@ import pytest
 from paranet.compiler import compile_source, declared_topology
 from paranet.compiler.declare import LINK_ATTRIBUTES, NODE_ATTRIBUTES
 from paranet.compiler.diagnostics import CATALOGUE
-from paranet.compiler.lower import KEYWORDS, ROUTE_ATTRIBUTES
+from paranet.compiler.flows import ACL_ATTRIBUTES, MATCH_ATTRIBUTES, QOS_ATTRIBUTES
+from paranet.compiler.lower import KEYWORDS
+from paranet.compiler.places import CACHE_ATTRIBUTES, GROUP_ATTRIBUTES, MULTICAST_ATTRIBUTES, REGION_ATTRIBUTES
+from paranet.compiler.policy import ACTIONS, POLICY_ATTRIBUTES
+from paranet.compiler.routes import ATTRIBUTES as ROUTE_ATTRIBUTES
 
 PAGE = (Path(__file__).parents[3] / "docs" / "language.md").read_text("utf-8")
 EXAMPLES = re.findall(r"^```pn\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
@@ -40,4 +44,8 @@ def test_diagnostics_table() -> None:
 def test_attributes() -> None:
     """The page names every statement and attribute."""
     assert all(f"### {keyword}\n" in PAGE for keyword in KEYWORDS)
-    assert all(f"| `{name}` |" in PAGE for name in (*ROUTE_ATTRIBUTES, *LINK_ATTRIBUTES, *NODE_ATTRIBUTES))
+    flows = (*ACL_ATTRIBUTES, *QOS_ATTRIBUTES, *MATCH_ATTRIBUTES, *POLICY_ATTRIBUTES)
+    places = (*CACHE_ATTRIBUTES, *GROUP_ATTRIBUTES, *MULTICAST_ATTRIBUTES, *REGION_ATTRIBUTES)
+    for name in (*ROUTE_ATTRIBUTES, *LINK_ATTRIBUTES, *NODE_ATTRIBUTES, *flows, *places):
+        assert f"| `{name}` |" in PAGE, name
+    assert all(f"`{name}`" in PAGE for name in ACTIONS)

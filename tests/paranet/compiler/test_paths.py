@@ -105,7 +105,7 @@ def test_reservations_count_per_direction() -> None:
     there, back = (Query(source=a, stops=(b,), bandwidth=6e7) for a, b in ("ab", "ba"))
     found = cheapest(network, there)
     assert found is not None
-    network.reserve(found, 6e7)
+    network.reserve("a", found.edges[0], 6e7)
     assert cheapest(network, there) is None
     assert cheapest(network, back) is not None
 
@@ -116,7 +116,7 @@ def test_reservations_may_fill_a_link_exactly() -> None:
     for _ in range(10):
         found = cheapest(network, Query(source="a", stops=("b",), bandwidth=1e5))
         assert found is not None
-        network.reserve(found, 1e5)
+        network.reserve("a", found.edges[0], 1e5)
     assert cheapest(network, Query(source="a", stops=("b",), bandwidth=1e5)) is None
 
 

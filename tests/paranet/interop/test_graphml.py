@@ -179,10 +179,15 @@ def test_one_graph_is_wanted(count: int) -> None:
     assert fault(b"<graphml>" + b"<graph/>" * count + b"</graphml>") == ("graphml", f"holds {count} graphs; one is wanted")
 
 
-def test_ports_are_left_out_aloud() -> None:
-    """Ports do not stop the import, but it says so."""
-    warnings = read(small('<node id="2"><port name="p"/></node>'))[1]
-    assert [w.message for w in warnings] == ["1 ports are not read; links join the nodes themselves"]
+def test_ports_are_interfaces() -> None:
+    """Those that a node lists, and those that an edge ends at."""
+    topology, warnings = read(
+        small('<node id="2"><port name="p"/></node>', '<edge source="2" target="1" sourceport="q" targetport=" x  y "/>')
+    )
+    assert {n.id: [i.name for i in n.interfaces] for n in topology.nodes.values()} == {"0": [], "1": ["x y"], "2": ["p", "q"]}
+    (link,) = topology.links.values()
+    assert (link.source.interface, link.target.interface) == ("q", "x y")
+    assert [w.path for w in warnings] == ["edges", "edges"]
 
 
 def test_a_long_name_is_cut_aloud() -> None:

@@ -3,8 +3,7 @@
 import pytest
 
 from paranet.errors import InvalidInput, UnknownFormat
-from paranet.interop.registry import formats, read, write
-from paranet.models.topology import Topology
+from paranet.interop.registry import FORMATS, formats, read
 
 JSON = b'{"nodes": [{"id": "r1"}]}'
 XML = b'<graphml><graph><node id="r1"/></graph></graphml>'
@@ -31,7 +30,7 @@ def test_detection(data: bytes, clues: dict[str, str], name: str) -> None:
 @pytest.mark.parametrize("clues", [{}, {"media_type": "text/plain", "filename": "readme"}, {"format": "visio"}])
 def test_the_unknown_is_refused(clues: dict[str, str]) -> None:
     """The refusal says what is known."""
-    with pytest.raises(UnknownFormat, match="known are json, graphml"):
+    with pytest.raises(UnknownFormat, match="known are netjson, rfc8345, node-link, json, graphml"):
         read(b"hello", **clues)
 
 
@@ -41,12 +40,13 @@ def test_a_media_type_is_believed() -> None:
         read(XML, media_type="application/json")
 
 
-def test_what_is_only_read_cannot_be_written() -> None:
-    """The refusal says what can be written."""
-    with pytest.raises(UnknownFormat, match="graphml is only read; what can be written is json"):
-        write(Topology(), format="graphml")
+def test_what_is_only_written_cannot_be_read() -> None:
+    """The refusal says what can be read."""
+    with pytest.raises(UnknownFormat, match="dot is only written; what can be read is netjson"):
+        read(b"graph {}", format="dot")
 
 
 def test_every_format_has_a_name() -> None:
     """The names are those of the `format` parameter."""
-    assert formats() == ("json", "graphml")
+    assert formats() == ("netjson", "rfc8345", "node-link", "json", "graphml", "containerlab", "netlab", "yaml", "minindn", "paranet")
+    assert [f.name for f in FORMATS if f.name not in formats()] == ["geojson", "dot"]

@@ -44,7 +44,7 @@ def test_delivered() -> None:
     """A path of rows from source to target is no violation, and was looked at."""
     report = verify(SQUARE, table(a=[row(P, ("b", "a-b"))], b=[row(P, ("d", "b-d"))]), [REACH])
     assert report.ok
-    assert report.checked == {"reachability": 1, "waypoint": 0, "avoidance": 0, "loop": 1}
+    assert report.checked == {"reachability": 1, "waypoint": 0, "avoidance": 0, "loop": 1, "modality": 2}
 
 
 def test_blackhole() -> None:
@@ -52,7 +52,7 @@ def test_blackhole() -> None:
     found = only(verify(SQUARE, table(a=[row(P, ("b", "a-b"))]), [REACH]))
     assert (found.check, found.intents, found.rows) == ("blackhole", ("web",), ("a ip.route 10.9.0.0/16",))
     assert found.witness.hops == ("a", "b")
-    assert found.witness.header == {"dst": "10.9.0.0"}
+    assert found.witness.header == {"src": "10.0.0.1", "dst": "10.9.0.0"}
 
 
 def test_no_row_at_all() -> None:
@@ -156,4 +156,4 @@ def test_rows_of_others() -> None:
     """Rows in forms that are not ours, read from a device, raise nothing."""
     values: dict[str, Mapping[str, object]] = {"default": {}, "10.0.0.0/8": {"next_hops": 3}, "10.1.0.0/16": {"next_hops": [1]}}
     odd = [Row(family="ip.route", key=k, value=v) for k, v in values.items()]
-    assert verify(SQUARE, table(a=[*odd, Row(family="ndn.rib", key="/a", value={})]), []).ok
+    assert verify(SQUARE, table(a=[*odd, Row(family="openconfig", key="/a", value={})]), []).ok

@@ -1,0 +1,123 @@
+"""What the assistant reads of the running network to answer questions: telemetry, history, what is installed. Nothing is changed."""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+
+from actors.deployer import GetDeployHistory
+from actors.devices import ReadInstalled
+from actors.intents import GetCompilation, GetIntentHistory
+from actors.runtime import ActorSystem
+from actors.telemetry import Points, ReadMetrics
+from actors.topology import GetTopology, GetTopologyHistory
+from paranet.agent.answers import Change, Facts, LinkFact
+from paranet.agent.questions import Question
+from paranet.errors import NotFound
+from paranet.models.intent import Path
+
+ASK = 10.0
+RECENT = 60_000
+"""ms of samples that count as now"""
+HISTORY = 50
+DAY = 86_400.0
+METRICS = frozenset(
+    {
+        "paranet_link_utilization_ratio",
+        "paranet_link_latency_seconds",
+        "paranet_link_dropped_packets_total",
+        "paranet_node_cpu_ratio",
+        "paranet_node_up",
+    }
+)
+
+
+async def read_facts(system: ActorSystem, question: Question) -> Facts:
+    """Return what is needed to answer *question*."""
+    state = await system.ref("topology").ask(GetTopology(), timeout=ASK)
+    now = system.now()
+    facts: dict[str, object] = {"topology": state.topology}
+    if question.kind in ("links", "nodes", "slow", "status"):
+        end = int(now * 1000)
+        request = ReadMetrics(names=METRICS, nodes=frozenset(), start=end - RECENT, end=end)
+        facts |= _measured(await system.ref("telemetry").ask(request, timeout=ASK))
+    if question.kind in ("status", "intents", "path"):
+        facts["installed"] = await installed_sets(system)
+    if question.kind == "path":
+        facts["paths"] = await _paths(system)
+    if question.kind == "changes":
+        since = _since(now, question.since)
+        facts["since"] = _time(since, now)
+        facts["changes"] = await _changes(system, since, now)
+    return Facts(**facts)  # type: ignore[arg-type]  # by the names of its fields
+
+
+async def installed_sets(system: ActorSystem) -> tuple[str, ...]:
+    """Return the names of the sets of intents that some device holds rows of."""
+    installed = await system.ref("device").ask(ReadInstalled(), timeout=ASK)
+    owners = {owner for rows in installed.rows.values() for row in rows.values() for owner in row.owners}
+    return tuple(sorted({owner.partition("/")[0] for owner in owners}))
+
+
+def _measured(series: Iterable[Points]) -> Mapping[str, object]:
+    cpu: dict[str, float] = {}
+    up: dict[str, bool] = {}
+    links: dict[tuple[str, str], dict[str, float]] = {}
+    for one in series:
+        name, node, link = one.metric["__name__"], one.metric.get("node", ""), one.metric.get("link", "")
+        value = one.points[-1][1]
+        if name == "paranet_node_cpu_ratio":
+            cpu[node] = value
+        elif name == "paranet_node_up":
+            up[node] = value > 0
+        elif name == "paranet_link_dropped_packets_total":
+            took = (one.points[-1][0] - one.points[0][0]) / 1000
+            links.setdefault((link, node), {})["drops"] = max(value - one.points[0][1], 0.0) / took if took else 0.0
+        else:
+            links.setdefault((link, node), {})["latency" if "latency" in name else "utilization"] = value
+    found = [
+        LinkFact(link=link, node=node, utilization=v["utilization"], latency=v.get("latency"), drops=v.get("drops", 0.0))
+        for (link, node), v in links.items()
+        if "utilization" in v
+    ]
+    return {"cpu": cpu, "up": up, "links": tuple(found)}
+
+
+async def _paths(system: ActorSystem) -> tuple[Path, ...]:
+    """Return the paths of the compilations that were deployed last, newest first."""
+    found: list[Path] = []
+    for progress in await system.ref("deployer").ask(GetDeployHistory(limit=HISTORY), timeout=ASK):
+        if progress.state == "succeeded" and progress.compile_id:
+            try:
+                compilation = await system.ref("intents").ask(GetCompilation(id=progress.compile_id), timeout=ASK)
+            except NotFound:
+                continue
+            found += compilation.compiled.paths
+    return tuple(found)
+
+
+async def _changes(system: ActorSystem, since: float, now: float) -> tuple[Change, ...]:
+    found: list[tuple[float, Change]] = []
+    edits = await system.ref("topology").ask(GetTopologyHistory(limit=HISTORY), timeout=ASK)
+    found += [(e.at, Change(at=_time(e.at, now), author=e.author, what=e.summary)) for e in edits if e.at >= since]
+    names = {e.id: e.name for e in await system.ref("intents").ask(GetIntentHistory(limit=HISTORY), timeout=ASK)}
+    for progress in await system.ref("deployer").ask(GetDeployHistory(limit=HISTORY), timeout=ASK):
+        if progress.started_at >= since:
+            what = names.get(progress.compile_id or "") or progress.rolls_back or progress.deploy_id
+            found.append(
+                (progress.started_at, Change(at=_time(progress.started_at, now), author=progress.author, what=what, state=progress.state))
+            )
+    return tuple(change for _, change in sorted(found, key=lambda f: -f[0]))
+
+
+def _since(now: float, minutes: int | None) -> float:
+    """Return the last time that it was so many minutes after midnight (UTC); without minutes a day ago."""
+    if minutes is None:
+        return now - DAY
+    today = datetime.fromtimestamp(now, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    at = (today + timedelta(minutes=minutes)).timestamp()
+    return at if at <= now else at - DAY
+
+
+def _time(at: float, now: float) -> str:
+    when = datetime.fromtimestamp(at, UTC)
+    same_day = when.date() == datetime.fromtimestamp(now, UTC).date()
+    return when.strftime("%H:%M" if same_day else "%Y-%m-%d %H:%M")

@@ -1,0 +1,48 @@
+"""`paranet compile`: what a source means for every device, without a hub."""
+
+import argparse
+
+import orjson
+
+from hub.commands.sources import Work, add_arguments, compile_file, write_json
+from paranet.codec import unstructure
+from paranet.compiler.render import PLATFORMS, render
+
+
+def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command to the command line."""
+    command = commands.add_parser("compile", help="show what an intent file means for every device")
+    add_arguments(command)
+    command.add_argument("--platform", choices=PLATFORMS, help="write it in the words of a platform")
+    command.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> int:
+    work = compile_file(options)
+    if options.json:
+        compiled = work.compiled
+        rows = compiled.rows if compiled else {}
+        write_json(
+            {
+                "ok": work.ok,
+                "diagnostics": work.diagnostics_json(),
+                "devices": [{"node": node, "rows": unstructure(found)} for node, found in rows.items()],
+                "paths": unstructure(compiled.paths) if compiled else [],
+            }
+        )
+        return 0 if work.ok else 1
+    work.report()
+    _show(work, options.platform)
+    return 0 if work.ok else 1
+
+
+def _show(work: Work, platform: str | None) -> None:
+    for node, rows in (work.compiled.rows if work.compiled else {}).items():
+        assert work.topology is not None
+        if platform is None:
+            lines = [f"{r.family} {r.key} {orjson.dumps(r.value).decode()}\n" for r in rows if r.family != "p4.pipeline"]
+            text = "".join(lines)
+        else:
+            text = render(platform, work.topology.nodes[node], rows, work.topology)
+        if text:
+            print(f"# {node}\n{text}")

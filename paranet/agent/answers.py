@@ -1,0 +1,188 @@
+"""Answers to questions about the network, from facts that were read: pure."""
+
+from collections.abc import Iterable, Mapping
+
+import attrs
+
+from paranet.agent.questions import Question
+from paranet.agent.telling import say
+from paranet.agent.writing import seconds
+from paranet.models.intent import Path
+from paranet.models.topology import Topology
+
+BUSY = 0.8
+"""share of a link or a processor above which it is called busy"""
+STRETCHED = 1.5
+"""times its own latency above which a link is called slow"""
+MOST = 6
+
+
+@attrs.frozen(kw_only=True)
+class LinkFact:
+    """One direction of a link, out of *node*: *utilization* is a share, *latency* s, *drops* packets a second."""
+
+    link: str
+    node: str
+    utilization: float
+    latency: float | None = None
+    drops: float = 0.0
+
+
+@attrs.frozen(kw_only=True)
+class Change:
+    """Something that was done, *at* as a time of day; *state* is that of a deployment, empty for the topology."""
+
+    at: str
+    author: str
+    what: str
+    state: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class Facts:
+    """What is known about the network now. *cpu* and *up* are by node, *installed* sets of intents; *changes* begin at *since*."""
+
+    topology: Topology
+    links: tuple[LinkFact, ...] = ()
+    cpu: Mapping[str, float] = attrs.field(factory=dict)
+    up: Mapping[str, bool] = attrs.field(factory=dict)
+    changes: tuple[Change, ...] = ()
+    since: str = ""
+    paths: tuple[Path, ...] = ()
+    installed: tuple[str, ...] = ()
+
+
+def answer(question: Question, facts: Facts, language: str) -> str:
+    """Return the answer to *question* in *language*, with figures."""
+    words = say(language)["answer"]
+    return _ANSWERS[question.kind](question, facts, words)
+
+
+def percent(share: float) -> str:
+    """Return 0.831 as `83%`."""
+    return f"{share * 100:.0f}%"
+
+
+def _shown(links: Iterable[LinkFact]) -> str:
+    return ", ".join(f"{f.link} ({f.node}) {percent(f.utilization)}" for f in list(links)[:MOST])
+
+
+def _by_link(facts: Facts) -> list[LinkFact]:
+    """Return the busier direction of each link, the busiest first."""
+    busiest: dict[str, LinkFact] = {}
+    for fact in sorted(facts.links, key=lambda f: -f.utilization):
+        busiest.setdefault(fact.link, fact)
+    return list(busiest.values())
+
+
+def _links(question: Question, facts: Facts, words: Mapping[str, str]) -> str:
+    links = _by_link(facts)
+    if not links:
+        return words["no-data"]
+    if len(question.nodes) >= 2:
+        pair = set(question.nodes[:2])
+        ends = {k: {link.source.node, link.target.node} for k, link in facts.topology.links.items()}
+        return words["links-of"].format(
+            nodes=", ".join(question.nodes[:2]), list=_shown(f for f in facts.links if ends.get(f.link) == pair)
+        )
+    if question.nodes:
+        links = [f for f in facts.links if f.node in question.nodes]
+    if question.metric == "latency" and question.threshold is not None:
+        found = [f for f in facts.links if f.latency is not None and (f.latency < question.threshold) == question.below]
+        shown = ", ".join(f"{f.link} ({f.node}) {seconds(round(f.latency or 0, 6))}" for f in found[:MOST])
+        return _counted(len(found), len(links), question, seconds(question.threshold), shown, words)
+    threshold = question.threshold
+    if threshold is None or threshold > 1:
+        return words["links-busiest"].format(list=_shown(links))
+    fitting = [f for f in links if (f.utilization < threshold) == question.below]
+    return _counted(len(fitting), len(links), question, percent(threshold), _shown(fitting or links[:1]), words)
+
+
+def _counted(count: int, total: int, question: Question, threshold: str, shown: str, words: Mapping[str, str]) -> str:
+    side = words["below" if question.below else "above"]
+    return words["links" if count else "links-none"].format(count=count, total=total, side=side, threshold=threshold, list=shown)
+
+
+def _nodes(question: Question, facts: Facts, words: Mapping[str, str]) -> str:
+    chosen = {n: c for n, c in facts.cpu.items() if not question.nodes or n in question.nodes}
+    if question.threshold is not None:
+        chosen = {n: c for n, c in chosen.items() if (c < question.threshold) == question.below}
+    ordered = sorted(chosen.items(), key=lambda item: -item[1])[:MOST]
+    shown = ", ".join(words["node-cpu"].format(node=n, value=percent(c)) for n, c in ordered)
+    return words["nodes"].format(list=shown) if shown else words["no-data"]
+
+
+def _slow(question: Question, facts: Facts, words: Mapping[str, str]) -> str:
+    nodes = set(question.nodes) or set(facts.topology.nodes)
+    if not facts.links and not facts.up:
+        return words["no-data"]
+    ends = {k: {link.source.node, link.target.node} for k, link in facts.topology.links.items()}
+    near = [f for f in facts.links if ends.get(f.link, {f.node}) & nodes]
+    found = [words["node-down"].format(node=n) for n in sorted(nodes) if facts.up.get(n) is False]
+    for fact in sorted(near, key=lambda f: -f.utilization):
+        place = {"link": fact.link, "node": fact.node}
+        own = facts.topology.links[fact.link].latency if fact.link in facts.topology.links else 0.0
+        if fact.utilization >= BUSY:
+            found.append(words["link-busy"].format(value=percent(fact.utilization), **place))
+        if fact.drops > 0:
+            found.append(words["link-loss"].format(value=f"{fact.drops:.0f}", **place))
+        if fact.latency is not None and own and fact.latency > own * STRETCHED:
+            times = f"{fact.latency / own:.1f}"
+            found.append(words["link-latency"].format(value=seconds(round(fact.latency, 6)), times=times, **place))
+    busy = {n: c for n, c in facts.cpu.items() if n in nodes and c >= BUSY}
+    found += [words["node-busy"].format(node=n, value=percent(c)) for n, c in busy.items()]
+    if found:
+        shown = ", ".join(found[:MOST])
+        return words["slow"].format(nodes=", ".join(question.nodes), list=shown) if question.nodes else words["slow-all"].format(list=shown)
+    if not question.nodes:
+        return words["slow-fine"]
+    return words["slow-none"].format(nodes=", ".join(question.nodes), list=_shown(sorted(near, key=lambda f: -f.utilization)))
+
+
+def _changes(_question: Question, facts: Facts, words: Mapping[str, str]) -> str:
+    if not facts.changes:
+        return words["changes-none"].format(since=facts.since)
+    lines = [
+        words["change-deploy" if c.state else "change-topology"].format(at=c.at, author=c.author, what=c.what, state=c.state)
+        for c in facts.changes[: 2 * MOST]
+    ]
+    return words["changes"].format(since=facts.since, list="; ".join(lines))
+
+
+def _path(question: Question, facts: Facts, words: Mapping[str, str]) -> str:
+    if len(question.nodes) < 2:
+        return words["path-which"]
+    start, goal = question.nodes[:2]
+    for path in facts.paths:
+        if path.hops and path.hops[0] == start and path.hops[-1] == goal:
+            return words["path"].format(
+                start=start, goal=goal, hops=" > ".join(path.hops), intent=words["by-intent"].format(name=path.intent)
+            )
+    return words["path-none"].format(start=start, goal=goal)
+
+
+def _status(_question: Question, facts: Facts, words: Mapping[str, str]) -> str:
+    total = len(facts.topology.nodes)
+    up = sum(facts.up.get(n, False) for n in facts.topology.nodes)
+    busiest = _shown(_by_link(facts)[:1]) or words["no-data"]
+    return words["status"].format(up=up, total=total, busiest=busiest, intents=len(facts.installed))
+
+
+def _intents(_question: Question, facts: Facts, words: Mapping[str, str]) -> str:
+    return words["intents"].format(list=", ".join(facts.installed[:20])) if facts.installed else words["intents-none"]
+
+
+def _help(_question: Question, _facts: Facts, words: Mapping[str, str]) -> str:
+    return words["help"]
+
+
+_ANSWERS = {
+    "links": _links,
+    "nodes": _nodes,
+    "slow": _slow,
+    "changes": _changes,
+    "path": _path,
+    "status": _status,
+    "intents": _intents,
+    "help": _help,
+}

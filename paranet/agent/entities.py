@@ -1,0 +1,97 @@
+"""The entities of a clause as operators' sentences are marked: operation, origin, destination, target, middlebox, quantity, time."""
+
+from collections.abc import Iterator
+
+import attrs
+
+from paranet.agent.clauses import Clause, Mention
+from paranet.agent.lexicon import lexicon
+from paranet.agent.tags import Tag
+
+_OPERATIONS = ("deny", "permit", "add", "set", "remove", "connect", "forward", "reach", "cache", "multicast")
+
+
+@attrs.frozen(kw_only=True)
+class Entity:
+    """A part of the sentence: *type*, the words, and where they stand (characters)."""
+
+    type: str
+    text: str
+    start: int
+    end: int
+
+
+def entities(clause: Clause, text: str) -> tuple[Entity, ...]:
+    """Return the entities of *clause* in the order of the sentence."""
+    found = [*_people(clause), *_deeds(clause), *_things(clause), *_amounts(clause)]
+    spans = sorted({(start, end, kind) for kind, start, end in found})
+    return tuple(Entity(type=kind, text=text[start:end], start=start, end=end) for start, end, kind in spans)
+
+
+def _people(clause: Clause) -> Iterator[tuple[str, int, int]]:
+    far = bool(clause.by_role("to", "between"))
+    between = clause.by_role("between")
+    for mention in clause.mentions:
+        yield _role(mention, clause, far, between), mention.lead, mention.end
+
+
+def _role(mention: Mention, clause: Clause, far: bool, between: list[Mention]) -> str:
+    if mention.role == "app":
+        return "service"
+    if mention.role == "between":
+        return "origin" if mention is between[0] else "destination"
+    if mention.role == "via":
+        return "middlebox"
+    if mention.role == "from":
+        outside = any(t.has("place", "internet", "gateway") for t in mention.core)
+        return "origin" if mention.led and (far or outside) else "target"
+    if mention.role == "to":
+        person = any(t.has("people") for t in mention.core)
+        return "target" if person and not clause.by_role("from") else "destination"
+    return "target"
+
+
+def _deeds(clause: Clause) -> Iterator[tuple[str, int, int]]:
+    for op, tag in clause.ops:
+        if op == "reach" and clause.does("deny", "permit") and not tag.text.startswith("run"):
+            continue
+        if op in _OPERATIONS and not tag.has("marker"):
+            yield "operation", tag.start, tag.end
+        elif op in ("inspect", "prioritize", "balance"):
+            yield "middlebox", tag.start, tag.end
+
+
+def _things(clause: Clause) -> Iterator[tuple[str, int, int]]:
+    for tag, _ in clause.middleboxes:
+        yield "middlebox", tag.start, tag.end
+    for tag in clause.apps:
+        yield lexicon().apps[tag.value_of("app") or ""].kind, tag.start, tag.end
+    after = {t.end + 1 for t in clause.apps} | {m.end + 1 for m in clause.mentions if m.role == "app"}
+    for tag in clause.flags:
+        kind = _flag(tag)
+        if kind and not (kind == "traffic" and tag.start in after):
+            yield kind, tag.start, tag.end
+
+
+def _flag(tag: Tag) -> str:
+    if tag.has("marker", "via"):
+        return "operation"
+    if tag.text == "up to":
+        return ""
+    if tag.has("traffic"):
+        return "traffic"
+    if tag.has("constraint", "max"):
+        return "qos_metric" if tag.text in ("no more than", "may use", "should not use more than") else "qos_constraint"
+    if tag.has("metric", "download", "upload"):
+        return "qos_metric" if " " in tag.text else "qos_constraint"
+    return "qos_metric" if tag.has("metric") else ""
+
+
+def _amounts(clause: Clause) -> Iterator[tuple[str, int, int]]:
+    for measure in clause.measures:
+        if measure.kind in ("rate", "size"):
+            yield ("qos_value", *measure.number)
+            unit_end = max(measure.unit[1], measure.end)
+            yield "qos_unit", measure.unit[0], unit_end
+    for clock in clause.clocks:
+        yield clock.marked or "start", clock.start, clock.end

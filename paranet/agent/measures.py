@@ -1,0 +1,234 @@
+"""Quantities and times of day in a row of tags: `10 GB per week`, `5gbps`, `from 4pm to 9pm`, `每周10GB`, `晚上10点到早上6点`."""
+
+from collections.abc import Sequence
+
+import attrs
+
+from paranet.agent.tags import Tag
+from paranet.models.units import BANDWIDTH, TIME
+
+_SIZES = {"B": 1.0, "KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12}
+_PERIODS = {"second": 1.0, "hour": 3600.0, "day": 86400.0, "week": 604800.0, "month": 2592000.0}
+_METRES = {"m": 1.0, "km": 1e3}
+_UNITS = (("rate", "rate", BANDWIDTH), ("span", "time", TIME), ("distance", "distance", _METRES))
+
+
+@attrs.frozen(kw_only=True)
+class Measure:
+    """A quantity. *kind* is rate (bit/s), size (bytes), time (s), distance (m), percent or paths; *period* (s) makes a size a quota.
+
+    *number* and *unit* are the places of its parts; *loose* says that the unit was a size where a rate was probably meant.
+    """
+
+    kind: str
+    value: float
+    start: int
+    end: int
+    number: tuple[int, int]
+    unit: tuple[int, int]
+    period: float | None = None
+    loose: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class Clock:
+    """A time of day in minutes; *marked* is what stands before it: start, end or nothing."""
+
+    minutes: int
+    start: int
+    end: int
+    marked: str = ""
+
+
+Item = Tag | Measure | Clock
+
+
+def measure(tags: Sequence[Tag]) -> list[Item]:
+    """Return the row with quantities and times joined."""
+    found: list[Item] = []
+    at = 0
+    while at < len(tags):
+        made: Measure | Clock | None
+        made, count = _clock(tags, at)
+        if made is None:
+            made, count = _quantity(tags, at)
+        found.append(made or tags[at])
+        at += count if made else 1
+    return _periods_before(_mark(_bare_hours(found)))
+
+
+def _quantity(tags: Sequence[Tag], at: int) -> tuple[Measure | None, int]:
+    number = tags[at]
+    if number.value is None or at + 1 >= len(tags):
+        return None, 0
+    scale = 1.0
+    next_at = at + 1
+    if tags[next_at].value is not None and tags[next_at].has("number") and tags[next_at].value in (100.0, 1000.0):  # two hundred
+        scale, next_at = tags[next_at].value or 1.0, next_at + 1
+        if next_at >= len(tags):
+            return None, 0
+    unit = tags[next_at]
+    value = number.value * scale
+    count = next_at - at + 1
+    parts = (number.start, tags[next_at - 1].end), (unit.start, unit.end)
+    for category, kind, factors in _UNITS:
+        if unit.has(category):
+            return _made(kind, value * factors[unit.value_of(category) or ""], *parts), count
+    if unit.has("size"):
+        return _sized(tags, at, next_at, value * _SIZES[unit.value_of("size") or "B"])
+    if unit.text == "%":
+        return _made("percent", value / 100, *parts), count
+    return _counted(tags, at, next_at, value, parts)
+
+
+def _made(kind: str, value: float, number: tuple[int, int], unit: tuple[int, int]) -> Measure:
+    return Measure(kind=kind, value=value, start=number[0], end=unit[1], number=number, unit=unit)
+
+
+def _counted(
+    tags: Sequence[Tag], at: int, unit_at: int, value: float, parts: tuple[tuple[int, int], tuple[int, int]]
+) -> tuple[Measure | None, int]:
+    """Return a number of paths: `3 paths`, `two different routes`."""
+    unit = tags[unit_at]
+    if value != int(value):
+        return None, 0
+    if unit.has("route", "paths"):
+        return _made("paths", value, *parts), unit_at - at + 1
+    followed = next((n for n in range(unit_at + 1, min(unit_at + 3, len(tags))) if tags[n].has("route", "paths")), None)
+    if followed is not None and (unit.blank or unit.has("filler") or unit.has("det") or unit.has("route")):
+        return _made("paths", value, parts[0], (unit.start, tags[followed].end)), followed - at + 1
+    return None, 0
+
+
+def _sized(tags: Sequence[Tag], at: int, unit_at: int, size: float) -> tuple[Measure, int]:
+    """Return bytes, with the period that may follow: `GB per week`, `gigabytes of bandwidth per week`."""
+    last = unit_at
+    for follower in range(unit_at + 1, min(unit_at + 4, len(tags))):
+        if tags[follower].has("period"):
+            last = follower
+            break
+        if not (tags[follower].has("metric") or tags[follower].has("marker", "for", "at") or tags[follower].has("filler")):
+            break
+    period = _PERIODS[tags[last].value_of("period") or "day"] if last != unit_at else None
+    number, unit = (tags[at].start, tags[unit_at - 1].end), (tags[unit_at].start, tags[last].end)
+    if period == 1.0:
+        return _made("rate", size * 8, number, unit), last - at + 1
+    loose = period is None and tags[unit_at].text in ("gb", "mb", "kb")
+    return attrs.evolve(_made("size", size, number, unit), period=period, loose=loose), last - at + 1
+
+
+def _clock(tags: Sequence[Tag], at: int) -> tuple[Clock | None, int]:
+    first = tags[at]
+    if first.kind == "clock":
+        hour, minute = (int(part) for part in first.text.split(":"))
+        half = tags[at + 1] if at + 1 < len(tags) else None
+        if half is not None and half.has("clock", "am", "pm") and hour <= 12:
+            return _time(first.start, half.end, _hour(hour, half), minute), 2
+        return _time(first.start, first.end, hour, minute), 1
+    if first.has("clock", "noon"):
+        return _time(first.start, first.end, 12, 0), 1
+    if first.has("clock", "midnight"):
+        return _time(first.start, first.end, 24, 0), 1
+    if first.has("clock", "am", "pm") and at + 1 < len(tags):  # 下午3点
+        made, count = _clock(tags, at + 1)
+        if made is not None and made.minutes <= 12 * 60:
+            late = _hour(made.minutes // 60, first)
+            return Clock(minutes=late * 60 + made.minutes % 60, start=first.start, end=made.end), count + 1
+        return (attrs.evolve(made, start=first.start), count + 1) if made else (None, 0)
+    return _spoken(tags, at)
+
+
+def _spoken(tags: Sequence[Tag], at: int) -> tuple[Clock | None, int]:
+    """Return `4 pm`, `3点半`, `8点15分`."""
+    first = tags[at]
+    if first.value is None or first.value != int(first.value) or not 0 <= first.value <= 24 or at + 1 >= len(tags):
+        return None, 0
+    unit = tags[at + 1]
+    if unit.has("clock", "am", "pm"):
+        return _time(first.start, unit.end, _hour(int(first.value), unit), 0), 2
+    if unit.has("clock", "half"):
+        return _time(first.start, unit.end, int(first.value), 30), 2
+    if unit.has("clock", "oclock") and unit.text != "h":
+        minutes = tags[at + 2] if at + 2 < len(tags) else None
+        follower = tags[at + 3] if at + 3 < len(tags) else None
+        if minutes is not None and minutes.value is not None and 0 < minutes.value < 60 and follower is not None and follower.text == "分":
+            return _time(first.start, follower.end, int(first.value), int(minutes.value)), 4
+        return _time(first.start, unit.end, int(first.value), 0), 2
+    return None, 0
+
+
+def _hour(hour: int, half: Tag) -> int:
+    if half.has("clock", "pm"):
+        if hour == 12:
+            return 24 if half.text in ("晚上", "夜里", "晚", "at night") else 12
+        return hour + 12 if hour < 12 else hour
+    return 0 if hour == 12 else hour
+
+
+def _time(start: int, end: int, hour: int, minute: int) -> Clock | None:
+    return Clock(minutes=hour * 60 + minute, start=start, end=end) if hour * 60 + minute <= 1440 and minute < 60 else None
+
+
+def _bare_hours(items: list[Item]) -> list[Item]:
+    """Read `4` in `from 4 to 7pm` as an hour of the same half of the day."""
+    for at in range(len(items) - 2):
+        number, joint, clock = items[at : at + 3]
+        if not (isinstance(number, Tag) and number.value is not None and 1 <= number.value <= 12 and isinstance(clock, Clock)):
+            continue
+        if isinstance(joint, Tag) and (joint.has("marker", "to", "and", "end") or joint.text in ("-", "~")):
+            late = clock.minutes > 12 * 60 and number.value < 12
+            items[at] = Clock(minutes=(int(number.value) + (12 if late else 0)) * 60, start=number.start, end=number.end)
+    return items
+
+
+def _mark(items: list[Item]) -> list[Item]:
+    """Join the word before a time of day to it, and say whether it begins or ends a window."""
+    found: list[Item] = []
+    for item in items:
+        if not isinstance(item, Clock):
+            found.append(item)
+            continue
+        before = found[-1] if found else None
+        mark, start = "", item.start
+        if isinstance(before, Tag) and (
+            before.has("marker", "from", "to", "start", "end", "between", "and", "at", "for") or before.text in "~-"
+        ):
+            mark = "end" if before.has("marker", "end", "to", "and") and not before.has("marker", "start") else "start"
+            start = before.start
+            found.pop()
+        elif isinstance(before, Clock):
+            mark = "end"
+        if isinstance(before, Tag) and before.text == "before":
+            mark = "end"
+        found.append(attrs.evolve(item, marked=mark or "start", start=start))
+    return found
+
+
+def _periods_before(items: list[Item]) -> list[Item]:
+    """Read `每周 10GB`: the period first, whatever stands between."""
+    for at, item in enumerate(items):
+        if isinstance(item, Measure) and item.kind == "size" and item.period is None:
+            for back in range(at - 1, max(at - 5, -1), -1):
+                before = items[back]
+                if isinstance(before, Tag) and before.has("period"):
+                    period = _PERIODS[before.value_of("period") or "day"]
+                    items[at] = attrs.evolve(item, period=period, loose=False)
+                    break
+                if not isinstance(before, Tag):
+                    break
+    return items
+
+
+def window(clocks: Sequence[Clock]) -> str | None:
+    """Return `16:00..21:00` from the times of a clause, None without any."""
+    if not clocks:
+        return None
+    start = next((c.minutes for c in clocks if c.marked == "start"), 0)
+    end = next((c.minutes for c in clocks if c.marked == "end"), 1440)
+    if start == 1440:
+        start = 0
+    return f"{_shown(start)}..{_shown(end or 1440)}"
+
+
+def _shown(minutes: int) -> str:
+    return f"{minutes // 60:02d}:{minutes % 60:02d}"

@@ -1,0 +1,206 @@
+"""Sentences in English and Chinese to the intent language, without any model: pure, some hundred microseconds a sentence."""
+
+import itertools
+
+import attrs
+
+from paranet.agent import drafting, filtering
+from paranet.agent.clauses import Clause, read, split
+from paranet.agent.drafting import Draft
+from paranet.agent.entities import Entity, entities
+from paranet.agent.known import Known
+from paranet.agent.measures import measure
+from paranet.agent.questions import Question, question
+from paranet.agent.resolve import Need, Resolver, Unknown
+from paranet.agent.tags import tag
+from paranet.agent.telling import language_of, say, tell
+from paranet.agent.writing import source
+
+MAX_TEXT = 4000
+"""characters of a request that are read"""
+ROUTE_OPS = ("connect", "reach", "forward", "balance")
+
+
+@attrs.frozen(kw_only=True)
+class Understanding:
+    """What a sentence was understood as. *source* is empty while a need must be answered first; *name* is the set to compile it under.
+
+    *removes* tells that the set *name* is to go. *question* is set when the sentence asks instead of wishing.
+    """
+
+    source: str
+    explanation: str
+    confidence: float
+    needs: tuple[Need, ...] = ()
+    unknown: tuple[Unknown, ...] = ()
+    entities: tuple[Entity, ...] = ()
+    language: str = "en"
+    name: str | None = None
+    removes: bool = False
+    question: Question | None = None
+    looks_back: bool = False
+    """it speaks of what is installed: understand it again with `Known.installed`"""
+
+
+def understand(text: str, known: Known, *, language: str | None = None) -> Understanding:
+    """Return what *text* wants of the network *known*. Never raises; *language* is that of the answer, else the text's own."""
+    text = text[:MAX_TEXT]
+    language = language if language in ("en", "zh") else language_of(text)
+    tags = tag(text, known)
+    asked = question(text, tags, known)
+    if asked is not None:
+        return Understanding(
+            source="", explanation=say(language)["say"]["question"], confidence=asked.confidence, language=language, question=asked
+        )
+    clauses = _inherit([read(part) for part in split(measure(tags))])
+    found = tuple(dict.fromkeys(e for clause in clauses for e in entities(clause, text)))
+    draft = Draft(resolver=Resolver(text=text, known=known))
+    for clause in clauses:
+        _write(clause, draft)
+    if not draft.statements and draft.removes is None and not draft.resolver.asks:
+        draft.ask("what")
+    return _answer(draft, found, language)
+
+
+def kind(clause: Clause) -> str:
+    """Return which kind of wish a clause is; empty for none."""
+    rated = clause.measured("rate") is not None
+    limiting = clause.says("constraint", "max") or clause.says("metric", "quota", "download", "upload")
+    sized = clause.measured("size") is not None
+    names = any(t.kind == "name" for m in clause.mentions for t in m.core)
+    has_ends = bool(clause.by_role("from", "to", "between", "via"))
+    routing = clause.does(*ROUTE_OPS) or bool(clause.by_role("via", "avoid"))
+    rules = (
+        ("remove", clause.does("remove") and not (clause.middleboxes and has_ends) and not clause.does("permit", "deny")),
+        ("multicast", clause.does("multicast")),
+        ("region", clause.does("region")),
+        ("group", clause.does("define_group") and not clause.does("multicast")),
+        ("cache", clause.does("cache")),
+        ("limit", sized and not names and (limiting or (clause.measured("size") or _NOTHING).period is not None)),
+        ("limit", rated and limiting and not clause.says("constraint", "min")),
+        ("limit", rated and clause.does("set", "permit", "deny") and not routing),
+        ("filter", clause.does("deny", "permit") and not clause.says("constraint", "max")),
+        ("filter", clause.does("reach") and clause.says("constraint", "only")),
+        ("priority", clause.does("prioritize", "deprioritize")),
+        ("limit", rated and not routing and not has_ends and not clause.middleboxes),
+        ("content", names),
+        ("geo", clause.says("modality", "geo")),
+        ("route", bool(clause.middleboxes) or routing or (has_ends and (rated or clause.measured("time") or clause.measured("paths")))),
+        ("route", clause.says("route", "backup") or bool(clause.by_role("between"))),
+        ("box", clause.does("inspect")),
+        ("limit", rated or clause.says("constraint", "max")),
+        ("route", len(clause.by_role("from")) + len(clause.by_role("to")) >= 2),
+    )
+    return next((name for name, holds in rules if holds), "")
+
+
+@attrs.frozen
+class _Nothing:
+    period: None = None
+
+
+_NOTHING = _Nothing()
+_WRITERS: dict[str, drafting.Writer] = {
+    "multicast": drafting.write_multicast,
+    "region": drafting.write_region,
+    "group": drafting.write_group,
+    "cache": drafting.write_cache,
+    "limit": filtering.write_limits,
+    "filter": filtering.write_filters,
+    "priority": filtering.write_priority,
+    "content": drafting.write_routes,
+    "geo": drafting.write_geo,
+    "route": drafting.write_routes,
+}
+
+
+def _write(clause: Clause, draft: Draft) -> None:
+    what = kind(clause)
+    if what == "remove":
+        _remove(clause, draft)
+    elif what == "box":
+        draft.ask(
+            "which-box", next(draft.resolver.text[t.start : t.end] for op, t in clause.ops if op == "inspect"), draft.known.labels[:8]
+        )
+    elif what:
+        _WRITERS[what](clause, draft)
+    elif clause.ops or clause.mentions or clause.apps:
+        draft.ask("what")
+
+
+def _remove(clause: Clause, draft: Draft) -> None:
+    """Name the set of intents that the words fit: by the ends, applications and boxes in its name."""
+    text = draft.resolver.text
+    said = [t for m in clause.mentions for t in m.core]
+    words = {part for t in said for part in text[t.start : t.end].lower().replace("-", " ").split()}
+    words |= {part for t in said for r in t.referents for part in r.label.lower().split("-")}
+    words |= {t.value_of("app") or "" for t in clause.apps} | {t.value_of("middlebox") or "" for t, _ in clause.middleboxes}
+    kinds = {"limit": "limit", "quota": "quota"} if clause.says("metric") or clause.says("constraint", "max") else {}
+    sets = tuple(dict.fromkeys(owner.partition("/")[0] for owner in draft.known.installed))
+    fitting = [s for s in sets if s.lower() in words or s in text or (words and words <= {*s.lower().split("-"), *kinds})]
+    fitting = fitting or [s for s in sets if words & {*s.lower().split("-")} and (not kinds or s.split("-")[0] in kinds)]
+    if len(fitting) == 1:
+        draft.removes = fitting[0]
+        draft.note("removes", fitting[0], 0.9)
+    else:
+        draft.ask("remove-which" if sets else "remove-nothing", options=(fitting or list(sets))[:8])
+
+
+def _inherit(clauses: list[Clause]) -> list[Clause]:
+    """Let a clause without anybody in it speak of those of its neighbour: `block it for guests, limit to 10 Mbps`."""
+    for before, clause in itertools.pairwise(clauses):
+        if _wishes(clause) and not clause.mentions and not clause.middleboxes:
+            clause.mentions = [m for m in before.mentions if m.role not in ("via", "avoid")]
+            if not clause.apps and not clause.says("constraint", "only"):
+                clause.apps = list(before.apps)
+        elif _wishes(before) and clause.mentions and not before.mentions and not before.middleboxes and kind(before) == kind(clause):
+            before.mentions = [m for m in clause.mentions if m.role in ("for", "at")]
+        if not clause.clocks and before.clocks and kind(before) == kind(clause) and not clause.mentions:
+            clause.clocks = list(before.clocks)
+    return [c for c in clauses if _wishes(c) or len(clauses) == 1]
+
+
+def _wishes(clause: Clause) -> bool:
+    return bool(clause.ops or clause.mentions or clause.middleboxes or clause.apps or clause.measures)
+
+
+def _completes(ask: str, about: str, text: str, language: str) -> str | None:
+    """Return how the answer to a question is put into the sentence."""
+    words = say(language)
+    if "{" in text:
+        return None
+    if ask in words["append"]:
+        return text.rstrip(" .。") + words["append"][ask]
+    if ask in words["replace"] and about and about in text:
+        return text.replace(about, words["replace"][ask], 1)
+    return None
+
+
+def _answer(draft: Draft, found: tuple[Entity, ...], language: str) -> Understanding:
+    resolver, words = draft.resolver, say(language)
+    failed = draft.failed or bool(resolver.asks)
+    needs = [
+        Need(question=words["ask"][ask].format(about=about), options=options, completes=_completes(ask, about, resolver.text, language))
+        for ask, about, options in dict.fromkeys(resolver.asks)
+    ]
+    open_notes = [(n, about) for n, about in draft.notes if n in words["ask"]]
+    needs += [Need(question=words["ask"][n].format(about=about)) for n, about in open_notes if not failed]
+    for said, meant in resolver.guessed:
+        draft.note("guessed", f"{said} → {meant}")
+    written = "" if failed else source(draft.statements)
+    notes = [n for n in draft.notes if n not in open_notes]
+    explanation = words["say"]["sorry"] if failed else tell(draft.statements, notes, language)
+    confidence = draft.weight * resolver.likeness * (0.4 if failed else 1.0) * (0.9 ** len(resolver.unknown))
+    named = [s.name for s in draft.statements if s.keyword != "group"]
+    return Understanding(
+        source=written,
+        explanation=explanation,
+        confidence=round(confidence, 3),
+        needs=tuple(needs),
+        unknown=tuple(dict.fromkeys(resolver.unknown)),
+        entities=found,
+        language=language,
+        name=None if failed else draft.removes or (named[0] if named else None),
+        removes=draft.removes is not None and not failed,
+        looks_back=any(ask.startswith("remove-") for ask, _, _ in resolver.asks),
+    )

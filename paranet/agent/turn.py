@@ -1,0 +1,89 @@
+"""One turn with a language model: it speaks, uses tools, writes source, and repairs what does not compile."""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from paranet.agent.prompts import REPAIR
+from paranet.agent.provider import Delta, Model, ModelFailed, ToolCall, Usage
+from paranet.agent.tools import Tool, as_data, declared, use
+
+ROUNDS = 12
+"""times that the model may be asked in one turn"""
+CALLS = 16
+"""tools that it may use in one turn"""
+REPAIRS = 3
+_BLOCK = re.compile(r"```(?:pn|paranet|intent)?[ \t]*\n(.*?)```", re.DOTALL)
+
+Emit = Callable[[Mapping[str, Any]], Awaitable[None]]
+Check = Callable[[str], Awaitable[Sequence[str]]]
+"""returns what is wrong with a source; nothing when it compiles"""
+
+
+@attrs.frozen(kw_only=True)
+class Spoken:
+    """What the model came to: its words, the source in them (which compiles) and what it cost in tokens."""
+
+    text: str
+    source: str | None
+    tokens: int
+
+
+async def converse(model: Model, messages: Sequence[Mapping[str, Any]], tools: Mapping[str, Tool], check: Check, emit: Emit) -> Spoken:
+    """Return the model's answer to *messages*. Raise ModelFailed when it comes to nothing that can be used."""
+    talk = list(messages)
+    offered = [declared(tool) for tool in tools.values()]
+    used = repairs = tokens = 0
+    for _ in range(ROUNDS):
+        text, calls, cost = await _listen(model, talk, offered, emit)
+        tokens += cost
+        if calls:
+            used += len(calls)
+            if used > CALLS:
+                raise ModelFailed(f"more than {CALLS} tool calls")
+            talk += await _tools_used(text, calls, tools, emit)
+            continue
+        if not text.strip():
+            raise ModelFailed("an empty answer")
+        blocks = _BLOCK.findall(text)
+        source = blocks[-1].strip() + "\n" if blocks else None
+        faults = await check(source) if source else ()
+        if not faults:
+            return Spoken(text=text, source=source, tokens=tokens)
+        if repairs == REPAIRS:
+            raise ModelFailed(f"its source does not compile after {REPAIRS} repairs: {faults[0]}")
+        repairs += 1
+        await emit({"kind": "tool", "name": "repair", "detail": list(faults[:3])})
+        talk += [{"role": "assistant", "content": text}, {"role": "user", "content": REPAIR.format(diagnostics=as_data(list(faults[:8])))}]
+    raise ModelFailed(f"no answer after {ROUNDS} rounds")
+
+
+async def _listen(
+    model: Model, talk: list[Mapping[str, Any]], offered: list[dict[str, Any]], emit: Emit
+) -> tuple[str, list[ToolCall], int]:
+    text, calls, tokens = "", [], 0
+    stream = model.stream(talk, offered)
+    try:
+        async for part in stream:
+            if isinstance(part, Delta):
+                text += part.text
+                await emit({"kind": "delta", "text": part.text})
+            elif isinstance(part, Usage):
+                tokens += part.prompt + part.completion
+            else:
+                calls.append(part)
+    finally:
+        await stream.aclose()
+    return text, calls, tokens
+
+
+async def _tools_used(text: str, calls: Sequence[ToolCall], tools: Mapping[str, Tool], emit: Emit) -> list[dict[str, Any]]:
+    """Use the tools; return what the model is to be shown."""
+    wanted = [{"id": c.id, "type": "function", "function": {"name": c.name, "arguments": c.arguments}} for c in calls]
+    shown: list[dict[str, Any]] = [{"role": "assistant", "content": text or None, "tool_calls": wanted}]
+    for call in calls:
+        await emit({"kind": "tool", "name": call.name, "detail": call.arguments[:500]})
+        shown.append({"role": "tool", "tool_call_id": call.id, "content": await use(tools, call.name, call.arguments)})
+    return shown
