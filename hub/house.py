@@ -28,6 +28,7 @@ from actors.storage import Database
 from actors.telemetry import TelemetryCollector
 from actors.topology import GetTopology, ImportTopology, TopologyStore
 from hub.auth import Believed, Tokens, signing_key
+from hub.cache import Cache
 from hub.limits import Limits
 from hub.redis import Redis
 from hub.settings import Agent, Settings
@@ -80,6 +81,7 @@ class House:
             await self._flash.load()  # damaged? better known now than when the devices boot
             await stack.enter_async_context(self.system)
             self.redis = await stack.enter_async_context(Redis(self.settings.redis, self._elsewhere)) if self.settings.redis.url else None
+            self.cache = Cache(self.redis, self.settings.server.cache)
             self.limits = Limits(self.settings.limits, self.redis, self.system.now)
             self._model = await _language_model(self.settings.agent, stack)
             self.frames_shared = await frames_can_be_shared()

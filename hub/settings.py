@@ -67,6 +67,7 @@ class Server:
     data_dir: Path = Path("var")
     max_body: int = ts.option(default=16 * 2**20, validator=_above(1023))
     drain: float = ts.option(default=10.0, validator=_above(0))
+    cache: int = ts.option(default=32 * 2**20, validator=_above(-1))
     origins: str = ts.option(default="", validator=_origins)
     trusted_proxies: str = ts.option(default="", validator=_networks)
     tls_cert: Path | None = None
