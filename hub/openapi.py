@@ -21,9 +21,9 @@ from paranet.errors import Fault
 JSON, PROBLEM = "application/json", "application/problem+json"
 _PART = re.compile(r"{(\w+)(?::[^{}]*)?}")
 
-_COMMON = (400, 404, 422, 429, 500, 502, 503, 504)
+_COMMON = (400, 404, 415, 422, 429, 500, 502, 503, 504)
 _GUARDED = (401, 403)
-_WRITES = (409, 412, 413, 415)
+_WRITES = (409, 412, 413)
 """statuses of refusals, by what kind of operation can meet them"""
 
 PARAMETERS: Mapping[str, Json] = {
