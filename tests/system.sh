@@ -1,8 +1,10 @@
 #!/bin/sh
-# Installs what the tests need at system level: chromium for the pages. Without the right to, it names what is missing.
+# Installs what the tests need at system level: chromium for the pages, redis-server for
+# what hubs share. Without the right to, it names what is missing.
 set -eu
 missing=""
 command -v chromium > /dev/null || missing="$missing chromium"
+command -v redis-server > /dev/null || missing="$missing redis-server"
 [ -z "$missing" ] && exit 0
 if command -v apt-get > /dev/null && [ "$(id -u)" = 0 ]; then
     echo "installing:$missing" >&2

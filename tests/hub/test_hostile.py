@@ -43,8 +43,8 @@ async def exchange(client: Client, raw: bytes, within: float = 5.0) -> bytes:
         async with asyncio.timeout(within):
             while chunk := await reader.read(2**16):
                 answer += chunk
-    except TimeoutError:
-        pass
+    except (TimeoutError, ConnectionResetError):
+        return answer
     finally:
         writer.close()
     return answer
@@ -127,9 +127,15 @@ async def test_the_algorithm_of_a_token_is_not_its_own_choice(house: House, anon
             assert response.status == 401
 
 
-@pytest.mark.parametrize(
-    "more", [{"kid": "../../signing.key"}, {"jku": "http://evil.example"}, {"jwk": {"kty": "oct", "k": "eA"}}, {"b64": False}]
+KEYS: tuple[dict[str, object], ...] = (
+    {"kid": "../../signing.key"},
+    {"jku": "http://evil.example"},
+    {"jwk": {"kty": "oct", "k": "eA"}},
+    {"b64": False},
 )
+
+
+@pytest.mark.parametrize("more", KEYS)
 async def test_a_token_does_not_bring_its_own_key(anonymous: Client, more: dict[str, object]) -> None:
     """Headers that name a key are not followed."""
     token = _by_hand({"alg": "HS256", "typ": "JWT", **more}, b"x")

@@ -13,6 +13,7 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis import Case, GenerationMode
 from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance, status_code_conformance
 
 from tests.journeys.hub import Hub, running, signed_in
@@ -47,6 +48,7 @@ def faults(hub: Hub, token: str) -> list[str]:
     schema = schemathesis.openapi.from_url(f"{hub.url}/openapi.json")
     found = []
     for result in schema.get_all_operations():
+        assert isinstance(result, Ok)
         operation: Any = result.ok()
         if operation.definition.raw["operationId"] in LEFT_OUT:
             continue
@@ -63,7 +65,7 @@ def faults(hub: Hub, token: str) -> list[str]:
 def _ask(cases: Any, url: str, token: str) -> None:
     @PROFILE
     @given(case=cases)
-    def ask(case: Case) -> None:
+    def ask(case: Case[Any, Any]) -> None:
         case.call_and_validate(base_url=url, headers={"Authorization": token}, checks=CHECKS, timeout=30)
 
     ask()
