@@ -70,6 +70,7 @@ def _served(operation: Operation) -> Handler:
             body=body,
             filename=filename,
             remote=request.remote or "",
+            connected=lambda: request.transport is not None and not request.transport.is_closing(),
         )
         reply = await operation.perform(call)
         return await _streamed(reply, request) if reply.stream is not None else _response(reply, request)

@@ -1,7 +1,8 @@
 """What can be asked of the hub, whatever door the question comes through: one declared table, one calling convention."""
 
+import asyncio
 import re
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Mapping
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from hub.house import House
 
 T = TypeVar("T")
+LOOK_AFTER = 0.25
+"""seconds between two looks at whether a caller who waits for long work is still there"""
 _ETAG = re.compile(r'(?:W/)?"(\d{1,18})"', re.ASCII)
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -42,6 +45,8 @@ class Call:
     body: bytes = b""
     filename: str | None = None
     remote: str = ""
+    connected: Callable[[], bool] = lambda: True
+    """whether the caller is still there"""
     about: list[str] = attrs.field(factory=list)
     """what the audit log shall name, where the path does not"""
 
@@ -49,6 +54,17 @@ class Call:
     def author(self) -> str:
         """The name that goes into histories."""
         return self.caller.user.username if self.caller else ""
+
+    async def while_connected(self, work: Coroutine[Any, Any, T]) -> T:
+        """Return the result of *work*, which is cancelled when the caller goes. Raise CancelledError then."""
+        task = asyncio.ensure_future(work)
+        try:
+            while not (await asyncio.wait((task,), timeout=LOOK_AFTER))[0]:
+                if not self.connected():
+                    raise asyncio.CancelledError
+            return task.result()
+        finally:
+            task.cancel()
 
     def read(self, cls: type[T]) -> T:
         """Return the JSON body as *cls*. Raise InvalidInput."""
