@@ -26,6 +26,7 @@ from actors.helping import Helper
 from actors.intents import Compile, IntentStore
 from actors.journal import Journal
 from actors.laboratory import Laboratory
+from actors.mending import open_telemetry
 from actors.notifier import Receivers
 from actors.orders import Execute
 from actors.overseer import Overseer
@@ -85,7 +86,7 @@ class House:
             stack.callback(claim(folder).close)
             self.control = await Database.open(folder / "control.sqlite3", "control")
             stack.push_async_callback(self.control.close)
-            self._telemetry = await Database.open(folder / "telemetry.sqlite3", "telemetry")
+            self._telemetry = await open_telemetry(folder / "telemetry.sqlite3")
             stack.push_async_callback(self._telemetry.close)
             self._telemetry_reader = await Database.open(folder / "telemetry.sqlite3", "telemetry")
             stack.push_async_callback(self._telemetry_reader.close)

@@ -159,11 +159,11 @@ async def test_a_killed_hub_has_lost_two_seconds_at_most(tmp_path: Path) -> None
     sent: list[int] = []
     async with running(tmp_path / "data") as hub, signed_in(hub) as session:
         began = time.monotonic()
-        while time.monotonic() - began < 5:
-            at = int(time.time() * 1000)
-            body = {"series": [{"metric": "m", "labels": {"i": str(i)}} for i in range(200)], "ts": [at], "values": [[at % 1000]] * 200}
+        while time.monotonic() - began < 5 and len(sent) < 4000:
+            at = max(int(time.time() * 1000), sent[-1] + 1 if sent else 0)
+            body = {"series": [{"metric": "m", "labels": {"i": str(i)}} for i in range(20)], "ts": [at], "values": [[at % 1000]] * 20}
             async with session.post("/api/v1/monitor/metrics", json=body) as response:
-                assert (await response.json())["accepted"] == 200
+                assert (await response.json())["accepted"] == 20
             sent.append(at)
         hub.process.kill()
         killed = int(time.time() * 1000)
@@ -174,7 +174,7 @@ async def test_a_killed_hub_has_lost_two_seconds_at_most(tmp_path: Path) -> None
         async with session.get("/api/v1/system/actors/telemetry") as response:
             assert (await response.json())["state"]["damaged"] == 0
     wanted = {at for at in sent if at < killed - 2000}
-    assert len(found) == 200
+    assert len(found) == 20
     for series in found:
         got = {at for at, _ in series["points"]}
         assert wanted <= got <= set(sent)
