@@ -101,11 +101,6 @@ class Answered(Message):
 
 
 @attrs.frozen(kw_only=True)
-class Gathered(Message):
-    """Time to publish the pieces gathered."""
-
-
-@attrs.frozen(kw_only=True)
 class Idle(Message):
     """Nobody has spoken for a while."""
 
@@ -120,6 +115,46 @@ class Sleepy(Message):
     """A session has had nothing to do for a while."""
 
     conversation_id: str
+
+
+class Gatherer:
+    """Gathers the pieces of an answer for COALESCE; the first one never waits, and other events come after what was said before them."""
+
+    def __init__(self, publish: Emit) -> None:
+        self._publish = publish
+        self._pieces: list[str] = []
+        self._quiet = True
+        self._spoken = asyncio.Event()
+
+    async def emit(self, event: Mapping[str, Any]) -> None:
+        """Take one event."""
+        if event["kind"] == "delta":
+            self._pieces.append(event["text"])
+            if self._quiet:
+                self._quiet = False
+                self._spoken.set()
+                await self.flush()
+        else:
+            await self.flush()
+            await self._publish(event)
+
+    async def flush(self) -> None:
+        """Publish what is gathered."""
+        if self._pieces:
+            text = "".join(self._pieces)
+            self._pieces.clear()
+            await self._publish({"kind": "delta", "text": text})
+
+    async def run(self) -> None:
+        """Publish what is gathered as it is due, until it is cancelled."""
+        while True:
+            await self._spoken.wait()
+            await asyncio.sleep(COALESCE)
+            if self._pieces:
+                await self.flush()
+            else:
+                self._quiet = True
+                self._spoken.clear()
 
 
 class ChatSession(Actor):
@@ -142,8 +177,6 @@ class ChatSession(Actor):
         self._said = list(self._kept.messages)
         self._turn = 0  # of the answer under way
         self._stopping = asyncio.Event()
-        self._pieces: list[str] = []
-        self._gathering = False
         self._text = ""
         self._channel = Channel(f"chat/{self._id}", self._outlets, epoch=epoch())
         if self._said and self._said[-1].author != ASSISTANT:  # the hub ended in the middle of an answer
@@ -181,61 +214,42 @@ class ChatSession(Actor):
     async def _answer(self, turn: int, asked: Asked, before: tuple[Said, ...], stopping: asyncio.Event) -> Message:
         """Answer, unless it is stopped first. Runs beside the mailbox."""
 
-        async def emit(event: Mapping[str, Any]) -> None:
+        async def publish(event: Mapping[str, Any]) -> None:
             await self.ref.ask(Emitted(turn=turn, event=event), timeout=ASK)
 
-        work = asyncio.ensure_future(self._answering(asked, before, emit))
+        gatherer = Gatherer(publish)
+        work = asyncio.ensure_future(self._answering(asked, before, gatherer.emit))
         stop = asyncio.ensure_future(stopping.wait())
+        pump = asyncio.ensure_future(gatherer.run())
         try:
             await asyncio.wait((work, stop), return_when=asyncio.FIRST_COMPLETED)
             if not work.done():
                 return Answered(turn=turn)
-            return Answered(turn=turn, answer=work.result())
+            answer = work.result()
+            await gatherer.flush()
+            return Answered(turn=turn, answer=answer)
         except ParaNetError as error:
             return Answered(turn=turn, error=error)
         except Exception:
             log.exception("chat %s: no answer to message %d", self._id, turn)
             return Answered(turn=turn, error=ParaNetError("the assistant failed on this message; the hub's log has the trace"))
         finally:
-            for task in (work, stop):
+            for task in (work, stop, pump):
                 task.cancel()
-            await asyncio.gather(work, stop, return_exceptions=True)
+            await asyncio.gather(work, stop, pump, return_exceptions=True)
 
     @handles
     async def emitted(self, message: Emitted) -> None:
         if message.turn != self._turn:
             return
-        if message.event["kind"] != "delta":
-            self._flush()
-            self._channel.publish([{**message.event, "turn": self._turn}])
-            return
-        self._text += message.event["text"]
-        self._pieces.append(message.event["text"])
-        if not self._gathering:
-            self._flush()
-            self._gather()
-
-    def _gather(self) -> None:
-        self._gathering = True
-        self.timers.once("gather", Gathered(), after=COALESCE)
-
-    @handles
-    async def gathered(self, message: Gathered) -> None:
-        self._gathering = False
-        if self._pieces:
-            self._flush()
-            self._gather()
-
-    def _flush(self) -> None:
-        if self._pieces:
-            self._channel.publish([{"kind": "delta", "turn": self._turn, "text": "".join(self._pieces)}])
-            self._pieces.clear()
+        if message.event["kind"] == "delta":
+            self._text += message.event["text"]
+        self._channel.publish([{**message.event, "turn": self._turn}])
 
     @handles
     async def answered(self, message: Answered) -> None:
         if message.turn != self._turn:
             return
-        self._flush()
         answer = message.answer
         body: dict[str, Any] = {}
         if answer is not None:

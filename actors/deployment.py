@@ -5,34 +5,33 @@ cancellation is heard at once. What a phase did is in the journal before anybody
 """
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any
 
 import attrs
 
 from actors.channels import Channel, Outlets, Subscribe, Subscribed, Unsubscribe
-from actors.device import Commit, Confirm, Discard, ReadRows, Revert, Stage
-from actors.journal import ENDINGS, DeviceState, Journal, Progress, Recorded, Wave
+from actors.gates import Gatekeeper
+from actors.journal import Journal, Recorded
+from actors.progress import ENDINGS, DeviceState, Progress
 from actors.runtime import Actor, Message, Request, handles
-from paranet.errors import DeviceError, ParaNetError, WrongState
-from paranet.models.device import Change, Delta, Rows, fingerprint
-from paranet.orchestrator.diff import apply
+from actors.steps import Steps
+from paranet.errors import ParaNetError, WrongState
 from paranet.orchestrator.plan import DevicePlan
 
 log = logging.getLogger(__name__)
 
-STEP_TIMEOUT = 10.0
-"""seconds a device has for one step"""
-CONFIRM_WITHIN = 120.0
-"""seconds after which a device that can goes back by itself when the hub is gone"""
 RETRIES = 3
 RETRY_AFTER = 1.0
 AT_ONCE = 64
 """devices that are worked on at the same time"""
+TELL_EVERY = 0.5
+"""seconds within which devices that are done are told together, while others of the phase are not"""
 UNTOUCHED = ("planned", "checked", "staged", "refused", "restored")
 """states of a device on which nothing of this deployment can be live"""
+DONE = {"validate": "checked", "stage": "staged", "commit": "committed", "confirm": "confirmed", "undo": "restored"}
+SHARE = {"validate": (2, 5), "stage": (5, 20), "commit": (20, 90), "confirm": (92, 99), "undo": (0, 0)}
+"""percent at the beginning and the end of a phase"""
 Step = Callable[[DevicePlan], Awaitable[object]]
 
 
@@ -44,12 +43,28 @@ class Advance(Message):
 
 
 @attrs.frozen(kw_only=True)
+class News(Message):
+    """Some devices are through the phase, while others are not; with why a device is not."""
+
+    phase: str
+    devices: Mapping[str, str | None]
+
+
+@attrs.frozen(kw_only=True)
 class PhaseDone(Message):
-    """A phase has been through its devices; *failed* says which did not do it and why."""
+    """A phase has been through its devices; *failed* says which did not do it and why, *untouched* on which nothing is live."""
 
     phase: str
     nodes: tuple[str, ...]
     failed: Mapping[str, str]
+    untouched: frozenset[str] = frozenset()
+
+
+@attrs.frozen(kw_only=True)
+class Judged(Message):
+    """The gate after a wave has been looked at; *reason* says why it is closed."""
+
+    reason: str | None
 
 
 @attrs.frozen(kw_only=True)
@@ -57,48 +72,73 @@ class Cancel(Request[Progress]):
     """Undo what has been done and end as `cancelled`. Raise WrongState once it is decided."""
 
 
+@attrs.frozen(kw_only=True)
+class Moved(Message):
+    """A deployment has come further; told to its supervisor."""
+
+    progress: Progress
+
+
 class Deployment(Actor):
     """Ends by stopping itself; its supervisor sees to the leases, and to a new instance when it died without an ending."""
 
     def __init__(
-        self, recorded: Recorded, journal: Journal, outlets: Outlets, now: Callable[[], float], *, recovered: bool = False
+        self,
+        recorded: Recorded,
+        journal: Journal,
+        outlets: Outlets,
+        now: Callable[[], float],
+        gatekeeper: Gatekeeper | None = None,
+        *,
+        recovered: bool = False,
     ) -> None:
+        self._recorded = recorded
         self._progress = recorded.progress
         self._decided = recorded.decided
-        self._plan = recorded.plan
-        self._epoch = recorded.epoch
         self._journal = journal
         self._outlets = outlets
         self._now = now
+        self._gatekeeper = gatekeeper
         self._recovered = recovered
         self._devices = {device.node: device for device in recorded.plan.devices}
 
     async def on_start(self) -> None:
         deploy_id = self._progress.deploy_id
-        self._channel = Channel(f"deploy/{deploy_id}", self._outlets, epoch=self._epoch)
-        self._seq = 0
+        self._supervisor = self.system.ref(self.ref.path.rpartition("/")[0])
+        self._channel = Channel(f"deploy/{deploy_id}", self._outlets, epoch=self._recorded.epoch)
+        self._steps = Steps(self.system, self._recorded.token)
         self._wave = 0
         self._touched: set[str] = set()
+        self._told: set[str] = set()
+        self._steps_done = 0
         self._tries = 0
         self._ending = "rolled_back"
+        events = await self._journal.events(deploy_id)
+        self._seq = len(events)
+        self._channel.load(events)
+        self._channel.reopen(None)
         if self._recovered:
-            events = await self._journal.events(deploy_id)
-            self._seq = len(events)
-            self._channel.load(events)
-            self._channel.reopen(None)
             self._touched.update(d.node for wave in self._progress.waves for d in wave.devices if d.state not in UNTOUCHED)
             if not self._decided:
                 await self._note("rolling_back", message="the hub stopped before this was decided", reason="the hub was restarted")
             self.ref.tell(Advance(phase="confirm" if self._decided else "undo"))
         else:
-            event = self._event("planned", message=f"{len(self._devices)} devices to change")
-            await self._journal.begin(self._plan, self._progress, self._epoch, [event])
+            self._seq += 1
+            event = self._progress.event(self._seq, self._now(), message=f"{len(self._devices)} devices to change")
+            await self._journal.begin(self._recorded, [event])
             self._channel.publish([event])
             self.ref.tell(Advance(phase="validate"))
 
     def inspect(self) -> Mapping[str, object]:
         p = self._progress
-        return {"state": p.state, "percent": p.percent, "devices": len(self._devices), "decided": self._decided, "reason": p.reason}
+        return {
+            "state": p.state,
+            "percent": p.percent,
+            "devices": len(self._devices),
+            "decided": self._decided,
+            "reason": p.reason,
+            "token": self._recorded.token,
+        }
 
     # -- phases
 
@@ -112,53 +152,83 @@ class Deployment(Actor):
             nodes = tuple(d.node for d in self._progress.waves[self._wave].devices)
             self._touched.update(nodes)
         elif phase == "undo":
-            nodes = tuple(reversed([d.node for wave in self._progress.waves for d in wave.devices]))
+            nodes = tuple(reversed(self._progress.nodes))
             if self._progress.state != "rolling_back":
                 await self._note("rolling_back")
-        elif phase == "confirm":
+        elif phase == "confirm" and not self._decided:
             await self._note("confirming", percent=92, message="decided: every device keeps the change", decide=True)
             self._decided = True
-        states = {"validate": ("validating", 2), "stage": ("staging", 5), "commit": ("committing", 0)}
+        states = {"validate": "validating", "stage": "staging", "commit": "committing"}
         if phase in states:
-            state, percent = states[phase]
             telling = {node: DeviceState(node=node, state="committing") for node in nodes} if phase == "commit" else None
-            await self._note(state, percent=percent, wave=self._wave if telling else None, devices=telling)
-        steps: dict[str, Step] = {
-            "validate": self._validate,
-            "stage": self._stage,
-            "commit": self._commit,
-            "confirm": self._confirm,
-            "undo": self._undo,
-        }
-        await self.pipe_to_self(self._each(phase, nodes, steps[phase]), name=phase)
+            await self._note(states[phase], percent=SHARE[phase][0], wave=self._wave if telling else None, devices=telling)
+        self._told = set()
+        await self.pipe_to_self(self._each(phase, nodes), name=phase)
+
+    @handles
+    async def news(self, message: News) -> None:
+        """Tell what is done already of a phase that takes its time."""
+        states = {node: self._state(message.phase, node, failed) for node, failed in message.devices.items()}
+        self._told.update(states)
+        self._steps_done += len(states)
+        percent = 0
+        if message.phase == "commit":
+            low, high = self._share_of_wave()
+            percent = low + (high - low) * len(self._told) // (len(self._progress.waves[self._wave].devices) + 1)
+        await self._note(self._progress.state, percent=percent, devices=states)
 
     @handles
     async def phase_done(self, message: PhaseDone) -> None:
         phase = message.phase
+        self._touched -= message.untouched
+        self._steps_done += len(message.nodes) - len(self._told)
         if phase in ("confirm", "undo"):
             await self._after_ending_phase(message)
             return
-        done = {"validate": "checked", "stage": "staged", "commit": "committed"}[phase]
-        await self._note(self._progress.state, percent=self._percent_after(phase), devices=self._states(message, done))
+        percent = self._share_of_wave()[1] if phase == "commit" else SHARE[phase][1]
+        await self._note(self._progress.state, percent=percent, devices=self._states(message))
         if message.failed:
             node, why = next(iter(message.failed.items()))
-            await self._note("rolling_back", message=f"{node}: {why}", reason=f"{phase} failed on {node}: {why}")
-            self.ref.tell(Advance(phase="undo"))
-        elif phase == "commit" and self._wave + 1 < len(self._progress.waves):
-            self._wave += 1
-            self.ref.tell(Advance(phase="commit"))
+            await self._go_back(f"{node}: {why}", f"{phase} failed on {node}: {why}")
+        elif phase == "commit":
+            await self._gate()
         else:
-            following = {"validate": "stage", "stage": "commit" if self._progress.waves else "confirm", "commit": "confirm"}
+            following = {"validate": "stage", "stage": "commit" if self._progress.waves else "confirm"}
             self.ref.tell(Advance(phase=following[phase]))
+
+    async def _go_back(self, message: str, reason: str) -> None:
+        await self._note("rolling_back", message=message, reason=reason)
+        self.ref.tell(Advance(phase="undo"))
+
+    async def _gate(self) -> None:
+        if self._gatekeeper is None or self._progress.state == "cancelling":
+            self._next_wave()
+            return
+        last, since = self._wave + 1 == len(self._progress.waves), self._now()
+        await self._note("gating", wave=self._wave, message="the wave reads back as it should; looking at what it does")
+        await self.pipe_to_self(self._judge(self._gatekeeper, since, last=last), name="gate")
+
+    async def _judge(self, gatekeeper: Gatekeeper, since: float, *, last: bool) -> Message:
+        return Judged(reason=await gatekeeper.judge(since, last=last))
+
+    @handles
+    async def judged(self, message: Judged) -> None:
+        if message.reason is None or self._progress.state == "cancelling":
+            self._next_wave()
+        else:
+            await self._go_back(message.reason, message.reason)
+
+    def _next_wave(self) -> None:
+        self._wave += 1
+        self.ref.tell(Advance(phase="commit" if self._wave < len(self._progress.waves) else "confirm"))
 
     async def _after_ending_phase(self, message: PhaseDone) -> None:
         """Confirm and undo are tried again before devices are given up as inconsistent."""
         self._tries += 1
         if message.failed and self._tries < RETRIES:
-            await self._note(self._progress.state, devices=self._states(message, "confirmed" if message.phase == "confirm" else "restored"))
+            await self._note(self._progress.state, devices=self._states(message))
             self.timers.once("retry", Advance(phase=message.phase), after=RETRY_AFTER * self._tries)
             return
-        done = "confirmed" if message.phase == "confirm" else "restored"
         ending = "succeeded" if message.phase == "confirm" else self._ending
         left = tuple(sorted(message.failed))
         reason = self._progress.reason
@@ -166,7 +236,7 @@ class Deployment(Actor):
             ending = "failed"
             reason = f"{reason or message.phase}; not certain: {', '.join(left)}"
         self._progress = attrs.evolve(self._progress, ended_at=self._now(), inconsistent_devices=left)
-        await self._note(ending, percent=100, devices=self._states(message, done), message=reason or "done", reason=reason)
+        await self._note(ending, percent=100, devices=self._states(message), message=reason or "done", reason=reason)
         self.ref.stop()
 
     @handles
@@ -177,98 +247,72 @@ class Deployment(Actor):
         await self._note("cancelling" if self._progress.state != "rolling_back" else "rolling_back", reason="cancelled")
         return self._progress
 
-    # -- steps on one device
+    # -- the devices of a phase
 
-    async def _each(self, phase: str, nodes: Sequence[str], step: Step) -> Message:
-        gate = asyncio.Semaphore(AT_ONCE)
+    async def _each(self, phase: str, nodes: Sequence[str]) -> Message:
+        room, step, clock = asyncio.Semaphore(AT_ONCE), self._step(phase), asyncio.get_running_loop().time
+        answers: dict[str, str | None] = {}
+        fresh: dict[str, str | None] = {}
+        untouched: set[str] = set()
+        told = clock()
 
-        async def one(node: str) -> str | None:
-            async with gate:
+        async def one(node: str) -> None:
+            nonlocal fresh, told
+            answers[node] = None
+            async with room:
                 try:
                     await step(self._devices[node])
                 except ParaNetError as error:
-                    return error.detail
-            return None
+                    answers[node] = error.detail
+                    if error.extra.get("untouched"):
+                        untouched.add(node)
+            fresh[node] = answers[node]
+            if clock() - told >= TELL_EVERY:
+                self.ref.tell(News(phase=phase, devices=fresh))
+                fresh, told = {}, clock()
 
-        answers = await asyncio.gather(*(one(node) for node in nodes))
-        return PhaseDone(phase=phase, nodes=tuple(nodes), failed={n: a for n, a in zip(nodes, answers, strict=True) if a is not None})
+        if phase == "stage" and self._gatekeeper is not None:
+            await self._gatekeeper.prepare()
+        await asyncio.gather(*(one(node) for node in nodes))
+        failed = {node: answers[node] or "" for node in nodes if answers[node] is not None}
+        return PhaseDone(phase=phase, nodes=tuple(nodes), failed=failed, untouched=frozenset(untouched))
 
-    async def _ask(self, node: str, request: Request[Any]) -> Any:
-        return await self.system.ref(f"device/{node}").ask(request, timeout=STEP_TIMEOUT)
-
-    async def _validate(self, device: DevicePlan) -> None:
-        if fingerprint(await self._ask(device.node, ReadRows())) != device.base:
-            raise DeviceError("its rows changed since the plan was made")
-
-    async def _stage(self, device: DevicePlan) -> None:
-        await self._ask(device.node, Stage(delta=device.delta, base=device.base))
-
-    async def _commit(self, device: DevicePlan) -> None:
-        before = await self._ask(device.node, ReadRows())
-        await self._ask(device.node, Commit(confirm_within=CONFIRM_WITHIN))
-        if fingerprint(await self._ask(device.node, ReadRows())) != fingerprint(apply(before, device.delta)):
-            raise DeviceError("what it reads back is not what was committed")
-
-    async def _confirm(self, device: DevicePlan) -> None:
-        """Confirm; a device that fell back meanwhile (its timer, a power cut) is brought forward again: it is decided."""
-        refusal: DeviceError | None = None
-        try:
-            await self._ask(device.node, Confirm())
-        except DeviceError as error:
-            refusal = error
-        rows = await self._ask(device.node, ReadRows())
-        if _holds(rows, device.delta):
-            if refusal is not None:
-                raise refusal
-            return
-        await self._ask(device.node, Discard())
-        await self._ask(device.node, Stage(delta=_towards(rows, device.delta), base=fingerprint(rows)))
-        await self._ask(device.node, Commit(confirm_within=CONFIRM_WITHIN))
-        await self._ask(device.node, Confirm())
-        if not _holds(await self._ask(device.node, ReadRows()), device.delta):
-            raise DeviceError("its rows are not what was decided")
-
-    async def _undo(self, device: DevicePlan) -> None:
-        if device.node not in self._touched:
-            with contextlib.suppress(ParaNetError):  # nothing is live there: what is staged goes with the session at the latest
-                await self._ask(device.node, Discard())
-            return
-        await self._ask(device.node, Discard())
-        inverse = device.delta.inverse()
-        if not _holds(await self._ask(device.node, ReadRows()), inverse):
-            await self._ask(device.node, Revert(inverse=inverse))
-            if not _holds(await self._ask(device.node, ReadRows()), inverse):
-                raise DeviceError("its rows are not what they were before")
+    def _step(self, phase: str) -> Step:
+        steps, touched = self._steps, frozenset(self._touched)
+        known: dict[str, Step] = {
+            "validate": steps.validate,
+            "stage": steps.stage,
+            "commit": steps.commit,
+            "confirm": steps.confirm,
+            "undo": lambda device: steps.undo(device, touched),
+        }
+        return known[phase]
 
     # -- progress
 
-    def _percent_after(self, phase: str) -> int:
-        if phase == "commit":
-            return 20 + round(70 * (self._wave + 1) / len(self._progress.waves))
-        return {"validate": 5, "stage": 20}[phase]
+    def _share_of_wave(self) -> tuple[int, int]:
+        low, high = SHARE["commit"]
+        waves = len(self._progress.waves)
+        return low + (high - low) * self._wave // waves, low + round((high - low) * (self._wave + 1) / waves)
 
-    def _states(self, message: PhaseDone, done: str) -> dict[str, DeviceState]:
-        bad = "refused" if message.phase in ("validate", "stage") else "failed"
-        return {
-            node: DeviceState(node=node, state=bad if node in message.failed else done, message=message.failed.get(node, ""))
-            for node in message.nodes
-        }
+    def _states(self, message: PhaseDone) -> dict[str, DeviceState]:
+        """Return the states of the phase's devices that were not told while it ran."""
+        return {n: self._state(message.phase, n, message.failed.get(n)) for n in message.nodes if n not in self._told}
 
-    def _event(
-        self, state: str, *, device: str | None = None, step: str | None = None, wave: int | None = None, message: str = ""
-    ) -> dict[str, Any]:
-        self._seq += 1
-        return {
-            "deploy_id": self._progress.deploy_id,
-            "seq": self._seq,
-            "at": self._now(),
-            "state": state,
-            "wave": wave,
-            "device": device,
-            "step": step,
-            "percent": self._progress.percent,
-            "message": message,
-        }
+    def _state(self, phase: str, node: str, failed: str | None) -> DeviceState:
+        if failed is None:
+            return DeviceState(node=node, state=DONE[phase])
+        return DeviceState(node=node, state="refused" if phase in ("validate", "stage") else "failed", message=failed)
+
+    def _eta(self, state: str) -> float | None:
+        """Return when it will have ended, from what the devices that are done took and from what the gates will take."""
+        steps = 4 * len(self._devices)
+        if state in ENDINGS or state in ("rolling_back", "cancelling") or not 0 < self._steps_done <= steps:
+            return None
+        now = self._now()
+        gates = self._gatekeeper.closed_for if self._gatekeeper else 0.0
+        left = (now - self._progress.started_at) / self._steps_done * (steps - self._steps_done)
+        return round(now + left + gates * (len(self._progress.waves) - self._wave), 3)
 
     async def _note(
         self,
@@ -282,21 +326,30 @@ class Deployment(Actor):
         decide: bool = False,
     ) -> None:
         """Move on: journal first, then the channel. One event for each device that did something, one for the state."""
-        now = devices or {}
-        waves = tuple(attrs.evolve(w, devices=tuple(now.get(d.node, d) for d in w.devices)) for w in self._progress.waves)
-        index = {d.node: w.index for w in waves for d in w.devices}
+        before, now = self._progress, devices or {}
         self._progress = attrs.evolve(
-            self._progress,
+            before,
             state=state,
-            percent=max(percent, self._progress.percent),
-            waves=waves,
-            reason=reason or self._progress.reason,
+            percent=max(percent, before.percent),
+            waves=before.told(now),
+            reason=reason or before.reason,
+            eta=self._eta(state),
         )
-        events = [self._event(state, device=d.node, step=d.state, wave=index.get(d.node), message=d.message) for d in now.values()]
+        index = {d.node: w.index for w in before.waves for d in w.devices} if now else {}
+        at, events = self._now(), []
+        for device in now.values():
+            self._seq += 1
+            events.append(
+                self._progress.event(
+                    self._seq, at, device=device.node, step=device.state, wave=index.get(device.node), message=device.message
+                )
+            )
         if not now or message or wave is not None:
-            events.append(self._event(state, wave=wave, message=message))
-        await self._journal.note(self._progress, events, decide=decide)
+            self._seq += 1
+            events.append(self._progress.event(self._seq, at, wave=wave, message=message))
+        await self._journal.note(self._progress, events, decide=self._recorded.plan if decide else None)
         self._channel.publish(events)
+        self._supervisor.tell(Moved(progress=self._progress))
 
     # -- channel
 
@@ -307,36 +360,3 @@ class Deployment(Actor):
     @handles
     async def unsubscribe(self, message: Unsubscribe) -> None:
         self._channel.detach(message.subscriber)
-
-
-def _holds(rows: Rows, delta: Delta) -> bool:
-    """Tell whether the device shows every row of *delta* as it is after it; other rows are other people's."""
-    for change in delta.changes:
-        row = rows.get(change.id)
-        if (row is None) != (change.after is None) or (row is not None and change.after is not None and not row.same_state(change.after)):
-            return False
-    return True
-
-
-def _towards(rows: Rows, delta: Delta) -> Delta:
-    """Return what leads from *rows* to the state after *delta*."""
-    changes = tuple(Change(before=rows.get(change.id), after=change.after) for change in delta.changes)
-    return Delta(changes=tuple(change for change in changes if change.before != change.after))
-
-
-def first_progress(
-    *, deploy_id: str, author: str, at: float, waves: Sequence[Sequence[str]], compile_id: str | None, rolls_back: str | None
-) -> Progress:
-    """Return the progress of a deployment that has only been planned."""
-    return Progress(
-        deploy_id=deploy_id,
-        compile_id=compile_id,
-        rolls_back=rolls_back,
-        author=author,
-        state="planned",
-        percent=0,
-        waves=tuple(
-            Wave(index=i, devices=tuple(DeviceState(node=node, state="planned") for node in nodes)) for i, nodes in enumerate(waves)
-        ),
-        started_at=at,
-    )

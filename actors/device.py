@@ -1,7 +1,9 @@
 """DeviceSession: owns the one connection to a managed device. Every step of a deployment goes through here."""
 
+import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import Any
 
 import attrs
 
@@ -12,6 +14,8 @@ from paranet.models.device import Delta, Rows
 
 log = logging.getLogger(__name__)
 
+ANSWER_WITHIN = 30.0
+"""seconds a device may take for one step; who asked for it may have given up long before"""
 RECONNECT = 2.0
 """seconds between attempts to reach a device"""
 
@@ -52,10 +56,14 @@ class ReadRows(Request[Rows]):
 
 @attrs.frozen(kw_only=True)
 class Stage(Request[None]):
-    """Have the device check the delta and hold it ready; *base* is the transaction id it was computed on."""
+    """Have the device check the delta and hold it ready; *base* is the transaction id it was computed on.
+
+    *token* fences: a session that has seen a higher one, here or in any of the steps below, refuses.
+    """
 
     delta: Delta
     base: str
+    token: int = 0
 
 
 @attrs.frozen(kw_only=True)
@@ -63,16 +71,21 @@ class Commit(Request[None]):
     """Make the staged delta live; the device reverts by itself unless confirmed within that many seconds, if it can."""
 
     confirm_within: float
+    token: int = 0
 
 
 @attrs.frozen(kw_only=True)
 class Confirm(Request[None]):
     """Keep what was committed."""
 
+    token: int = 0
+
 
 @attrs.frozen(kw_only=True)
 class Discard(Request[None]):
     """Forget what is staged."""
+
+    token: int = 0
 
 
 @attrs.frozen(kw_only=True)
@@ -80,6 +93,14 @@ class Revert(Request[None]):
     """Make the rows of *inverse* as they were."""
 
     inverse: Delta
+    token: int = 0
+
+
+@attrs.frozen(kw_only=True)
+class Fence(Request[None]):
+    """Refuse everybody whose token is lower from now on."""
+
+    token: int
 
 
 class DeviceSession(Actor):
@@ -95,6 +116,8 @@ class DeviceSession(Actor):
         self._last_error: str | None = None
         self._polling = False
         self._step = "idle"
+        self._token = 0
+        self._turn = asyncio.Lock()
         self.ref.tell(Connect())
 
     async def on_stop(self) -> None:
@@ -153,25 +176,50 @@ class DeviceSession(Actor):
 
     @handles
     async def stage(self, message: Stage) -> None:
-        self._step = "staging"
-        return await self.defer(self._driver.stage(message.delta, base=message.base))
+        self._admit(message.token, "staging")
+        return await self.defer(self._alone(self._driver.stage(message.delta, base=message.base)))
 
     @handles
     async def commit(self, message: Commit) -> None:
-        self._step = "committed"
-        return await self.defer(self._driver.commit(confirm_within=message.confirm_within))
+        self._admit(message.token, "committed")
+        within = message.confirm_within if self._capabilities and self._capabilities.confirmed_commit else None
+        return await self.defer(self._alone(self._driver.commit(confirm_within=within)))
 
     @handles
     async def confirm(self, message: Confirm) -> None:
-        self._step = "idle"
-        return await self.defer(self._driver.confirm())
+        self._admit(message.token, "idle")
+        return await self.defer(self._alone(self._driver.confirm()))
 
     @handles
     async def discard(self, message: Discard) -> None:
-        self._step = "idle"
-        return await self.defer(self._driver.discard())
+        self._admit(message.token, "idle")
+        return await self.defer(self._alone(self._driver.discard()))
 
     @handles
     async def revert(self, message: Revert) -> None:
-        self._step = "idle"
-        return await self.defer(self._driver.revert(message.inverse))
+        self._admit(message.token, "idle")
+        return await self.defer(self._alone(self._driver.revert(message.inverse)))
+
+    @handles
+    async def fence(self, message: Fence) -> None:
+        self._token = max(self._token, message.token)
+
+    def _admit(self, token: int, step: str) -> None:
+        """Let the holder of the newest lease in, and nobody who held the device before."""
+        if token < self._token:
+            raise DeviceError(
+                f"{self._node} is no longer leased to this deployment (token {token}, {self._token} holds it)", untouched=True
+            )
+        self._token = token
+        self._step = step
+
+    async def _alone(self, step: Coroutine[Any, Any, None]) -> None:
+        """Do one step at a time, in the order in which they came, and give up a device that does not answer."""
+        try:
+            async with self._turn:
+                async with asyncio.timeout(ANSWER_WITHIN):
+                    await step
+        except TimeoutError:
+            raise DeviceError(f"{self._node} did not answer within {ANSWER_WITHIN:g} s") from None
+        finally:
+            step.close()

@@ -7,12 +7,14 @@ from collections.abc import Callable, Mapping
 import attrs
 
 from actors.device import DeviceSession, Poll, ReadRows
+from actors.journal import Journal, installed_rows
 from actors.runtime import Actor, Backoff, Message, Request, Supervision, handles
 from actors.topology import GetTopology, TopologyChanged
 from paranet.controller.driver import Driver
 from paranet.controller.simulator.network import SimulatedNetwork
 from paranet.errors import ParaNetError
 from paranet.models.device import Rows
+from paranet.models.intent import Reach
 from paranet.models.topology import Node, Topology
 
 log = logging.getLogger(__name__)
@@ -39,6 +41,13 @@ class ReadInstalled(Request[Installed]):
     """Read the rows of all devices."""
 
 
+@attrs.frozen(kw_only=True)
+class Probe(Request[Mapping[str, str]]):
+    """Send a packet along each reach where the network is simulated; return what became of those that did not arrive, by intent."""
+
+    reaches: tuple[Reach, ...]
+
+
 class Devices(Actor):
     """Parent of the device sessions. With the simulated network it also moves that network's time."""
 
@@ -52,12 +61,15 @@ class Devices(Actor):
         interval: float,
         now: Callable[[], float],
         collector: str = "telemetry",
+        *,
+        journal: Journal | None = None,
     ) -> None:
         self._make_driver = make_driver
         self._network = network
         self._interval = interval
         self._now = now
         self._collector = collector
+        self._journal = journal
 
     async def on_start(self) -> None:
         self._sessions: dict[str, Node] = {}
@@ -108,9 +120,26 @@ class Devices(Actor):
     async def _read_all(self, nodes: tuple[str, ...]) -> Installed:
         answers = await asyncio.gather(*(self._read_one(node) for node in nodes))
         return Installed(
-            rows={node: rows for node, rows in zip(nodes, answers, strict=True) if not isinstance(rows, str)},
+            rows=await self._owned({node: rows for node, rows in zip(nodes, answers, strict=True) if not isinstance(rows, str)}),
             unreachable={node: reason for node, reason in zip(nodes, answers, strict=True) if isinstance(reason, str)},
         )
+
+    async def _owned(self, found: Mapping[str, Rows]) -> Mapping[str, Rows]:
+        """Return the rows with the owners that the journal knows; a device need not remember them."""
+        nameless = {node for node, rows in found.items() if any(not row.owners for row in rows.values())}
+        if not nameless or self._journal is None:
+            return found
+        expected = await self._journal.expected(nameless)
+        return {node: installed_rows(rows, expected[node]) if node in expected else rows for node, rows in found.items()}
+
+    @handles
+    async def probe(self, message: Probe) -> Mapping[str, str]:
+        network = self._network
+        if network is None or any(
+            node.management is not None and node.management.driver != "simulator" for node in self._sessions.values()
+        ):
+            return {}  # packets would leave the simulation
+        return {r.intent: lost for r in message.reaches if (lost := network.probe(r.source, r.prefix, r.target))}
 
     async def _read_one(self, node: str) -> Rows | str:
         try:

@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
-from actors.deployer import GetDeployHistory
 from actors.devices import ReadInstalled
 from actors.intents import GetCompilation, GetIntentHistory
+from actors.journal import Wanted
+from actors.orders import GetDeployHistory
 from actors.runtime import ActorSystem
-from actors.telemetry import Points, ReadMetrics
+from actors.samples import Points, ReadMetrics
 from actors.topology import GetTopology, GetTopologyHistory
 from paranet.agent.answers import Change, Facts, LinkFact
 from paranet.agent.questions import Question
@@ -84,7 +85,7 @@ def _measured(series: Iterable[Points]) -> Mapping[str, object]:
 async def _paths(system: ActorSystem) -> tuple[Path, ...]:
     """Return the paths of the compilations that were deployed last, newest first."""
     found: list[Path] = []
-    for progress in await system.ref("deployer").ask(GetDeployHistory(limit=HISTORY), timeout=ASK):
+    for progress in await system.ref("deployer").ask(GetDeployHistory(wanted=Wanted(limit=HISTORY)), timeout=ASK):
         if progress.state == "succeeded" and progress.compile_id:
             try:
                 compilation = await system.ref("intents").ask(GetCompilation(id=progress.compile_id), timeout=ASK)
@@ -99,7 +100,7 @@ async def _changes(system: ActorSystem, since: float, now: float) -> tuple[Chang
     edits = await system.ref("topology").ask(GetTopologyHistory(limit=HISTORY), timeout=ASK)
     found += [(e.at, Change(at=_time(e.at, now), author=e.author, what=e.summary)) for e in edits if e.at >= since]
     names = {e.id: e.name for e in await system.ref("intents").ask(GetIntentHistory(limit=HISTORY), timeout=ASK)}
-    for progress in await system.ref("deployer").ask(GetDeployHistory(limit=HISTORY), timeout=ASK):
+    for progress in await system.ref("deployer").ask(GetDeployHistory(wanted=Wanted(limit=HISTORY)), timeout=ASK):
         if progress.started_at >= since:
             what = names.get(progress.compile_id or "") or progress.rolls_back or progress.deploy_id
             found.append(

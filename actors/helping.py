@@ -13,7 +13,7 @@ from actors.assistant import GetKnown, Parse
 from actors.conversations import ASSISTANT, Said
 from actors.facts import read_facts
 from actors.runtime import ActorSystem
-from actors.telemetry import ReadMetrics
+from actors.samples import ReadMetrics
 from actors.topology import GetTopology
 from paranet.agent.answers import answer
 from paranet.agent.prompts import SUMMARY, SYSTEM

@@ -147,8 +147,8 @@ class IntentStore(Actor):
         if message.if_revision not in (None, state.revision):
             raise StaleRevision(f"the topology is at revision {state.revision}, not {message.if_revision}", revision=state.revision)
         installed = await self.system.ref("device").ask(ReadInstalled(), timeout=ASK)
-        job = Job(topology=state.topology, source=source or "", name=name, installed=installed.rows)
-        compiled, report = await self._workshop.build(job, state.revision)
+        job = Job(topology=state.topology, revision=state.revision, source=source or "", name=name, installed=installed.rows)
+        compiled, report = await self._workshop.build(job)
         now = self._now()
         compilation = Compilation(
             id=uuid7(now),
@@ -167,7 +167,7 @@ class IntentStore(Actor):
         return compilation
 
     async def _keep(self, c: Compilation) -> None:
-        body = orjson.dumps({"compiled": unstructure(c.compiled), "verification": unstructure(c.verification)}).decode()
+        body = await asyncio.to_thread(_body, c)
         async with self._database.transaction() as tx:
             await tx.execute(
                 "INSERT INTO compilation (id, at, author, name, source, ok, topology_revision, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -222,7 +222,15 @@ class IntentStore(Actor):
             raise NotFound(f"there is no compilation {compile_id[:60]!r}")
         names = ("id", "at", "author", "name", "source", "topology_revision")
         fields: dict[str, Any] = dict(zip(names, rows[0][:-1], strict=True))
-        return structure(fields | orjson.loads(str(rows[0][-1])), Compilation)
+        return await asyncio.to_thread(_read, fields, str(rows[0][-1]))
+
+
+def _body(c: Compilation) -> str:
+    return orjson.dumps({"compiled": unstructure(c.compiled), "verification": unstructure(c.verification)}).decode()
+
+
+def _read(fields: dict[str, Any], body: str) -> Compilation:
+    return structure(fields | orjson.loads(body), Compilation)
 
 
 def _lines(before: str, after: str) -> tuple[str, ...]:

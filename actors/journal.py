@@ -1,131 +1,172 @@
 """The deploy journal: what every deployment was about to do, on disk before it does it, and how it ended."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import attrs
 import orjson
 
+from actors.progress import Progress
 from actors.storage import Database, Transaction
 from paranet.codec import structure, unstructure
 from paranet.errors import NotFound
+from paranet.models.device import Change, Row, RowKey, Rows
 from paranet.orchestrator.plan import Plan
 
-ENDINGS = frozenset({"succeeded", "rolled_back", "cancelled", "failed"})
-
-
-@attrs.frozen(kw_only=True)
-class DeviceState:
-    """How far one device is."""
-
-    node: str
-    state: str
-    message: str = ""
-
-
-@attrs.frozen(kw_only=True)
-class Wave:
-    """Devices that are changed together."""
-
-    index: int
-    devices: tuple[DeviceState, ...]
-
-
-@attrs.frozen(kw_only=True)
-class Progress:
-    """A deployment as operators see it. Times are UNIX s, *percent* never goes back, *reason* says why it did not succeed."""
-
-    deploy_id: str
-    compile_id: str | None
-    rolls_back: str | None
-    author: str
-    state: str
-    percent: int
-    waves: tuple[Wave, ...]
-    started_at: float
-    ended_at: float | None = None
-    reason: str | None = None
-    inconsistent_devices: tuple[str, ...] = ()
+_BEGIN = (
+    "INSERT INTO deployment (id, epoch, compile_id, rolls_back, author, started_at, plan, state, progress, token)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
+    " plan = excluded.plan, state = excluded.state, progress = excluded.progress, token = excluded.token"
+)
 
 
 @attrs.frozen(kw_only=True)
 class Recorded:
-    """A deployment as the journal has it."""
+    """A deployment as the journal has it. *token* fences off those that held its devices before."""
 
     progress: Progress
     plan: Plan
     epoch: str
     decided: bool
+    token: int = 0
+
+
+@attrs.frozen(kw_only=True)
+class Wanted:
+    """Which deployments a history is asked for; None is any. Times are UNIX s, to the millisecond, both included."""
+
+    limit: int
+    before: str | None = None
+    state: str | None = None
+    author: str | None = None
+    node: str | None = None
+    since: float | None = None
+    until: float | None = None
 
 
 class Journal:
-    """Reads and writes the tables `deployment` and `deploy_event`; every write is on disk when it returns."""
+    """Reads and writes the deployments' tables; every write is on disk when it returns."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def begin(self, plan: Plan, progress: Progress, epoch: str, events: Sequence[Mapping[str, Any]]) -> None:
-        """BEGIN: the plan with its inverses, before anything is sent."""
+    async def begin(self, recorded: Recorded, events: Sequence[Mapping[str, Any]]) -> None:
+        """BEGIN: the plan with its inverses, before anything is sent. One that was queued gets the plan that it runs in the end."""
+        progress = recorded.progress
         async with self._database.transaction() as tx:
             await tx.execute(
-                "INSERT INTO deployment (id, epoch, compile_id, rolls_back, author, started_at, plan, state, progress)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                _BEGIN,
                 (
                     progress.deploy_id,
-                    epoch,
+                    recorded.epoch,
                     progress.compile_id,
                     progress.rolls_back,
                     progress.author,
                     progress.started_at,
-                    orjson.dumps(unstructure(plan)).decode(),
+                    _text(recorded.plan),
                     progress.state,
-                    orjson.dumps(unstructure(progress)).decode(),
+                    _text(progress),
+                    recorded.token,
                 ),
             )
             await _append(tx, progress.deploy_id, events)
 
-    async def note(self, progress: Progress, events: Sequence[Mapping[str, Any]], *, decide: bool = False) -> None:
-        """Keep the progress and its events; with *decide* the deployment is to be confirmed from here on, whatever happens."""
+    async def note(self, progress: Progress, events: Sequence[Mapping[str, Any]], *, decide: Plan | None = None) -> None:
+        """Keep the progress and its events; with *decide* that plan is to be confirmed from here on, whatever happens."""
         async with self._database.transaction() as tx:
             await tx.execute(
                 "UPDATE deployment SET state = ?, progress = ?, ended_at = ?, decided = max(decided, ?) WHERE id = ?",
-                (
-                    progress.state,
-                    orjson.dumps(unstructure(progress)).decode(),
-                    progress.ended_at,
-                    int(decide),
-                    progress.deploy_id,
-                ),
+                (progress.state, _text(progress), progress.ended_at, int(decide is not None), progress.deploy_id),
             )
             await _append(tx, progress.deploy_id, events)
+            for device in decide.devices if decide else ():
+                await _expect(tx, device.node, device.delta.changes)
 
     async def load(self, deploy_id: str) -> Recorded:
         """Return one deployment. Raise NotFound."""
-        rows = await self._database.fetch("SELECT progress, plan, epoch, decided FROM deployment WHERE id = ?", (deploy_id,))
+        rows = await self._database.fetch("SELECT progress, plan, epoch, decided, token FROM deployment WHERE id = ?", (deploy_id,))
         if not rows:
             raise NotFound(f"there is no deployment {deploy_id[:60]!r}")
-        progress, plan, epoch, decided = rows[0]
+        progress, plan, epoch, decided, token = rows[0]
         return Recorded(
             progress=structure(orjson.loads(str(progress)), Progress),
             plan=structure(orjson.loads(str(plan)), Plan),
             epoch=str(epoch),
             decided=bool(decided),
+            token=int(token or 0),
         )
+
+    async def progress(self, deploy_id: str) -> Progress:
+        """Return how far one deployment is, without its plan. Raise NotFound."""
+        rows = await self._database.fetch("SELECT progress FROM deployment WHERE id = ?", (deploy_id,))
+        if not rows:
+            raise NotFound(f"there is no deployment {deploy_id[:60]!r}")
+        return structure(orjson.loads(str(rows[0][0])), Progress)
 
     async def unfinished(self) -> list[str]:
         """Return the ids of deployments without an ending, oldest first."""
         rows = await self._database.fetch("SELECT id FROM deployment WHERE ended_at IS NULL ORDER BY started_at")
         return [str(deploy_id) for (deploy_id,) in rows]
 
+    async def last_token(self) -> int:
+        """Return the highest fencing token that was ever given."""
+        ((token,),) = await self._database.fetch("SELECT max(token) FROM deployment")
+        return int(token or 0)
+
     async def events(self, deploy_id: str) -> list[dict[str, Any]]:
         """Return the whole event log of a deployment, in order."""
         rows = await self._database.fetch("SELECT body FROM deploy_event WHERE deployment = ? ORDER BY seq", (deploy_id,))
         return [orjson.loads(str(body)) for (body,) in rows]
 
-    async def history(self, limit: int, before: str | None) -> list[Progress]:
-        """Return deployments older than *before* (an id), newest first."""
-        rows = await self._database.fetch("SELECT progress FROM deployment WHERE id < ? ORDER BY id DESC LIMIT ?", (before or "~", limit))
+    async def history(self, wanted: Wanted) -> list[Progress]:
+        """Return deployments, newest first."""
+        asked = {
+            "id < ?": wanted.before,
+            "state = ?": wanted.state,
+            "author = ?": wanted.author,
+            "started_at >= ?": wanted.since,
+            "started_at < ? + 0.001": wanted.until,
+            "EXISTS (SELECT 1 FROM json_each(plan, '$.devices') WHERE json_extract(value, '$.node') = ?)": wanted.node,
+        }
+        given = {clause: value for clause, value in asked.items() if value is not None}
+        where = " AND ".join(given) or "1"
+        rows = await self._database.fetch(
+            f"SELECT progress FROM deployment WHERE {where} ORDER BY id DESC LIMIT ?",  # noqa: S608 - clauses of our own
+            (*given.values(), wanted.limit),
+        )
         return [structure(orjson.loads(str(progress)), Progress) for (progress,) in rows]
+
+    # -- keys of clients
+
+    async def keep_key(self, author: str, key: str, request: str, deploy_id: str, at: float) -> str:
+        """Remember what a client asked for under its key; return the deployment's id, that of whoever was first."""
+        async with self._database.transaction() as tx:
+            await tx.execute("INSERT OR IGNORE INTO deploy_key VALUES (?, ?, ?, ?, ?)", (author, key, request, deploy_id, at))
+        known = await self.of_key(author, key)
+        return known[1] if known else deploy_id
+
+    async def of_key(self, author: str, key: str) -> tuple[str, str] | None:
+        """Return (request, deployment id) of a client's key, None for a new one."""
+        rows = await self._database.fetch("SELECT request, deployment FROM deploy_key WHERE author = ? AND key = ?", (author, key))
+        return (str(rows[0][0]), str(rows[0][1])) if rows else None
+
+    # -- what the devices are expected to hold
+
+    async def expected(self, nodes: Iterable[str] | None = None) -> dict[str, dict[RowKey, Row]]:
+        """Return the rows that the hub has had installed, by node (of *nodes*, by default of all)."""
+        wanted = None if nodes is None else set(nodes)
+        found: dict[str, dict[RowKey, Row]] = {}
+        for node, body in await self._database.fetch("SELECT node, body FROM expected"):
+            if wanted is None or node in wanted:
+                row = structure(orjson.loads(str(body)), Row)
+                found.setdefault(str(node), {})[row.id] = row
+        return found
+
+    async def expect(self, changes: Mapping[str, Sequence[Change]]) -> None:
+        """Take other rows for the expected ones, by node."""
+        async with self._database.transaction() as tx:
+            for node, of_node in changes.items():
+                await _expect(tx, node, of_node)
 
 
 async def _append(tx: Transaction, deploy_id: str, events: Sequence[Mapping[str, Any]]) -> None:
@@ -133,3 +174,24 @@ async def _append(tx: Transaction, deploy_id: str, events: Sequence[Mapping[str,
         "INSERT INTO deploy_event (deployment, seq, body) VALUES (?, ?, ?)",
         [(deploy_id, event["seq"], orjson.dumps(event).decode()) for event in events],
     )
+
+
+async def _expect(tx: Transaction, node: str, changes: Sequence[Change]) -> None:
+    gone = [(node, *change.id) for change in changes if change.after is None]
+    there = [(node, *change.id, _text(change.after)) for change in changes if change.after is not None]
+    if gone:
+        await tx.execute_many("DELETE FROM expected WHERE node = ? AND family = ? AND key = ?", gone)
+    if there:
+        await tx.execute_many("INSERT OR REPLACE INTO expected (node, family, key, body) VALUES (?, ?, ?, ?)", there)
+
+
+def installed_rows(rows: Rows, expected: Rows) -> dict[RowKey, Row]:
+    """Return what a device shows with the owners that the hub knows of: most devices cannot remember them."""
+    return {
+        key: attrs.evolve(row, owners=known.owners) if not row.owners and (known := expected.get(key)) and known.same_state(row) else row
+        for key, row in rows.items()
+    }
+
+
+def _text(value: object) -> str:
+    return orjson.dumps(unstructure(value)).decode()

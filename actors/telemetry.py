@@ -1,53 +1,56 @@
-"""TelemetryCollector: owns the series, their hot window and the chunks on disk, and publishes every tick."""
+"""TelemetryCollector: owns the series, their hot window and the way of samples to disk, answers queries, and publishes every tick."""
 
 import logging
-import zlib
-from array import array
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import attrs
-import orjson
 
+from actors import queries
 from actors.channels import Channel, Filter, Outlets, Subscribe, Subscribed, Unsubscribe
+from actors.chunks import Arrays, Batch, ChunkStore, decoded
 from actors.device import Readings
 from actors.ids import epoch
-from actors.runtime import Actor, Mailbox, Message, Overflow, Request, handles
-from actors.storage import Database
-from paranet.errors import TooLarge
+from actors.ingestion import Intake
+from actors.runtime import Actor, Mailbox, Message, Overflow, handles
+from actors.samples import (
+    Answer,
+    AssessRules,
+    FindLabels,
+    FindSeries,
+    Ingest,
+    Points,
+    Query,
+    QueryRange,
+    ReadMetrics,
+    Touched,
+    Verdicts,
+    Watch,
+)
+from paranet.errors import ParaNetError, StorageFailed, TooFast
+from paranet.metrics.alerts.assess import assess, basis
+from paranet.metrics.hot import SEAL, HotSeries, shown_name
+from paranet.metrics.index import Index
+from paranet.metrics.labels import NAME, Labels, labels_of, series_name
+from paranet.metrics.matchers import Matcher
+from paranet.metrics.promql.ast import Range, Selector
+from paranet.metrics.promql.parse import parse
 
 log = logging.getLogger(__name__)
 
-HOT = 900
-"""samples a series keeps in memory"""
-UNSEALED = 4 * HOT
-"""samples a series keeps for a disk that takes none; then the oldest are lost"""
 GATHER = 0.05
 """seconds that devices have to hand in a tick before it is published"""
-RAW = 1
-"""codec 1: the times as little-endian int64 UNIX ms, then the values as float64, zlib"""
-MAX_POINTS = 100_000
-
-SeriesKey = tuple[str, tuple[tuple[str, str], ...]]
-
-
-@attrs.frozen(kw_only=True)
-class Points:
-    """One series: *points* are (UNIX ms, value), oldest first."""
-
-    metric: Mapping[str, str]
-    points: tuple[tuple[int, float], ...]
-
-
-@attrs.frozen(kw_only=True)
-class ReadMetrics(Request[tuple[Points, ...]]):
-    """Return samples with *start* <= time <= *end* (UNIX ms) of the metrics and nodes named (all when empty)."""
-
-    names: frozenset[str]
-    nodes: frozenset[str]
-    start: int
-    end: int
+CHECKPOINT = 300
+"""turns of saving within which every open chunk is written once, so that the journal stays short"""
+SWEEP = 60.0
+"""seconds between two looks for what is too old"""
+BEHIND = 5_000_000
+"""samples that may wait for the disk before more are refused"""
+PIECE = 500
+"""chunks that are written at once at the end"""
+SILENT = 60_000
+"""ms after which a node's readings leave the snapshot"""
 
 
 @attrs.frozen(kw_only=True)
@@ -56,127 +59,194 @@ class Flush(Message):
 
 
 @attrs.frozen(kw_only=True)
+class Save(Message):
+    """Write to disk what has come since."""
+
+
+@attrs.frozen(kw_only=True)
+class Saved(Message):
+    """A batch is on disk, or it is not and *error* says why. *journal* is the row it made there."""
+
+    journal: int = 0
+    error: str | None = None
+
+
+@attrs.frozen(kw_only=True)
 class Sweep(Message):
-    """Write what is due and forget what is too old."""
+    """Forget what is too old."""
 
 
-class Series:
-    """One series: its newest samples, and how many of them are not on disk yet."""
-
-    __slots__ = ("id", "labels", "metric", "name", "node", "times", "unsealed", "values")
-
-    def __init__(self, series_id: int, metric: str, labels: Mapping[str, str]) -> None:
-        self.id = series_id
-        self.metric = metric
-        self.labels = labels
-        self.node = labels.get("node", "")
-        rest = ",".join(f"{k}={_quoted(v)}" for k, v in labels.items() if k != "node")
-        self.name = f"{metric}{{{rest}}}" if rest else metric
-        self.times = array("q")
-        self.values = array("d")
-        self.unsealed = 0
-
-    def add(self, at: int, value: float) -> bool:
-        """Append one sample; one that is not newer than the last is refused."""
-        if self.times and at <= self.times[-1]:
-            return False
-        self.times.append(at)
-        self.values.append(value)
-        self.unsealed = min(self.unsealed + 1, UNSEALED)
-        keep = max(HOT, self.unsealed)
-        if len(self.times) >= keep + HOT:
-            del self.times[:-keep], self.values[:-keep]
-        return True
-
-    def chunk(self) -> tuple[int, int, int, int, int, int, bytes]:
-        """Return (series, t0, t1, n, codec, crc, blob) of what is not on disk yet."""
-        n = self.unsealed
-        blob = zlib.compress(self.times[-n:].tobytes() + self.values[-n:].tobytes(), 1)
-        return self.id, self.times[-n], self.times[-1], n, RAW, zlib.crc32(blob), blob
-
-
-def _quoted(value: str) -> str:
-    """Return a label's value as PromQL writes it."""
-    return '"' + value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
-
-
-def decode(n: int, crc: int, blob: bytes) -> "tuple[array[int], array[float]]":
-    """Return times and values of a chunk. Raise ValueError when it is damaged."""
-    if zlib.crc32(blob) != crc:
-        raise ValueError("checksum does not match")
-    plain = zlib.decompress(blob)
-    times, values = array("q"), array("d")
-    times.frombytes(plain[: 8 * n])
-    values.frombytes(plain[8 * n :])
-    return times, values
+@attrs.frozen(kw_only=True)
+class Swept(Message):
+    """What was too old is gone."""
 
 
 class TelemetryCollector(Actor):
-    """Samples are in memory at once and on disk within *flush_every* seconds; a stop writes the rest."""
+    """Samples are in memory at once and in the journal or a chunk within *flush_every* seconds; a stop writes the rest."""
 
     mailbox = Mailbox(capacity=8192, lossy={Readings: Overflow.DROP_OLDEST})
+    jobs_limit = 6
 
     def __init__(
-        self, database: Database, outlets: Outlets, now: Callable[[], float], *, flush_every: float, retention: float, max_series: int
+        self,
+        store: ChunkStore,
+        outlets: Outlets,
+        now: Callable[[], float],
+        *,
+        flush_every: float,
+        retention: float,
+        max_series: int,
+        max_bytes: int = 1 << 62,
     ) -> None:
-        self._database = database
+        self._store = store
         self._outlets = outlets
         self._now = now
         self._flush_every = flush_every
-        self._retention = retention
+        self._retention = int(retention * 1000)
         self._max_series = max_series
+        self._max_bytes = max_bytes
 
     async def on_start(self) -> None:
-        self._series: dict[SeriesKey, Series] = {}
-        rows = await self._database.fetch("SELECT id, metric, labels FROM series ORDER BY id LIMIT ?", (self._max_series,))
-        for series_id, metric, labels in rows:
-            assert isinstance(series_id, int)
-            self._make_series(series_id, str(metric), orjson.loads(str(labels)))
-        self._next_id = max((s.id for s in self._series.values()), default=0) + 1
-        self._unwritten: list[Series] = []
+        self._index = Index()
+        self._pending: dict[int, list[Arrays]] = defaultdict(list)
+        self._waiting = 0
+        self._batch: Batch | None = None
+        self._saving = self._sweeping = False
+        self._to_checkpoint: list[HotSeries] = []
+        self._journal = self._mark = 0
+        self._turn = 0
+        self._hot = queries.HotSource(self._index, self._pending)
+        self._watchers: dict[str, frozenset[str]] = {}
+        await self._recover()
         self._gathered: deque[dict[str, Any]] = deque()
         self._latest: dict[str, dict[str, Any]] = {}
-        self._counts = {"accepted": 0, "out_of_order": 0, "over_limit": 0}
         self._channel = Channel("telemetry", self._outlets, epoch=epoch(), select=select, conflate=newest_readings)
         self._channel.reopen(self._snapshot)
-        self.timers.every("sweep", Sweep(), interval=self._flush_every)
+        self.timers.every("save", Save(), interval=self._flush_every)
+        self.timers.every("sweep", Sweep(), interval=SWEEP)
 
     async def on_stop(self) -> None:
-        await self._write()
+        """Journal first, which is quick; then chunks piece by piece; the journal goes last. Cut short anywhere, nothing is lost."""
+        last = self._collect()  # a batch under way may be on disk or not: its chunks are among the pending still
+        series = [*(self._batch.series if self._batch is not None else ()), *last.series]
+        pieces = [Batch(series=series, fresh=[*(self._batch.fresh if self._batch is not None else ()), *last.fresh])]
+        pieces += [Batch(sealed=last.sealed[i : i + PIECE]) for i in range(0, len(last.sealed), PIECE)]
+        rest = [(s.id, s.tail(s.unsealed)) for s in self._index if s.unsealed]
+        pieces += [Batch(open=rest[i : i + PIECE]) for i in range(0, len(rest), PIECE)]
+        try:
+            for piece in (*pieces, Batch(forget_journal=1 << 62)):
+                if piece:
+                    await self._store.write(piece)
+        except StorageFailed as error:
+            log.warning("what is not in the journal is lost: %s", error.detail)
 
     def inspect(self) -> Mapping[str, object]:
-        return {"series": len(self._series), "subscribers": self._channel.subscribers, **self._counts}
+        return {
+            "series": len(self._index),
+            "subscribers": self._channel.subscribers,
+            "waiting": self._waiting,
+            "damaged": self._store.damaged,
+            **self._intake.counts,
+        }
 
-    def _make_series(self, series_id: int, metric: str, labels: Mapping[str, str]) -> Series:
-        series = Series(series_id, metric, labels)
-        self._series[metric, tuple(labels.items())] = series
-        return series
+    async def _recover(self) -> None:
+        """Take up what is on disk: series, chunks that were still open, and the journal."""
+        known = await self._store.series(self._max_series)
+        by_id: dict[int, HotSeries] = {}
+        for row in known:
+            by_id[row.id] = series = HotSeries(row.id, row.labels, row.last)
+            self._index.add(series)
+        self._intake = Intake(
+            self._index,
+            next_id=max(by_id, default=0) + 1,
+            max_series=self._max_series,
+            retention=self._retention,
+            seal=self._seal,
+        )
+        open_chunks, damaged = decoded(await self._store.open_chunks())
+        await self._store.discard("chunk", damaged)
+        for series_id, pieces in open_chunks.items():
+            for times, values in pieces:
+                self._replay(by_id.get(series_id), times, values, reopened=True)
+        entries, self._journal = await self._store.journal()
+        for series_id, (times, values) in entries:
+            self._replay(by_id.get(series_id), times, values)
+        for series in by_id.values():
+            series.saved = series.unsealed
+
+    def _replay(self, series: HotSeries | None, times: Any, values: Any, *, reopened: bool = False) -> None:
+        """Append what a former life of the hub knew; what a chunk holds already is left out."""
+        if series is None:
+            return
+        after = 0 if reopened else series.last
+        new = times > after
+        times, values = times[new], values[new]
+        while len(times):
+            room = SEAL - series.unsealed
+            series.extend(times[:room].tolist(), values[:room].tolist())
+            times, values = times[room:], values[room:]
+            if series.is_full:
+                self._seal(series)
+
+    def _seal(self, series: HotSeries) -> None:
+        arrays = series.seal()
+        if len(arrays[0]):
+            self._pending[series.id].append(arrays)
+            self._waiting += len(arrays[0])
+
+    # What comes in.
 
     @handles
     async def readings(self, message: Readings) -> None:
         values: dict[str, float] = {}
+        now = int(self._now() * 1000)
         for sample in message.samples:
-            key = sample.metric, tuple(sample.labels.items())
-            series = self._series.get(key)
-            if series is None:
-                if len(self._series) >= self._max_series:
-                    self._counts["over_limit"] += 1
-                    continue
-                series = self._make_series(self._next_id, sample.metric, sample.labels)
-                self._next_id += 1
-                self._unwritten.append(series)
-            if series.add(message.at, sample.value):
-                self._counts["accepted"] += 1
-                values[series.name] = sample.value
-            else:
-                self._counts["out_of_order"] += 1
-        if not values:
-            return
-        item = {"ts": message.at, "node": message.node, "values": values}
-        self._latest[message.node] = item
+            labels = labels_of(sample.metric, sample.labels)
+            if self._intake.take(labels, message.at, sample.value, now) == "accepted":
+                values[series_name(sample.metric, [p for p in sample.labels.items() if p[0] != "node"])] = sample.value
+        if values:
+            self._publish_later({"ts": message.at, "node": message.node, "values": values})
+            self._touched(frozenset(s.metric for s in message.samples), message.at)
+
+    @handles
+    async def ingest(self, message: Ingest) -> Verdicts:
+        if self._waiting > BEHIND:
+            raise TooFast(f"{self._waiting} samples wait for the disk", retry_after=1)
+        verdicts = self._intake.batch(message.lines, int(self._now() * 1000))
+        if self._channel.subscribers or self._watchers:
+            self._show(message)
+        return verdicts
+
+    def _show(self, message: Ingest) -> None:
+        """Publish the newest values of what was pushed, an item for each node and time."""
+        items: dict[tuple[str, int], dict[str, float]] = defaultdict(dict)
+        for line in message.lines:
+            series = self._index.get(line.labels)
+            if series is not None and line.times and series.last == line.times[-1]:
+                items[series.node, series.last][shown_name(line.labels)] = series.newest()
+        for (node, ts), values in items.items():
+            self._publish_later({"ts": ts, "node": node, "values": values})
+        if items:
+            names = frozenset(dict(line.labels).get(NAME, "") for line in message.lines)
+            self._touched(names, max(ts for _, ts in items))
+
+    def _publish_later(self, item: dict[str, Any]) -> None:
+        self._latest[item["node"]] = item
         if not self._gathered:
             self.timers.once("flush", Flush(), after=GATHER)
         self._gathered.append(item)
+
+    def _touched(self, metrics: frozenset[str], at: int) -> None:
+        for path, wanted in self._watchers.items():
+            touched = metrics & wanted
+            if touched:
+                self.system.ref(path).tell(Touched(metrics=touched, at=at))
+
+    @handles
+    async def watch_metrics(self, message: Watch) -> None:
+        self._watchers[message.path] = message.metrics
+        if not message.metrics:
+            del self._watchers[message.path]
 
     @handles
     async def flush(self, message: Flush) -> None:
@@ -184,68 +254,156 @@ class TelemetryCollector(Actor):
         self._gathered.clear()
         self._channel.publish(items)
 
+    # To disk.
+
+    @handles
+    async def save(self, message: Save) -> None:
+        if self._saving:
+            return
+        if self._batch is None:
+            self._batch = self._collect()
+        if not self._batch:
+            self._batch = None
+            return
+        self._saving = True
+        await self.pipe_to_self(self._write(self._batch), name="save")
+
+    def _collect(self) -> Batch:
+        """Return what is to be written now."""
+        sealed = [(i, arrays) for i, pieces in self._pending.items() for arrays in pieces]
+        batch = Batch(series=self._intake.unwritten, sealed=sealed)
+        self._intake.unwritten = []
+        batch.fresh = [(s.id, s.fresh()) for s in self._index if s.unsealed > s.saved]
+        batch.open, batch.forget_journal = self._checkpoint()
+        return batch
+
+    def _checkpoint(self) -> tuple[list[tuple[int, Arrays]], int]:
+        """Return the next open chunks to be written, and the journal row up to which all are, once a round is done."""
+        self._turn += 1
+        if not self._to_checkpoint:
+            done, self._mark = self._mark, self._journal
+            self._to_checkpoint = [s for s in self._index if s.unsealed] if self._turn >= CHECKPOINT else []
+            if not self._to_checkpoint:
+                self._mark = 0
+                return [], done
+            self._turn = 0
+            return [], done
+        many = max(len(self._to_checkpoint) // max(CHECKPOINT - self._turn, 1), 10)
+        chosen, self._to_checkpoint = self._to_checkpoint[:many], self._to_checkpoint[many:]
+        return [(s.id, s.tail(s.unsealed)) for s in chosen if s.unsealed], 0
+
+    async def _write(self, batch: Batch) -> Message:
+        try:
+            return Saved(journal=await self._store.write(batch))
+        except StorageFailed as error:
+            return Saved(error=error.detail)
+
+    @handles
+    async def saved(self, message: Saved) -> None:
+        self._saving = False
+        batch = self._batch
+        assert batch is not None
+        if message.error is not None:
+            log.error("samples wait: %s", message.error)
+            return
+        self._journal = max(self._journal, message.journal)
+        self._batch = None
+        for series_id, arrays in batch.sealed:
+            self._waiting -= len(arrays[0])
+            pieces = self._pending[series_id]
+            pieces.pop(0)
+            if not pieces:
+                del self._pending[series_id]
+
     @handles
     async def sweep(self, message: Sweep) -> None:
-        await self._write()
         now = int(self._now() * 1000)
-        horizon = now - int(self._retention * 1000)
-        async with self._database.transaction() as tx:
-            await tx.execute("DELETE FROM chunk WHERE t1 < ?", (horizon,))
-        stale = now - 60_000
-        self._latest = {node: item for node, item in self._latest.items() if item["ts"] >= stale}
+        self._latest = {node: item for node, item in self._latest.items() if item["ts"] >= now - SILENT}
+        gone = [s for s in self._index if s.last < now - self._retention and not s.unsealed and s.id not in self._pending]
+        for series in gone:
+            self._index.remove(series)
+        if not self._sweeping:
+            self._sweeping = True
+            await self.pipe_to_self(self._retain(now, [s.id for s in gone]), name="sweep")
 
-    async def _write(self) -> None:
-        """Put every sample that is not on disk yet there, a chunk a series."""
-        due = [s for s in self._series.values() if s.unsealed]
-        chunks = [s.chunk() for s in due]
-        async with self._database.transaction() as tx:
-            await tx.execute_many(
-                "INSERT OR IGNORE INTO series (id, metric, labels) VALUES (?, ?, ?)",
-                [(s.id, s.metric, orjson.dumps(s.labels).decode()) for s in self._unwritten],
-            )
-            await tx.execute_many("INSERT OR REPLACE INTO chunk (series, t0, t1, n, codec, crc, blob) VALUES (?, ?, ?, ?, ?, ?, ?)", chunks)
-        self._unwritten.clear()
-        for series in due:
-            series.unsealed = 0
+    async def _retain(self, now: int, gone: list[int]) -> Message:
+        try:
+            await self._store.retain(now, self._retention, self._max_bytes)
+            await self._store.forget(gone)
+        except StorageFailed as error:
+            log.warning("nothing could be deleted: %s", error.detail)
+        return Swept()
+
+    @handles
+    async def swept(self, message: Swept) -> None:
+        self._sweeping = False
+
+    # Questions.
 
     @handles
     async def read(self, message: ReadMetrics) -> tuple[Points, ...]:
-        chosen = [
-            s
-            for s in self._series.values()
-            if (not message.names or s.metric in message.names) and (not message.nodes or s.node in message.nodes)
-        ]
-        found: list[Points] = []
-        total = 0
-        for series in chosen:
-            points = await self._points(series, message.start, message.end)
-            total += len(points)
-            if total > MAX_POINTS:
-                raise TooLarge(f"more than {MAX_POINTS} points: ask for fewer series or a shorter time")
-            if points:
-                found.append(Points(metric={"__name__": series.metric, **series.labels}, points=points))
+        matchers = [Matcher(name, "=~", "|".join(map(_escaped, sorted(values)))) for name, values in _wanted(message) if values]
+        node = Range(selector=Selector(alternatives=(tuple(matchers),)), window=message.end - message.start + 1)
+        prepared = queries.prepare(self._hot, self._pending, node, (message.end, message.end, 1), 0)
+        return await self.defer(queries.points(self._store, prepared))
+
+    @handles
+    async def query(self, message: Query) -> Answer:
+        return await self._ask(message.promql, message.at, message.at, 1)
+
+    @handles
+    async def query_range(self, message: QueryRange) -> Answer:
+        return await self._ask(message.promql, message.start, message.end, message.step)
+
+    async def _ask(self, promql: str, start: int, end: int, step: int) -> Answer:
+        raw_since = int(self._now() * 1000) - self._retention
+        prepared = queries.prepare(self._hot, self._pending, parse(promql), (start, end, step), raw_since)
+        return await self.defer(queries.answer(self._store, prepared))
+
+    @handles
+    async def assess_rules(self, message: AssessRules) -> tuple[Any, ...]:
+        found: list[Any] = []
+        cold: list[int] = []
+        for i, (node, clear, look) in enumerate(message.items):
+            try:
+                quick = queries.quickly(self._hot, node, message.at, look=look) if clear is None else None
+                if quick is not None:
+                    found.append(quick)
+                elif self._hot.holds((node, clear), message.at):
+                    found.append(assess(node, clear, self._hot, message.at, look=look))
+                else:
+                    cold.append(i)
+                    found.append(queries.cold(self._hot, self._pending, (node, clear, basis(node) if look else None), message.at))
+            except ParaNetError as error:
+                found.append(error)
+        if not cold:
+            return tuple(found)
+        return await self.defer(queries.with_cold(self._store, found, cold))
+
+    @handles
+    async def find_series(self, message: FindSeries) -> tuple[Labels, ...]:
+        found: dict[Labels, None] = {}
+        for selector in message.selectors or (_ALL,):
+            for series in self._index.select(selector.alternatives):
+                if series.last >= message.start:
+                    found[series.labels] = None
+                if len(found) >= message.limit:
+                    return tuple(found)
         return tuple(found)
 
-    async def _points(self, series: Series, start: int, end: int) -> tuple[tuple[int, float], ...]:
-        points: list[tuple[int, float]] = []
-        hot = series.times[0] if series.times else end + 1
-        if start < hot:
-            rows = await self._database.fetch(
-                "SELECT id, n, crc, blob FROM chunk WHERE series = ? AND t1 >= ? AND t0 <= ? ORDER BY t0 LIMIT 10000",
-                (series.id, start, min(end, hot)),
-            )
-            for chunk_id, n, crc, blob in rows:
-                assert isinstance(n, int)
-                assert isinstance(crc, int)
-                assert isinstance(blob, bytes)
-                try:
-                    times, values = decode(n, crc, blob)
-                except (ValueError, zlib.error):
-                    log.exception("chunk %s of series %s is damaged and left out", chunk_id, series.name)
-                    continue
-                points += [(t, v) for t, v in zip(times, values, strict=True) if start <= t <= end and t < hot]
-        points += [(t, v) for t, v in zip(series.times, series.values, strict=True) if start <= t <= end]
-        return tuple(points)
+    @handles
+    async def find_labels(self, message: FindLabels) -> tuple[str, ...]:
+        if not message.selectors:
+            names = self._index.label_values(message.label) if message.label else self._index.label_names()
+            return tuple(names[: message.limit])
+        found = {
+            value if message.label else name
+            for selector in message.selectors
+            for series in self._index.select(selector.alternatives)
+            for name, value in series.labels
+            if message.label in (None, name)
+        }
+        return tuple(sorted(found)[: message.limit])
 
     def _snapshot(self) -> list[dict[str, Any]]:
         return list(self._latest.values())
@@ -257,6 +415,17 @@ class TelemetryCollector(Actor):
     @handles
     async def unsubscribe(self, message: Unsubscribe) -> None:
         self._channel.detach(message.subscriber)
+
+
+_ALL = Selector(alternatives=((),))
+
+
+def _wanted(message: ReadMetrics) -> tuple[tuple[str, frozenset[str]], ...]:
+    return (NAME, message.names), ("node", message.nodes)
+
+
+def _escaped(text: str) -> str:
+    return "".join(c if c.isalnum() or c == "_" else f"\\{c}" for c in text)
 
 
 def newest_readings(items: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 import attrs
 
-from paranet.compiler import compile_source
+from paranet.compiler.incremental import Recompiler
 from paranet.errors import CompilerDied, RowConflict
 from paranet.models.device import Row, Rows
 from paranet.models.intent import Compiled, Report, Violation, Witness
@@ -34,9 +34,10 @@ HEADER = 8
 
 @attrs.frozen(kw_only=True)
 class Job:
-    """One source on one topology, against what is *installed*. With *compiled* only the proof is wanted."""
+    """One source on one topology (at *revision*), against what is *installed*. With *compiled* only the proof is wanted."""
 
     topology: Topology
+    revision: int
     source: str
     name: str | None
     installed: Mapping[str, Rows]
@@ -48,9 +49,9 @@ class Job:
         return len(self.source) <= SMALL_SOURCE and max(rows, len(self.topology.nodes)) <= SMALL_STATE
 
 
-def run(job: Job) -> tuple[Compiled, Report]:
+def run(job: Job, recompiler: Recompiler | None = None) -> tuple[Compiled, Report]:
     """Compile, and judge the network as it would be: what is installed plus what was compiled."""
-    compiled = job.compiled or compile_source(job.source, job.topology, scope=job.name)
+    compiled = job.compiled or (recompiler or Recompiler(job.topology, scope=job.name)).compile(job.source)
     if not compiled.ok:
         return compiled, Report(ok=False, checked={})
     try:
@@ -79,9 +80,9 @@ class Workshop:
         self._done = 0
         self._idle: asyncio.TimerHandle | None = None
 
-    async def build(self, job: Job, revision: int) -> tuple[Compiled, Report]:
-        """Return what *job* compiles to and whether it holds. *revision* is that of its topology. Raise CompilerDied."""
-        text = repr((revision, job.name, job.source)).encode("utf-8", "surrogatepass")
+    async def build(self, job: Job) -> tuple[Compiled, Report]:
+        """Return what *job* compiles to and whether it holds. Raise CompilerDied."""
+        text = repr((job.revision, job.name, job.source)).encode("utf-8", "surrogatepass")
         key = hashlib.sha256(text).digest()
         if key in self._kept:
             job = attrs.evolve(job, compiled=self._kept[key])

@@ -100,6 +100,11 @@ export interface Bye {
   retry_ms: number | null;
 }
 
+/** Body of POST /deploy/validate. */
+export interface Checked {
+  compile_id: string;
+}
+
 /** A client as operators see it: *age* in s, *backlog* in bytes, *conflated* items it was spared; positions it has acknowledged. */
 export interface ClientInfo {
   id: string;
@@ -140,6 +145,18 @@ export interface CompilationBody {
   diagnostics: Diagnostic[];
   devices: DeviceRows[];
   verification: Report;
+}
+
+/** A figure that is looked at *count* times; more than *failure_limit* bad or missing looks close the gate. The figure is the newest value of *metric* (on *node*, the mean where there are several series; a counter's growth a second), or what the expression *query* yields. */
+export interface Condition {
+  op: string;
+  threshold: number;
+  metric?: string | null;
+  query?: string | null;
+  node?: string | null;
+  count?: number;
+  interval?: number;
+  failure_limit?: number;
 }
 
 /** A conversation with everything that was said. */
@@ -326,6 +343,13 @@ export interface FilterBody {
 export interface Formatted {
   source: string;
   changed: boolean;
+}
+
+/** What is looked at after a wave. Reading back what was installed is no option: it always is. *probes* walks the promised ways over what is installed, after the last wave. *keep_throughput* is the part of what a flow delivered before that it must deliver after; 0 is without. It is off where the flows' figures were not there before. */
+export interface Gates {
+  conditions?: Condition[];
+  probes?: boolean;
+  keep_throughput?: number;
 }
 
 /** So many more bytes of the channel are welcome; from the first on its events come only for credit. */
@@ -552,6 +576,11 @@ export interface NodePage {
   revision: number;
 }
 
+/** Body of POST /deploy/drift/adopt and /restore. */
+export interface Nodes {
+  nodes?: string[];
+}
+
 /** Answer to a list of nodes. */
 export interface NodesAdded {
   revision: number;
@@ -572,10 +601,14 @@ export interface Ok {
   body: unknown;
 }
 
-/** Body of POST /deploy/execute. */
+/** Body of POST /deploy/execute. *base* is what validate said; changes other than those are refused. */
 export interface Order {
   compile_id: string;
   strategy?: Strategy;
+  gates?: Gates | null;
+  base?: string | null;
+  queue?: boolean;
+  dry_run?: boolean;
 }
 
 /** Ids by kind. */
@@ -627,7 +660,7 @@ export interface ProblemBody {
   errors: unknown[];
 }
 
-/** A deployment as operators see it. Times are UNIX s, *percent* never goes back, *reason* says why it did not succeed. */
+/** A deployment as operators see it. Times are UNIX s, *percent* never goes back, *reason* says why it did not succeed. *behind* are the deployments that a queued one waits for, *eta* is when it is likely to end, *restores* is true for one that undoes what others did to the devices. */
 export interface Progress {
   deploy_id: string;
   compile_id: string | null;
@@ -640,6 +673,9 @@ export interface Progress {
   ended_at: string | null;
   reason: string | null;
   inconsistent_devices: string[];
+  restores: boolean;
+  behind: string[];
+  eta: string | null;
 }
 
 /** A page; `next` is the cursor of the following one. */
@@ -686,6 +722,13 @@ export interface Row {
   value: Record<string, unknown>;
   owners: string[];
   span: Span | null;
+}
+
+/** Body of PUT /lab/nodes/{id}/rows. */
+export interface RowBody {
+  family: string;
+  key: string;
+  value: Record<string, unknown>;
 }
 
 /** One row before and after. */
@@ -975,13 +1018,63 @@ export interface Operations {
   "chat.get": { body: void; reply: ConversationBody };
   "chat.forget": { body: void; reply: void };
   "chat.stop": { body: void; reply: Stopped };
+  "deploy.validate": { body: Checked; reply: unknown };
   "deploy.execute": { body: Order; reply: Progress };
-  "deploy.rollback": { body: void; reply: Progress };
+  "deploy.roll-back": { body: void; reply: Progress };
   "deploy.cancel": { body: void; reply: Progress };
   "deploy.status": { body: void; reply: Progress };
   "deploy.history": { body: void; reply: ProgressPage };
+  "deploy.drift": { body: void; reply: unknown };
+  "deploy.drift-adopt": { body: Nodes; reply: unknown };
+  "deploy.drift-restore": { body: Nodes; reply: Progress };
+  "deploy.leases": { body: void; reply: unknown };
+  "deploy.lease-release": { body: void; reply: unknown };
+  "lab.state": { body: void; reply: unknown };
+  "lab.cut-link": { body: void; reply: unknown };
+  "lab.restore-link": { body: void; reply: unknown };
+  "lab.kill-node": { body: void; reply: unknown };
+  "lab.revive-node": { body: void; reply: unknown };
+  "lab.hang-node": { body: void; reply: unknown };
+  "lab.release-node": { body: void; reply: unknown };
+  "lab.reboot-node": { body: void; reply: unknown };
+  "lab.refuse-node": { body: void; reply: unknown };
+  "lab.lose-node": { body: void; reply: unknown };
+  "lab.change-row": { body: RowBody; reply: unknown };
+  "lab.remove-row": { body: void; reply: unknown };
   "monitor.metrics": { body: void; reply: MetricsBody };
+  "monitor.push": { body: void; reply: unknown };
   "monitor.node": { body: void; reply: MetricsBody };
+  "prometheus.query": { body: void; reply: unknown };
+  "prometheus.query.form": { body: void; reply: unknown };
+  "prometheus.query_range": { body: void; reply: unknown };
+  "prometheus.query_range.form": { body: void; reply: unknown };
+  "prometheus.series": { body: void; reply: unknown };
+  "prometheus.series.form": { body: void; reply: unknown };
+  "prometheus.labels": { body: void; reply: unknown };
+  "prometheus.labels.form": { body: void; reply: unknown };
+  "prometheus.values": { body: void; reply: unknown };
+  "prometheus.metadata": { body: void; reply: unknown };
+  "prometheus.buildinfo": { body: void; reply: unknown };
+  "prometheus.write": { body: void; reply: unknown };
+  "alerts.list": { body: void; reply: unknown };
+  "alerts.rules": { body: void; reply: unknown };
+  "alerts.rules.create": { body: void; reply: unknown };
+  "alerts.rules.test": { body: void; reply: unknown };
+  "alerts.rules.dry-run": { body: void; reply: unknown };
+  "alerts.rules.get": { body: void; reply: unknown };
+  "alerts.rules.replace": { body: void; reply: unknown };
+  "alerts.rules.delete": { body: void; reply: void };
+  "alerts.rules.enable": { body: void; reply: unknown };
+  "alerts.rules.disable": { body: void; reply: unknown };
+  "alerts.silences": { body: void; reply: unknown };
+  "alerts.silences.create": { body: void; reply: unknown };
+  "alerts.silences.end": { body: void; reply: unknown };
+  "alerts.history": { body: void; reply: unknown };
+  "alerts.decisions": { body: void; reply: unknown };
+  "alerts.get": { body: void; reply: unknown };
+  "alerts.acknowledge": { body: void; reply: unknown };
+  "alerts.unacknowledge": { body: void; reply: unknown };
+  "monitor.logs": { body: void; reply: unknown };
   "system.actors": { body: void; reply: ActorInfoPage };
   "system.actor": { body: void; reply: ActorInfo };
   "system.restart": { body: void; reply: Done };

@@ -12,23 +12,34 @@ from functools import partial
 from pathlib import Path
 
 from actors.accounts import Accounts, ChangedElsewhere
+from actors.alertbook import AlertBook
+from actors.alerts import AlertEvaluator
 from actors.assistant import Assistant
 from actors.audit import Audit
 from actors.channels import Outlets
 from actors.chat import Chats
+from actors.chunks import ChunkStore
 from actors.conversations import Conversations
-from actors.deployer import DeploySupervisor, Execute
+from actors.deployer import DeploySupervisor
 from actors.devices import Devices
 from actors.helping import Helper
 from actors.intents import Compile, IntentStore
 from actors.journal import Journal
+from actors.laboratory import Laboratory
+from actors.notifier import Receivers
+from actors.orders import Execute
 from actors.overseer import Overseer
 from actors.runtime import ActorSystem
+from actors.scraper import Scrapers, Target
 from actors.storage import Database
+from actors.syslog import Syslog
 from actors.telemetry import TelemetryCollector
 from actors.topology import GetTopology, ImportTopology, TopologyStore
+from actors.vitals import Vitals
+from hub import log as logs
 from hub.auth import Believed, Tokens, signing_key
 from hub.cache import Cache
+from hub.fetching import Client
 from hub.limits import Limits
 from hub.redis import Redis
 from hub.settings import Agent, Settings
@@ -76,15 +87,19 @@ class House:
             stack.push_async_callback(self.control.close)
             self._telemetry = await Database.open(folder / "telemetry.sqlite3", "telemetry")
             stack.push_async_callback(self._telemetry.close)
+            self._telemetry_reader = await Database.open(folder / "telemetry.sqlite3", "telemetry")
+            stack.push_async_callback(self._telemetry_reader.close)
             self._flash = FileFlash(folder / "simulator.sqlite3")
             stack.push_async_callback(self._flash.close)
             await self._flash.load()  # damaged? better known now than when the devices boot
+            self._http = await stack.enter_async_context(Client())
             await stack.enter_async_context(self.system)
             self.redis = await stack.enter_async_context(Redis(self.settings.redis, self._elsewhere)) if self.settings.redis.url else None
             self.cache = Cache(self.redis, self.settings.server.cache)
             self.limits = Limits(self.settings.limits, self.redis, self.system.now)
             self._model = await _language_model(self.settings.agent, stack)
             self.frames_shared = await frames_can_be_shared()
+            stack.callback(logs.tap(self.system.ref("syslog")))
             await self._move_in(folder)
             self._stack = stack.pop_all()
         return self
@@ -95,6 +110,7 @@ class House:
     async def _move_in(self, folder: Path) -> None:
         """Start the actors, each after those it asks while starting; they stop in the opposite order."""
         settings, now, spawn = self.settings, self.system.now, self.system.spawn
+        await spawn("syslog", partial(Syslog, self._telemetry, self.outlets))
         await spawn("audit", partial(Audit, self.control, now))
         believed, password = Believed(), settings.admin.password
         announce = self.redis.announce if self.redis is not None else _nobody
@@ -105,23 +121,37 @@ class House:
         telemetry = settings.telemetry
         collector = partial(
             TelemetryCollector,
-            self._telemetry,
+            ChunkStore(self._telemetry, self._telemetry_reader),
             self.outlets,
             now,
             flush_every=telemetry.flush_every,
             retention=telemetry.retention,
             max_series=telemetry.max_series,
+            max_bytes=telemetry.max_bytes,
         )
         await spawn("telemetry", collector)
-        await spawn("topology", partial(TopologyStore, self.control, self.outlets, now, listeners=("device",)))
+        await spawn("topology", partial(TopologyStore, self.control, self.outlets, now, listeners=("device", "alerts")))
         network = SimulatedNetwork(
             Topology(), seed=settings.network.seed, flash=self._flash, background_load=settings.network.background_load
         )
-        await spawn("device", partial(Devices, partial(_driver, network), network, settings.network.interval, now))
+        journal, interval = Journal(self.control), settings.network.interval
+        await spawn("device", partial(Devices, partial(_driver, network), network, interval, now, journal=journal))
+        await spawn("lab", partial(Laboratory, network))
         await spawn("intents", partial(IntentStore, self.control, now))
         await spawn("assistant", Assistant)
-        await spawn("deployer", partial(DeploySupervisor, Journal(self.control), self.outlets, now))
+        await spawn("deployer", partial(DeploySupervisor, journal, self.outlets, now, interval))
         await spawn("chat", self._chats)
+        receivers = Receivers(
+            post=self._http.post,
+            webhook=settings.alerts.webhook,
+            alertmanager=settings.alerts.alertmanager,
+            group_wait=settings.alerts.group_wait,
+            start_delay=settings.alerts.start_delay,
+        )
+        await spawn("alerts", partial(AlertEvaluator, AlertBook(self.control), self.outlets, now, receivers))
+        await spawn("vitals", partial(Vitals, self.control, now))
+        targets = [Target(url=url.strip(), interval=telemetry.scrape_interval) for url in telemetry.scrape.split(",") if url.strip()]
+        await spawn("scraper", partial(Scrapers, targets, self._http.get, now))
         await spawn("overseer", partial(Overseer, self.outlets))
         await spawn("ws", partial(Door, self.tokens, self.outlets, settings.realtime, self.waiting, partial(answer, self)))
         if settings.network.demo:
@@ -195,7 +225,15 @@ def _later(delay: float, run: Callable[[], object]) -> None:
 def _driver(network: SimulatedNetwork, node: Node) -> Driver:
     """Return the driver a node asks for; without a wish it lives in the simulated network."""
     wish = node.management.driver if node.management else "simulator"
-    return SimulatorDriver(network, node.id) if wish == "simulator" else NoDriver(f"this hub has no driver {wish!r}")
+    if wish == "simulator":
+        return SimulatorDriver(network, node.id)
+    if wish == "linux":
+        from paranet.controller.linux.device import LinuxDriver  # only where it is needed: pyroute2 takes its time to load
+        from paranet.controller.linux.lab import namespace_of
+
+        namespace = node.management.address if node.management else None
+        return LinuxDriver(node.id, namespace or namespace_of(node.id), lambda: network.topology)
+    return NoDriver(f"this hub has no driver {wish!r}")
 
 
 def claim(folder: Path) -> "_Lock":

@@ -1,11 +1,16 @@
 """The log: to stderr, for people on a terminal, as JSON lines otherwise."""
 
+import asyncio
 import logging
 import sys
 import time
+from collections.abc import Callable
 from contextvars import ContextVar
 
 import orjson
+
+from actors.runtime import Ref
+from actors.syslog import Entry, Logged, Tap
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
@@ -43,6 +48,19 @@ class People(logging.Formatter):
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(name)s: %(message)s", "%H:%M:%S")
+
+
+def tap(syslog: Ref) -> Callable[[], None]:
+    """Have everything from INFO up kept by the actor too; return what ends that."""
+    loop = asyncio.get_running_loop()
+
+    def tell(entry: Entry) -> None:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(syslog.tell, Logged(entry=entry))
+
+    handler = Tap(tell, _STANDARD)
+    logging.getLogger().addHandler(handler)
+    return lambda: logging.getLogger().removeHandler(handler)
 
 
 def set_up(level: str) -> None:

@@ -103,9 +103,22 @@ class Network:
 class Telemetry:
     """What is kept of the samples."""
 
-    flush_every: float = ts.option(default=30.0, validator=_above(0))
+    flush_every: float = ts.option(default=1.0, validator=_above(0))
     retention: float = ts.option(default=7 * 86400.0, validator=_above(0))
+    max_bytes: int = ts.option(default=4 * 2**30, validator=_above(0))
     max_series: int = ts.option(default=50_000, validator=_above(0))
+    scrape: str = ""
+    scrape_interval: float = ts.option(default=15.0, validator=_above(0))
+
+
+@attrs.frozen(kw_only=True)
+class Alerts:
+    """Who is told of alerts, and how soon."""
+
+    webhook: str = ""
+    alertmanager: str = ""
+    group_wait: float = ts.option(default=3.0, validator=attrs.validators.ge(0))
+    start_delay: float = ts.option(default=10.0, validator=attrs.validators.ge(0))
 
 
 @attrs.frozen(kw_only=True)
@@ -169,6 +182,7 @@ class Settings:
     admin: Admin = attrs.field(factory=Admin)
     network: Network = attrs.field(factory=Network)
     telemetry: Telemetry = attrs.field(factory=Telemetry)
+    alerts: Alerts = attrs.field(factory=Alerts)
     realtime: Realtime = attrs.field(factory=Realtime)
     agent: Agent = attrs.field(factory=Agent)
     limits: Limits = attrs.field(factory=Limits)

@@ -144,6 +144,28 @@ class SchemaTooNew(ParaNetError):
     title = "The database was written by a newer version"
 
 
+class BadQuery(InvalidInput):
+    """*errors* name line and column; *position* is the offset in characters."""
+
+    code = "bad-query"
+    title = "The expression is no PromQL that this hub understands"
+
+
+class QueryFailed(ParaNetError):
+    code = "query-failed"
+    title = "The query has no answer on these samples"
+
+
+class QueryTooLarge(ParaNetError):
+    code = "query-too-large"
+    title = "The query would touch more than the hub allows"
+
+
+class TooFast(ParaNetError):
+    code = "too-fast"
+    title = "The hub cannot keep up"
+
+
 class BadSettings(ParaNetError):
     code = "bad-settings"
     title = "The settings cannot be used"

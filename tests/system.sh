@@ -1,10 +1,15 @@
 #!/bin/sh
-# Installs what the tests need at system level: chromium for the pages, redis-server for
-# what hubs share. Without the right to, it names what is missing.
+# Installs what the tests need at system level: chromium for the pages, redis-server for what hubs share, what drives network namespaces.
+# Without the right to, it names what is missing.
 set -eu
 missing=""
 command -v chromium > /dev/null || missing="$missing chromium"
 command -v redis-server > /dev/null || missing="$missing redis-server"
+PATH="$PATH:/usr/sbin:/sbin"
+command -v ip > /dev/null || missing="$missing iproute2"
+command -v nft > /dev/null || missing="$missing nftables"
+command -v ping > /dev/null || missing="$missing iputils-ping"
+command -v iperf3 > /dev/null || missing="$missing iperf3"
 [ -z "$missing" ] && exit 0
 if command -v apt-get > /dev/null && [ "$(id -u)" = 0 ]; then
     echo "installing:$missing" >&2

@@ -28,6 +28,11 @@ class Transaction:
         cursor = await self._connection.execute(sql, parameters)
         return cursor.rowcount
 
+    async def insert(self, sql: str, parameters: Sequence[Value] = ()) -> int:
+        """Run one INSERT and return the id of the row it made."""
+        cursor = await self._connection.execute(sql, parameters)
+        return cursor.lastrowid or 0
+
     async def execute_many(self, sql: str, rows: Iterable[Sequence[Value]]) -> None:
         """Run one statement for each row of parameters, in a single hop to the database thread."""
         await self._connection.executemany(sql, rows)

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import gc
 import logging
 import signal
 import ssl
@@ -19,6 +20,9 @@ from hub.ws.messages import SendAway
 from paranet.errors import BadSettings, ParaNetError
 
 log = logging.getLogger(__name__)
+
+GC_THRESHOLD = (20_000, 20, 50)
+"""a topology is read in a few hundred thousand allocations, none of them garbage: collect less often than Python does by itself"""
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -64,6 +68,9 @@ async def _run(settings: Settings) -> int:
         site = web.TCPSite(runner, settings.server.host, settings.server.port, ssl_context=tls)
         try:
             await site.start()
+            gc.collect()
+            gc.freeze()  # what is there now stays: collections need not look at it again
+            gc.set_threshold(*GC_THRESHOLD)
             print(orjson.dumps({"ready": True, "url": _url(settings, runner)}).decode(), flush=True)
             failed = await _until(stop, house)
         except OSError as error:

@@ -1,7 +1,7 @@
 """REST: one file a resource, each with its part of the operations table. Handlers decode, ask and reply."""
 
 from hub.operations import Operation
-from hub.rest import assistant, auth, deploy, intent, monitor, system, topology, users
+from hub.rest import alerts, assistant, auth, deploy, intent, lab, logs, monitor, prometheus, system, topology, users
 
 OPERATIONS: tuple[Operation, ...] = (
     *auth.OPERATIONS,
@@ -10,7 +10,11 @@ OPERATIONS: tuple[Operation, ...] = (
     *intent.OPERATIONS,
     *assistant.OPERATIONS,
     *deploy.OPERATIONS,
+    *lab.OPERATIONS,
     *monitor.OPERATIONS,
+    *prometheus.OPERATIONS,
+    *alerts.OPERATIONS,
+    *logs.OPERATIONS,
     *system.OPERATIONS,
 )
 """every operation of /api/v1 with the role it needs"""

@@ -49,21 +49,24 @@ async def compile_intent(call: Call) -> Reply:
         raise InvalidInput("give either `source` or `id`")
     request = Compile(source=body.source, again=body.id, name=body.name, author=call.author, if_revision=body.topology_revision)
     compilation = await call.house.system.ref("intents").ask(request, timeout=ASK)
-    return Reply(status=201, body=_shown(compilation), location=f"{API}/preview/{compilation.id}")
+    return Reply(status=201, body=await asyncio.to_thread(_shown, compilation), location=f"{API}/preview/{compilation.id}")
 
 
 async def preview(call: Call) -> Reply:
     """Return what a compilation would do to the devices as they are now."""
     found = await call.house.system.ref("intents").ask(GetPreview(id=call.path["id"]), timeout=ASK)
+    return Reply(body=await asyncio.to_thread(_previewed, found))
+
+
+def _previewed(found: Preview) -> dict[str, Any]:
     compilation = found.compilation
-    body = _shown(compilation) | {
+    return _shown(compilation) | {
         "devices": [_device(found, node) for node in sorted({*compilation.compiled.rows, *found.deltas})],
         "paths": [_path(path) for path in unstructure(compilation.compiled.paths)],
         "geojson": path_collection(compilation.compiled.paths, found.state.topology),
         "conflict": found.conflict,
         "topology_moved": found.state.revision != compilation.topology_revision,
     }
-    return Reply(body=body)
 
 
 async def format_text(call: Call) -> Reply:

@@ -3,15 +3,16 @@
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from actors.audit import GetAudit, Record
+from actors.audit import GetAudit
 from actors.runtime import inspect, operate
 from actors.runtime.system import ActorSystem
+from hub.audited import audited
 from hub.operations import Access, Call, Operation, Reply, page
 from hub.times import rfc3339
 from hub.ws.messages import GetClients, Kick
 from paranet import __version__
 from paranet.codec import unstructure
-from paranet.errors import Forbidden, NotFound, ParaNetError
+from paranet.errors import Forbidden, NotFound
 
 API = "/api/v1/system"
 ASK = 5.0
@@ -60,10 +61,10 @@ async def replay(call: Call) -> Reply:
     if not (text.isascii() and text.isdigit() and len(text) < 19):
         raise NotFound(f"there is no dead letter {text[:60]!r}")
 
-    async def again(system: ActorSystem, _target: str) -> object:
-        return operate.replay(system, int(text))
+    async def again() -> object:
+        return operate.replay(call.house.system, int(text))
 
-    return Reply(body={"accepted": await _audited(call, "replay", text, again)})
+    return Reply(body={"accepted": await audited(call, "replay", text, again())})
 
 
 async def act(call: Call, action: str) -> Reply:
@@ -71,21 +72,8 @@ async def act(call: Call, action: str) -> Reply:
     path = call.path["path"]
     if path in INDISPENSABLE and action in ("suspend", "drain"):
         raise Forbidden(f"{path} cannot be halted: nobody could get in to start it again")
-    outcome = await _audited(call, action, path, ACTIONS[action])
+    outcome = await audited(call, action, path, ACTIONS[action](call.house.system, path))
     return Reply(body={"path": path, "action": action, "outcome": outcome})
-
-
-async def _audited(call: Call, action: str, target: str, deed: Action) -> object:
-    """Do it and write down how it went, also when it was refused."""
-    audit = call.house.system.ref("audit")
-    record = partial(Record, author=call.author, remote=call.remote, action=action, target=target[:200])
-    try:
-        outcome = await deed(call.house.system, target)
-    except ParaNetError as error:
-        await audit.ask(record(outcome=error.code), timeout=ASK)
-        raise
-    await audit.ask(record(outcome="ok"), timeout=ASK)
-    return outcome
 
 
 async def _suspend(system: ActorSystem, path: str) -> None:
@@ -130,11 +118,7 @@ async def clients(call: Call) -> Reply:
 async def disconnect(call: Call) -> Reply:
     """Close a client's socket; it is told not to come back by itself."""
     client = call.path["id"]
-
-    async def kick(system: ActorSystem, target: str) -> None:
-        await system.ref("ws").ask(Kick(id=target), timeout=ASK)
-
-    await _audited(call, "disconnect", client, kick)
+    await audited(call, "disconnect", client, call.house.system.ref("ws").ask(Kick(id=client), timeout=ASK))
     return Reply(status=204)
 
 

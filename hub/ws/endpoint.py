@@ -43,7 +43,23 @@ async def deployment(request: web.Request) -> web.WebSocketResponse:
     return await _serve(request, _from_query(request, f"deploy/{request.match_info['id']}"))
 
 
-ROUTES = (("/ws", everything), ("/ws/telemetry", telemetry), ("/ws/deploy/{id}", deployment))
+async def alerts(request: web.Request) -> web.WebSocketResponse:
+    """/ws/alerts?since=: subscribed from the start."""
+    return await _serve(request, _from_query(request, "alerts"))
+
+
+async def chat(request: web.Request) -> web.WebSocketResponse:
+    """/ws/chat/{id}?since=: subscribed from the start."""
+    return await _serve(request, _from_query(request, f"chat/{request.match_info['id']}"))
+
+
+ROUTES = (
+    ("/ws", everything),
+    ("/ws/telemetry", telemetry),
+    ("/ws/deploy/{id}", deployment),
+    ("/ws/alerts", alerts),
+    ("/ws/chat/{id}", chat),
+)
 """sockets need a token, at the upgrade or in `hello`; channels ask for their own role"""
 ACCESS = Access.VIEWER
 

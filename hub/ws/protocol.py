@@ -125,8 +125,11 @@ class ChannelRoute:
 CHANNELS: Mapping[str, ChannelRoute] = {
     "topology": ChannelRoute(owner="topology", access=Access.VIEWER),
     "telemetry": ChannelRoute(owner="telemetry", access=Access.VIEWER),
+    "alerts": ChannelRoute(owner="alerts", access=Access.VIEWER),
+    "log": ChannelRoute(owner="syslog", access=Access.OPERATOR),
     "actors": ChannelRoute(owner="overseer", access=Access.OPERATOR),
     "chat/": ChannelRoute(owner="chat", access=Access.VIEWER),
+    "deployments": ChannelRoute(owner="deployer", access=Access.OPERATOR),
     "deploy/": ChannelRoute(owner="deployer", access=Access.OPERATOR),
 }
 """by name, or by prefix where the name ends in a slash"""

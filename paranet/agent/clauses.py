@@ -164,6 +164,8 @@ class _Reader:
                 (self._clause.measures if isinstance(item, Measure) else self._clause.clocks).append(item)  # type: ignore[arg-type]  # by its class
                 self._set("bare")
         self._end_name(None)
+        if self._negated is not None and not self._clause.ops:  # `guests must not ssh to the servers`
+            self._clause.ops.append(("deny", self._negated))
         _settle(self._clause)
         return self._clause
 
@@ -335,7 +337,8 @@ class _Reader:
 
     def _subjects(self) -> None:
         """Who was named before is who acts."""
-        for mention in self._clause.by_role("bare"):
+        wanted = ("bare",) if self._clause.by_role("from", "bare") else ("bare", "for")
+        for mention in self._clause.by_role(*wanted):
             mention.role = "from"
 
 

@@ -56,6 +56,15 @@ class Draft:
                 self.declare(end)
         return tuple(self._renamed(e) for e in ends)
 
+    def nodes(self, mentions: Sequence[Mention]) -> tuple[End, ...] | None:
+        """Return the nodes, groups and regions that the mentions stand for: what may be on a path. None when a question was asked."""
+        ends = self.ends([m for m in mentions if not _is_name(m)])
+        strange = next((e for e in ends or () if e.kind in ("prefix", "name")), None)
+        if strange is not None:
+            self.ask("who", strange.label, self.known.labels[:8])
+            return None
+        return None if ends is None else tuple(e for e in ends if e.kind != "any")
+
     def declare(self, end: End) -> None:
         """Write the group that *end* is, once."""
         statement = Statement(
@@ -111,10 +120,13 @@ def _route_ends(clause: Clause, draft: Draft) -> tuple[list[tuple[tuple[End, ...
     """Return the pairs (sources, destination) and whether the way back is meant too."""
     between = clause.by_role("between")
     if len(between) >= 2:
-        ends = [draft.ends([m]) for m in between]
-        if any(e is None for e in ends):
+        ends = draft.nodes(between)
+        if ends is None:
             return None
-        flat = [x for e in ends if e for x in _as_nodes(e)]
+        flat = _as_nodes(ends)
+        if len(flat) < 2:
+            draft.ask("from-where", options=draft.known.labels[:8])
+            return None
         return [((flat[0],), other) for other in flat[1:]], True
     starts, goals, others = clause.by_role("from"), clause.by_role("to", "members"), clause.by_role("for", "at", "bare", "app")
     if not (starts or goals or others):
@@ -133,6 +145,9 @@ def _route_ends(clause: Clause, draft: Draft) -> tuple[list[tuple[tuple[End, ...
     sources = draft.ends(starts) if starts else _gate(draft, "from", goals)
     targets = draft.ends(goals) if goals else _gate(draft, "to", starts)
     if sources is None or targets is None:
+        return None
+    if strange := next((s for s in sources if s.kind == "prefix"), None):
+        draft.ask("who", strange.label, draft.known.labels[:8])
         return None
     sources = tuple(s for s in _as_nodes(sources, keep_groups=True) if s.kind != "any")
     found = [t for t in _as_nodes(targets) if t.kind != "any"]
@@ -173,7 +188,7 @@ def _ways(clause: Clause, draft: Draft) -> tuple[tuple[End, ...] | None, tuple[E
     removing = clause.does("remove") and not clause.does("add")
     found: dict[bool, list[tuple[int, tuple[End, ...] | None]]] = {False: [], True: []}
     for mention in clause.by_role("via", "avoid"):
-        found[mention.role == "avoid"].append((mention.start, draft.ends([mention])))
+        found[mention.role == "avoid"].append((mention.start, draft.nodes([mention])))
     for tag, avoided in clause.middleboxes:
         if tag.has("middlebox", "any"):
             continue
@@ -229,10 +244,12 @@ def _content_routes(clause: Clause, draft: Draft, names: list[Mention]) -> None:
         consumers, producers = producers, []
     if not consumers:
         return draft.ask("who-wants", draft.resolver.text[names[0].start : names[0].end], draft.known.speak(Modality.NDN)[:8])
-    read, made = draft.ends(consumers), draft.ends(producers)
+    read, made = draft.nodes(consumers), draft.nodes(producers)
     via, avoid = _ways(clause, draft)
     if read is None or made is None or via is None or avoid is None:
         return None
+    if not read:
+        return draft.ask("who-wants", draft.resolver.text[names[0].start : names[0].end], draft.known.speak(Modality.NDN)[:8])
     for mention in names:
         name = draft.resolver.text[mention.start : mention.end]
         attributes = [("from", words(e.written for e in read)), ("to", f'prefix("{name}")')]
@@ -248,7 +265,7 @@ def _content_routes(clause: Clause, draft: Draft, names: list[Mention]) -> None:
 def write_geo(clause: Clause, draft: Draft) -> None:
     """Add a route to a region by geography."""
     starts, goals = clause.by_role("from", "bare", "for"), clause.by_role("to", "at")
-    sources, targets = draft.ends(starts) if starts else (), draft.ends(goals) if goals else ()
+    sources, targets = draft.nodes(starts), draft.nodes(goals)
     if sources is None or targets is None:
         return None
     regions: list[End | None] = [t if t.kind == "region" else _region_of(t, draft) for t in targets]
@@ -270,7 +287,7 @@ def write_cache(clause: Clause, draft: Draft) -> None:
     """Add a content store."""
     names = [m for m in clause.mentions if _is_name(m)]
     places = [m for m in clause.mentions if not _is_name(m)]
-    at = draft.ends(places) if places else ()
+    at = draft.nodes(places)
     if at is None:
         return None
     capacity, ttl = clause.measured("size"), clause.measured("time")
@@ -297,9 +314,8 @@ def write_multicast(clause: Clause, draft: Draft) -> None:
     mentions = [m for m in clause.mentions if m not in groups]
     starts = [m for m in mentions if m.role == "from"] or [m for m in mentions if m.role in ("bare", "at") and mentions.index(m) == 0]
     goals = [m for m in mentions if m not in starts and m.role not in ("via", "avoid")]
-    source = draft.ends(starts) if starts else ()
-    members = draft.ends(goals) if goals else ()
-    avoid = draft.ends(clause.by_role("avoid"))
+    source, members = draft.nodes(starts), draft.nodes(goals)
+    avoid = draft.nodes(clause.by_role("avoid"))
     if source is None or members is None or avoid is None:
         return None
     if len(source) != 1 or source[0].kind != "node":
@@ -343,7 +359,7 @@ def write_region(clause: Clause, draft: Draft) -> None:
 def write_group(clause: Clause, draft: Draft) -> None:
     """Add a group from its name and its members."""
     unknown = [m for m in clause.mentions if all(t.blank or t.has("people") or t.has("place") for t in m.core)]
-    members = draft.ends([m for m in clause.mentions if m not in unknown[:1]])
+    members = draft.nodes([m for m in clause.mentions if m not in unknown[:1]])
     if members is None:
         return None
     if not unknown or not members:

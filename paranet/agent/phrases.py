@@ -79,6 +79,7 @@ def kind(clause: Clause) -> str:
         ("limit", sized and not names and (limiting or (clause.measured("size") or _NOTHING).period is not None)),
         ("limit", rated and limiting and not clause.says("constraint", "min")),
         ("limit", rated and clause.does("set", "permit", "deny") and not routing),
+        ("route", clause.does("permit") and not clause.does("deny") and not clause.apps and bool(clause.by_role("via", "avoid"))),
         ("filter", clause.does("deny", "permit") and not clause.says("constraint", "max")),
         ("filter", clause.does("reach") and clause.says("constraint", "only")),
         ("priority", clause.does("prioritize", "deprioritize")),
@@ -89,6 +90,7 @@ def kind(clause: Clause) -> str:
         ("route", clause.says("route", "backup") or bool(clause.by_role("between"))),
         ("box", clause.does("inspect")),
         ("limit", rated or clause.says("constraint", "max")),
+        ("filter", bool(clause.apps) and bool(clause.mentions)),
         ("route", len(clause.by_role("from")) + len(clause.by_role("to")) >= 2),
     )
     return next((name for name, holds in rules if holds), "")

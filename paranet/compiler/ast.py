@@ -31,6 +31,11 @@ class Token(NamedTuple):
         return Span(line=self.line, column=self.column, end_line=self.line, end_column=self.column + self.width)
 
 
+def between(first: Token, last: Token) -> Span:
+    """Return the span from the start of *first* to the end of *last*."""
+    return Span(line=first.line, column=first.column, end_line=last.line, end_column=last.column + last.width)
+
+
 @attrs.frozen(kw_only=True)
 class Sequence:
     """`[a, b]`"""
@@ -53,7 +58,12 @@ class Block:
     """Everything between two braces; the whole source is one as well."""
 
     items: tuple["Item", ...]
-    span: Span
+    opened: Token
+    closed: Token
+
+    @property
+    def span(self) -> Span:
+        return between(self.opened, self.closed)
 
     @property
     def attributes(self) -> tuple["Attribute", ...]:
@@ -83,7 +93,12 @@ class Statement:
 
     @property
     def span(self) -> Span:
-        return join(self.keyword.span, self.block.span)
+        return between(self.keyword, self.block.closed)
+
+    @property
+    def title(self) -> str:
+        """What a message calls it: `route 'web'`, `the route`."""
+        return f"{self.keyword.text} {self.name.text!r}" if self.name else f"the {self.keyword.text}"
 
 
 @attrs.frozen(kw_only=True)

@@ -13,7 +13,6 @@ from paranet.compiler.diagnostics import Log, suggestion
 from paranet.compiler.ir import End
 from paranet.compiler.names import Names
 from paranet.compiler.owners import Owners
-from paranet.models.device import Span
 from paranet.models.geometry import inside
 from paranet.models.producers import NAME
 from paranet.models.topology import ID, Modality, Topology
@@ -42,7 +41,7 @@ class Context:
         self.owners = Owners(topology)
         self._areas: dict[str, Area] = {}
         self._scope = f"{scope}/" if scope else ""
-        self._seen: dict[str, tuple[str, Span]] = {}
+        self._seen: dict[str, tuple[str, Token]] = {}
         self._networks: dict[str, Network] = {}
         self._hosts: dict[str, Network] = {}
         self._texts: dict[Network, str] = {}
@@ -58,18 +57,18 @@ class Context:
     def intent(self, statement: Statement) -> str | None:
         """Return the intent's id, unique within the source."""
         keyword = statement.keyword.text
-        place = (statement.name or statement.keyword).span
+        place = statement.name or statement.keyword
         if statement.name is None:
             name = f"{keyword}@{place.line}"
             name = f"{name}:{place.column}" if self._scope + name in self._seen else name
         elif ID.fullmatch(name := statement.name.text) is None:
             message = f"{name[:60]!r} cannot name a {keyword}: letters, digits and . : _ - only, at most 128, no leading sign"
-            self.log.error("PN214", place, message)
+            self.log.error("PN214", place.span, message)
             return None
         intent = self._scope + name
         if intent in self._seen:
             what, first = self._seen[intent]
-            self.log.error("PN213", place, f"there is a {what} {name!r} already, in line {first.line}")
+            self.log.error("PN213", place.span, f"there is a {what} {name!r} already, in line {first.line}")
             return None
         self._seen[intent] = keyword, place
         return intent

@@ -50,6 +50,7 @@ CATALOGUE: Mapping[str, str] = {
     "PN231": "Not a multicast address",
     "PN232": "No statement does this",
     "PN233": "Unknown P4 program",
+    "PN234": "Too many combinations",
     "PN301": "No path",
     "PN302": "Avoiding cuts the path off",
     "PN303": "No loop-free path through the waypoints",

@@ -40,11 +40,13 @@ APPS: Mapping[str, tuple[str, str]] = {
 _PORT = re.compile(r"(\d{1,5})(?:(?:-|\.\.)(\d{1,5}))?")
 _WINDOW = re.compile(r"([01]\d|2[0-3]):[0-5]\d\.\.(([01]\d|2[0-3]):[0-5]\d|24:00)")
 DEFAULT_SEQ = 100
+MAX_PAIRS = 2_000
+"""pairs of addresses that one match may mean: each is a row of its own"""
 
 
 def read_acl(statement: Statement, context: Context) -> tuple[FilterOp, ...]:
     """Return what an `acl` asks for; nothing after an error."""
-    log, what = context.log, _what(statement)
+    log, what = context.log, statement.title
     intent = context.intent(statement)
     if statement.type:
         log.error("PN215", statement.type.span, "an acl has no type")
@@ -67,7 +69,7 @@ def read_acl(statement: Statement, context: Context) -> tuple[FilterOp, ...]:
 
 def read_qos(statement: Statement, context: Context) -> tuple[ClassOp, ...]:
     """Return what a `qos` asks for; nothing after an error."""
-    log, what = context.log, _what(statement)
+    log, what = context.log, statement.title
     intent = context.intent(statement)
     if statement.type:
         log.error("PN215", statement.type.span, "a qos has no type")
@@ -104,6 +106,11 @@ def read_flow(attribute: Attribute, context: Context) -> Flow | None:
     destinations = context.end(found["to"]) if "to" in found else ()
     rest = _rest(found, log)
     if sources is None or destinations is None or rest is None:
+        return None
+    pairs = max(1, sum(len(e.prefixes) for e in sources)) * max(1, sum(len(e.prefixes) for e in destinations))
+    if pairs > MAX_PAIRS:
+        message = f"the match means {pairs} pairs of addresses; at most {MAX_PAIRS} can be told apart"
+        log.error("PN234", attribute.value.span, message, hint="write prefixes that hold the nodes")
         return None
     return Flow(sources=sources, destinations=destinations, rest=rest)
 
@@ -175,11 +182,6 @@ def _at(found: Mapping[str, Attribute], context: Context) -> tuple[str, ...] | L
         return None
     nodes = context.nodes(found["at"], Modality.IP)
     return False if nodes is None else nodes
-
-
-def _what(statement: Statement) -> str:
-    keyword = statement.keyword.text
-    return f"{keyword} {statement.name.text!r}" if statement.name else f"the {keyword}"
 
 
 def _name(statement: Statement, intent: str) -> str:

@@ -61,7 +61,7 @@ class _Printer:
             self.items(block.items, level + 1, (span.end_line, span.end_column))
             self._write("}", level)
         elif isinstance(item, Attribute) and isinstance(item.value, ast.Sequence) and not fits:
-            self._write(f"{item.name.text}: [", level)
+            self._write(f"{_key(item)} [", level)
             for value in item.value.items:
                 self._write(f"{_value(value)},", level + 1)
             self._write("]", level)
@@ -108,7 +108,7 @@ def _expandable(item: Item) -> Block | None:
 
 def _head(item: Item) -> str:
     if not isinstance(item, Statement):
-        return f"{item.name.text}:" if isinstance(item, Attribute) else _token(item.keyword)
+        return _key(item) if isinstance(item, Attribute) else _token(item.keyword)
     words = [item.keyword.text]
     words += [_token(item.name)] if item.name else []
     if item.type:
@@ -117,12 +117,17 @@ def _head(item: Item) -> str:
     return " ".join(words)
 
 
+def _key(item: Attribute) -> str:
+    """Return name and colon, apart where the name has colons of its own."""
+    return f"{item.name.text} :" if ":" in item.name.text else f"{item.name.text}:"
+
+
 def _one_line(item: Item) -> str:
     match item:
         case Directive():
             return f"{item.keyword.text} {_token(item.argument)}"
         case Attribute():
-            return f"{item.name.text}: {_value(item.value)}"
+            return f"{_key(item)} {_value(item.value)}"
         case Statement():
             return f"{_head(item)} {_value(item.block)}"
 

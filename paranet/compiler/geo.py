@@ -10,6 +10,7 @@ every way out ends nearer to the region than it began, and is taken as a whole.
 import math
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 
 import attrs
 
@@ -23,6 +24,7 @@ from paranet.models.device import Span
 from paranet.models.geometry import distance_to
 from paranet.models.intent import Path, RegionPromise
 from paranet.models.topology import Location, Modality
+from paranet.models.units import DISTANCE, parse_quantity
 
 _Test = Callable[[str], bool]
 
@@ -98,8 +100,9 @@ def position(location: Location, properties: Mapping[str, object]) -> Mapping[st
     if location.altitude is not None:
         found["altitude"] = location.altitude
     reach = properties.get("range")
-    if isinstance(reach, (int, float)) and not isinstance(reach, bool):
-        found["range"] = float(reach)
+    if isinstance(reach, (str, int, float)) and not isinstance(reach, bool):
+        with suppress(ValueError):  # a property is the user's own word
+            found["range"] = parse_quantity(str(reach), DISTANCE, what="distance")
     return found
 
 

@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import attrs
 
-from paranet.compiler.ast import Attribute, Block, Call, Directive, Item, Sequence, Statement, Token, Value, join
+from paranet.compiler.ast import Attribute, Block, Call, Directive, Item, Sequence, Statement, Token, Value, between
 from paranet.compiler.diagnostics import MAX_REPORTED, Log
 from paranet.compiler.lexer import FAULTS, MAX_DEPTH, lex
 from paranet.models.device import Span
@@ -162,7 +162,7 @@ class _Run:
                 self._error("PN107", opened.span, f"the block opened in line {opened.line} is never closed", "add a '}'")
         else:
             self._at += 1
-        return Block(items=tuple(items), span=join(opened.span, closed.span))
+        return Block(items=tuple(items), opened=opened, closed=closed)
 
     def _value(self, expected: Collection[str]) -> Value:
         token = self._tokens[self._at]
@@ -178,13 +178,13 @@ class _Run:
         if kind == "LSQB":
             self._at += 1
             items = self._values("[", "RSQB")
-            return Sequence(items=tuple(items), span=join(token.span, self._tokens[self._at - 1].span))
+            return Sequence(items=tuple(items), span=between(token, self._tokens[self._at - 1]))
         return self._refuse(expected)
 
     def _call(self, function: Token) -> Call:
         self._at += 1
         arguments = self._values("(", "RPAR")
-        return Call(function=function, arguments=tuple(arguments), span=join(function.span, self._tokens[self._at - 1].span))
+        return Call(function=function, arguments=tuple(arguments), span=between(function, self._tokens[self._at - 1]))
 
     def _values(self, opener: str, closer: str) -> list[Value]:
         """Read values and commas up to and with *closer*; a list may end with a comma, arguments may not."""

@@ -19,13 +19,13 @@ REGION_ATTRIBUTES = ("polygon",)
 CACHE_ATTRIBUTES = ("at", "prefix", "capacity", "policy", "ttl")
 MULTICAST_ATTRIBUTES = ("group", "from", "members", "protocol", "avoid", "bandwidth")
 POLICIES = ("lru", "lfu", "fifo", "priority-fifo")
-MAX_CORNERS = 500
+MAX_CORNERS = 200
 
 
 def read_group(statement: Statement, context: Context) -> None:
     """Take note of the group."""
     found = _attributes(statement, context, GROUP_ATTRIBUTES)
-    nodes = values.required(found, "nodes", statement.keyword.span, _what(statement), context.log)
+    nodes = values.required(found, "nodes", statement.keyword.span, statement.title, context.log)
     members = context.nodes(nodes) if nodes else None
     if statement.name is None:
         context.log.error("PN206", statement.keyword.span, "a group needs a name", hint="group guests { nodes: [h1, h2] }")
@@ -45,7 +45,7 @@ def read_region(statement: Statement, context: Context) -> tuple[RegionOp, ...]:
         log.error("PN206", statement.keyword.span, "a region needs a name", hint="region midtown { polygon: [[40.7, -74.0], ...] }")
         return ()
     intent = context.intent(statement)
-    attribute = values.required(found, "polygon", statement.keyword.span, _what(statement), log)
+    attribute = values.required(found, "polygon", statement.keyword.span, statement.title, log)
     polygon = _polygon(attribute, log) if attribute else None
     if intent is None or polygon is None:
         return ()
@@ -65,7 +65,9 @@ def _polygon(attribute: Attribute, log: Log) -> tuple[tuple[float, float], ...] 
         read = read[:-1]  # closed as GeoJSON closes its rings
     if len(read) > MAX_CORNERS or not simple(read):
         reason = "its sides cross or it has no area" if 3 <= len(read) <= MAX_CORNERS else f"it has {len(attribute.value.items)} corners"
-        log.error("PN229", attribute.value.span, f"this is not a polygon: {reason}", hint="write 3 to 500 corners in order around it")
+        log.error(
+            "PN229", attribute.value.span, f"this is not a polygon: {reason}", hint=f"write 3 to {MAX_CORNERS} corners in order around it"
+        )
         return None
     return read
 
@@ -89,7 +91,7 @@ def read_cache(statement: Statement, context: Context) -> tuple[CacheOp, ...]:
     log = context.log
     found = _attributes(statement, context, CACHE_ATTRIBUTES)
     intent = context.intent(statement)
-    needed = {n: values.required(found, n, statement.keyword.span, _what(statement), log) for n in ("at", "prefix", "capacity")}
+    needed = {n: values.required(found, n, statement.keyword.span, statement.title, log) for n in ("at", "prefix", "capacity")}
     nodes = context.nodes(needed["at"], Modality.NDN) if needed["at"] else None
     prefix = context.name(needed["prefix"].value) if needed["prefix"] else None
     capacity = values.quantity(needed["capacity"], parse_size, log, above_zero=True) if needed["capacity"] else None
@@ -103,7 +105,7 @@ def read_cache(statement: Statement, context: Context) -> tuple[CacheOp, ...]:
 
 def read_multicast(statement: Statement, context: Context) -> tuple[MulticastOp, ...]:
     """Return what a `multicast` asks for; nothing after an error."""
-    log, what = context.log, _what(statement)
+    log, what = context.log, statement.title
     found = _attributes(statement, context, MULTICAST_ATTRIBUTES)
     intent = context.intent(statement)
     protocol = values.choice(found["protocol"], ("ip", "p4"), log) if "protocol" in found else "ip"
@@ -156,9 +158,4 @@ def _group(attribute: Attribute, log: Log) -> str | None:
 def _attributes(statement: Statement, context: Context, known: tuple[str, ...]) -> Mapping[str, Attribute]:
     if statement.type:
         context.log.error("PN215", statement.type.span, f"a {statement.keyword.text} has no type")
-    return values.attributes(statement.block, _what(statement), context.log, known=known)
-
-
-def _what(statement: Statement) -> str:
-    keyword = statement.keyword.text
-    return f"{keyword} {statement.name.text!r}" if statement.name else f"the {keyword}"
+    return values.attributes(statement.block, statement.title, context.log, known=known)

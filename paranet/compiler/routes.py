@@ -38,7 +38,7 @@ class _Reader:
         self._statement = statement
         self._context = context
         self._log = context.log
-        self._what = f"route {statement.name.text!r}" if statement.name else "the route"
+        self._what = statement.title
         self._found: Mapping[str, Attribute] = {}
 
     def read(self) -> tuple[RouteOp | GeoOp, ...]:
@@ -70,7 +70,7 @@ class _Reader:
         return None
 
     def _required(self, name: str) -> Attribute | None:
-        return values.required(self._found, name, self._statement.keyword.span, self._what, self._log)
+        return self._found.get(name) or values.required(self._found, name, self._statement.keyword.span, self._what, self._log)
 
     def _geo(self, intent: str | None) -> tuple[GeoOp, ...]:
         context = self._context

@@ -119,6 +119,8 @@ def _edges(topology: Mapping[str, Any]) -> Iterator[Edge]:
         ends = _ends(values, place)
         residue, labels = _residue(values)
         values |= {"labels": labels} if labels else {}
+        if values.get("type") == "veth":
+            del values["type"]
         mtu = values.pop("mtu", None)
         if type(mtu) is not int and mtu is not None:
             raise json.refusal(f"{place}.mtu", "must be a whole number")

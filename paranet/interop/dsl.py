@@ -71,7 +71,8 @@ def write(topology: Topology) -> bytes:
     """Return the canonical text. What the statements cannot say stands in a last comment, as JSON."""
     lines = ["network topology {"]
     lines += [f"    {_node(node)}" for node in topology.nodes.values()]
-    lines += [f"    {_link(link)}" for link in topology.links.values()]
+    taken = {*topology.nodes, *(node.name for node in topology.nodes.values())}
+    lines += [f"    {_link(link, taken)}" for link in topology.links.values()]
     text = "".join(f"{line}\n" for line in [*lines, "}"])
     said, _ = build(text)
     rest: dict[str, Any] = {}
@@ -100,9 +101,15 @@ def _node(node: Node) -> str:
     return f"node {_word(node.id)} :{_word(node.type)} {_block(inner)}"
 
 
-def _link(link: Link) -> str:
-    ends = [_word(e.node) if e.interface is None else _quoted(f"{e.node}:{e.interface}") for e in (link.source, link.target)]
-    inner = {"endpoints": f"[{ends[0]}, {ends[1]}]"}
+def _end(end: Endpoint, taken: Collection[str]) -> str:
+    """Return `node` or `"node:interface"`; the latter only where it cannot mean another node."""
+    if end.interface is None or not _WORD.fullmatch(end.interface) or ":" in end.node or f"{end.node}:{end.interface}" in taken:
+        return _word(end.node)
+    return _quoted(f"{end.node}:{end.interface}")
+
+
+def _link(link: Link, taken: Collection[str]) -> str:
+    inner = {"endpoints": f"[{_end(link.source, taken)}, {_end(link.target, taken)}]"}
     bandwidth, latency = format_bandwidth(link.bandwidth), format_seconds(link.latency)
     inner["bandwidth"] = bandwidth if parse_bandwidth(bandwidth) == link.bandwidth else repr(link.bandwidth)
     inner["latency"] = latency if parse_seconds(latency) == link.latency else repr(link.latency)

@@ -241,15 +241,17 @@ class Assembly:
         label = _SPEED.fullmatch(a.peek("linklabel", "label") or "")
         if not speed and label:
             speed = float(label[1]) * _FACTORS[label[2]]
-        self._counts["bandwidth"] += not speed and "bandwidth" not in (*edge.fields, *edge.residue)
+        self._counts["bandwidth"] += not speed and "bandwidth" not in edge.fields
         self._counts["slow"] += 0 < (speed or 0) < _SUSPICIOUS
         return Bandwidth(speed or _MODEL.bandwidth)
 
     def _latency(self, edge: Edge, nodes: Mapping[str, Node]) -> Seconds:
         """Return seconds one way: as said, else as light in fibre needs for the great circle, else the model's default."""
         said = edge.attributes.number("latency", "delay", parse=parse_seconds)
-        if said is not None or "latency" in (*edge.fields, *edge.residue):
-            return Seconds(said or 0.0)
+        if said is not None:
+            return Seconds(said)
+        if self._sketch.marked or "latency" in edge.fields:
+            return _MODEL.latency
         here, there = (nodes[end].location if end in nodes else None for end in (edge.source, edge.target))
         self._counts["distance" if here and there else "latency"] += 1
         return Seconds(here.distance(there) / FIBRE_SPEED) if here and there else _MODEL.latency

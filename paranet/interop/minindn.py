@@ -136,7 +136,7 @@ def _edge(line: _Line) -> Edge:
 
 
 def _finite(place: str, name: str, text: str) -> float:
-    if re.fullmatch(r"\d+(\.\d*)?([eE][-+]?\d{1,2})?", text, re.ASCII):
+    if re.fullmatch(r"\d+(\.\d*)?([eE][-+]?\d{1,3})?", text, re.ASCII):
         return float(text)
     raise refusal(place, f"{name} {shown(text)!r} is not a number")
 

@@ -174,5 +174,5 @@ _Writer.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+.012345
 def write(value: object) -> bytes:
     """Return *value* (plain JSON) as a file that readers of YAML 1.1 and 1.2 understand the same way."""
     plain = orjson.loads(orjson.dumps(value))  # enumerations and tuples as what they are in JSON
-    written: bytes = yaml.dump(plain, Dumper=_Writer, sort_keys=False, allow_unicode=True, encoding="utf-8", width=120)
+    written: bytes = yaml.dump(plain, Dumper=_Writer, sort_keys=False, allow_unicode=True, encoding="utf-8", width=2**30)
     return written

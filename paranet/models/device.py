@@ -1,10 +1,10 @@
 """What a device holds: keyed rows, and the differences between two sets of them."""
 
 import hashlib
-import json
 from collections.abc import Mapping
 
 import attrs
+import orjson
 
 RowKey = tuple[str, str]
 
@@ -73,4 +73,4 @@ class Delta:
 def fingerprint(rows: Rows) -> str:
     """Return SHA-256 over what the device would show; owners and spans do not count."""
     state = [[*row.id, row.value] for _, row in sorted(rows.items())]
-    return hashlib.sha256(json.dumps(state, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    return hashlib.sha256(orjson.dumps(state, option=orjson.OPT_SORT_KEYS)).hexdigest()

@@ -17,8 +17,8 @@ def check_name(text: str) -> str:
         raise ValueError(f"{shown} is not an NDN name: it begins with a slash, as in /example/video")
     if len(text) > LONGEST:
         raise ValueError(f"{shown} is not an NDN name: it is longer than {LONGEST} characters")
-    inner = path[1:].removesuffix("/")
-    for component in inner.split("/") if inner else ():
+    components = path[1:].split("/")
+    for component in components if components[-1] else components[:-1]:
         if _COMPONENT.fullmatch(component) is None:
             raise ValueError(f"{shown} is not an NDN name: {component[:60]!r} must be letters, digits, - _ ~, %XX and no bare . or ..")
     return text

@@ -1,10 +1,10 @@
 """Plans: what a deployment will change on each device, computed on what is installed now."""
 
 import hashlib
-import json
 from collections.abc import Collection, Mapping, Sequence
 
 import attrs
+import orjson
 
 from paranet.codec import unstructure
 from paranet.errors import RowConflict
@@ -37,6 +37,11 @@ class Plan:
         """The devices touched, sorted: the order in which they are leased."""
         return tuple(device.node for device in self.devices)
 
+    @property
+    def base(self) -> str:
+        """Names the changes and what they were computed on, whoever plans them and when."""
+        return _digest([self.topology_revision, unstructure(self.devices)])
+
 
 def make_plan(
     *,
@@ -60,15 +65,18 @@ def make_plan(
         "topology_revision": topology_revision,
         "devices": unstructure(devices),
     }
-    digest = hashlib.sha256(json.dumps(body, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
     return Plan(
         plan_id=plan_id,
         compile_id=compile_id,
         rolls_back=rolls_back,
         topology_revision=topology_revision,
         devices=devices,
-        hash=digest,
+        hash=_digest(body),
     )
+
+
+def _digest(body: object) -> str:
+    return hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 def wanted_rows(installed: Mapping[str, Rows], compiled: Mapping[str, Sequence[Row]], intents: Collection[str]) -> dict[str, Rows]:
@@ -92,14 +100,37 @@ def scope_of(intents: Collection[str], name: str | None, installed: Mapping[str,
     return frozenset(scope)
 
 
+def conflicts(
+    installed: Mapping[str, Rows], compiled: Mapping[str, Sequence[Row]], intents: Collection[str]
+) -> tuple[Mapping[str, object], ...]:
+    """Return every row (node, row, owners) that is compiled with a value other than the one in which somebody else holds it."""
+    return tuple(
+        {"node": node, "row": list(row.id), "owners": others}
+        for node, rows in compiled.items()
+        for row in rows
+        if (held := installed.get(node, {}).get(row.id)) and not held.same_state(row)
+        if (others := [o for o in held.owners if o not in intents]) or not held.owners
+    )
+
+
 def rolled_back_rows(installed: Mapping[str, Rows], plan: Plan) -> dict[str, Rows]:
-    """Return every device's rows without what *plan* did, other people's later work kept. Raise RowConflict where they overlap."""
+    """Return every device's rows without what *plan* did, other people's later work kept.
+
+    Raise RowConflict where they overlap: it names the first such row, and all of them in `conflicts`.
+    """
     wanted: dict[str, Rows] = {node: dict(rows) for node, rows in installed.items()}
+    found: list[RowConflict] = []
     for device in plan.devices:
         rows = dict(wanted.get(device.node, {}))
         for change in device.delta.changes:
-            _undo(device.node, rows, change.id, change.before, change.after)
+            try:
+                _undo(device.node, rows, change.id, change.before, change.after)
+            except RowConflict as conflict:
+                found.append(conflict)
         wanted[device.node] = rows
+    if found:
+        found[0].extra["conflicts"] = [dict(conflict.extra) for conflict in found]
+        raise found[0]
     return wanted
 
 

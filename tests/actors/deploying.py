@@ -9,15 +9,21 @@ from typing import Any
 from actors.channels import Outlets, Subscribe
 from actors.deployer import Begin, DeploySupervisor
 from actors.devices import Devices
-from actors.journal import ENDINGS, Journal, Progress, Recorded
+from actors.gates import Promise
+from actors.journal import Journal, Recorded
+from actors.planner import Order, Planned
+from actors.progress import ENDINGS, Progress
 from actors.runtime import ActorSystem
 from actors.runtime.inspect import state_of
 from actors.storage import Database
 from actors.topology import ImportTopology, TopologyStore
+from paranet.controller.driver import Driver
 from paranet.controller.simulator.device import SimulatorDriver
 from paranet.controller.simulator.flash import MemoryFlash
 from paranet.controller.simulator.network import SimulatedNetwork
 from paranet.models.device import Row, Rows
+from paranet.models.topology import Node, Topology
+from paranet.orchestrator.gates import OPEN, Gates
 from paranet.orchestrator.plan import Plan, make_plan
 from paranet.orchestrator.waves import Strategy
 from tests.actors.conftest import Clock
@@ -44,13 +50,13 @@ class Watched(Journal):
         self._hook = hook
         self.writes = 0
 
-    async def begin(self, plan: Plan, progress: Progress, epoch: str, events: Sequence[Mapping[str, Any]]) -> None:
+    async def begin(self, recorded: Recorded, events: Sequence[Mapping[str, Any]]) -> None:
         call = self._count()
-        await self._hook(call, "before", progress)
-        await super().begin(plan, progress, epoch, events)
-        await self._hook(call, "after", progress)
+        await self._hook(call, "before", recorded.progress)
+        await super().begin(recorded, events)
+        await self._hook(call, "after", recorded.progress)
 
-    async def note(self, progress: Progress, events: Sequence[Mapping[str, Any]], *, decide: bool = False) -> None:
+    async def note(self, progress: Progress, events: Sequence[Mapping[str, Any]], *, decide: Plan | None = None) -> None:
         call = self._count()
         await self._hook(call, "before", progress)
         await super().note(progress, events, decide=decide)
@@ -80,20 +86,23 @@ class Abrupt(SimulatorDriver):
 class Hub:
     """What tests ask of the deploying half of a hub."""
 
-    def __init__(self, system: ActorSystem, database: Database, journal: Watched, outlets: Outlets, network: SimulatedNetwork) -> None:
-        self.database = database
+    def __init__(
+        self, system: ActorSystem, database: Database, journal: Watched, outlets: Outlets, network: SimulatedNetwork, now: Clock
+    ) -> None:
+        self.database, self.now = database, now
         self.system, self.journal, self.outlets, self.network, self.lab = system, journal, outlets, network, network.lab
         self.deployer = system.ref("deployer")
         self.gone: dict[str, asyncio.Event] = {}
 
-    async def begin(self, plan: Plan, strategy: Strategy | None = None) -> str:
+    async def begin(self, plan: Plan, strategy: Strategy | None = None, *, gates: Gates = OPEN, queue: bool = False) -> str:
         """Start a plan; return its deployment's id."""
-        request = Begin(plan=plan, author="ann", strategy=strategy or Strategy())
+        planned = Planned(plan=plan, nodes=plan.nodes, promise=Promise(gates=gates))
+        request = Begin(planned=planned, order=Order(deploy_id=plan.plan_id, author="ann", strategy=strategy or Strategy(), queue=queue))
         return (await self.deployer.ask(request, timeout=T)).deploy_id
 
-    async def run(self, plan: Plan, strategy: Strategy | None = None) -> Progress:
+    async def run(self, plan: Plan, strategy: Strategy | None = None, *, gates: Gates = OPEN) -> Progress:
         """Start a plan; return its ending."""
-        return await self.ended(await self.begin(plan, strategy))
+        return await self.ended(await self.begin(plan, strategy, gates=gates))
 
     async def ended(self, deploy_id: str) -> Progress:
         """Wait until the deployment has one of the four endings and its supervisor knows."""
@@ -130,6 +139,9 @@ async def hub(
     *,
     committed: Callable[[str], object] = lambda _: None,
     killed: asyncio.Event | None = None,
+    interval: float = 1.0,
+    driver: Callable[[Node], Driver] | None = None,
+    topology: Topology = NETWORK,
 ) -> AsyncIterator[Hub]:
     """Open the house on the folder's database, for as long as the block runs. When *killed* is set it ends without a goodbye."""
     database, outlets, now = await Database.open(folder / "control.sqlite3", "control"), Outlets(), Clock(1_750_000_000.0)
@@ -137,12 +149,13 @@ async def hub(
     try:
         async with ActorSystem(now=now) as system:
             try:
-                made = Hub(system, database, journal, outlets, network)
+                made = Hub(system, database, journal, outlets, network, now)
                 await system.spawn("witness", lambda: Witness(made.gone))
-                topology = await system.spawn("topology", lambda: TopologyStore(database, outlets, now))
-                await topology.ask(ImportTopology(author="t", topology=NETWORK), timeout=T)
-                await system.spawn("device", lambda: Devices(lambda node: Abrupt(network, node.id, committed), None, 3600.0, now))
-                await system.spawn("deployer", lambda: DeploySupervisor(journal, outlets, now))
+                store = await system.spawn("topology", lambda: TopologyStore(database, outlets, now))
+                await store.ask(ImportTopology(author="t", topology=topology), timeout=T)
+                make = driver or (lambda node: Abrupt(network, node.id, committed))
+                await system.spawn("device", lambda: Devices(make, None, 3600.0, now, journal=journal))
+                await system.spawn("deployer", lambda: DeploySupervisor(journal, outlets, now, interval))
                 yield made
             finally:
                 if killed is not None and killed.is_set():

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from actors.deployer import CancelDeployment, GetDeployHistory, GetDeployment
-from actors.journal import Progress
+from actors.journal import Wanted
+from actors.orders import CancelDeployment, GetDeployHistory, GetDeployment
+from actors.progress import Progress
 from paranet.controller.simulator.flash import MemoryFlash
 from paranet.controller.simulator.network import SimulatedNetwork
 from paranet.errors import DevicesBusy, NotFound, ParaNetError, WrongState
@@ -93,7 +94,7 @@ async def test_what_it_did_is_told_in_order(house: Hub) -> None:
     assert recorder.items == await house.journal.events(deploy_id)
     assert orderly(recorder.items)
     states = [event["state"] for event in recorder.items]
-    assert list(dict.fromkeys(states)) == ["planned", "validating", "staging", "committing", "confirming", "succeeded"]
+    assert list(dict.fromkeys(states)) == ["planned", "validating", "staging", "committing", "gating", "confirming", "succeeded"]
     assert [e["wave"] for e in recorder.items if e["state"] == "committing" and e["device"] is None] == [0, 1, 2]
     assert recorder.items[-1]["percent"] == 100
 
@@ -179,7 +180,7 @@ async def test_a_device_that_hangs_at_its_commit_is_restored(
     house: Hub, network: SimulatedNetwork, script: Script, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """When it goes on, so does the commit it was told; the undo sees it."""
-    monkeypatch.setattr("actors.deployment.STEP_TIMEOUT", 0.1)
+    monkeypatch.setattr("actors.steps.STEP_TIMEOUT", 0.1)
     script.at(commits(1), lambda: house.lab.hang("b"))
     script.at(lambda p: p.state == "rolling_back" and p.waves[0].devices[0].state == "restored", lambda: house.lab.release("b"))
     assert (await house.run(plan())).state == "rolled_back"
@@ -281,7 +282,7 @@ async def test_devices_in_use_are_refused(house: Hub, script: Script) -> None:
     await held.wait()
     with pytest.raises(DevicesBusy) as caught:
         await house.begin(plan("d2", ["b", "c"]))
-    assert caught.value.extra == {"leases": {"b": first}}
+    assert caught.value.extra == {"leases": {"b": first}, "behind": [first]}
     assert first in caught.value.detail
     assert (await house.run(plan("d3", ["c"]))).state == "succeeded"
     house.lab.release("a")
@@ -320,9 +321,9 @@ async def test_the_history_is_newest_first(house: Hub) -> None:
     house.lab.refuse_next("a", "stage")
     for name in ("d1", "d2", "d3"):
         await house.run(plan(name, ["a"]) if name != "d3" else make_plan(plan_id="d3", topology_revision=1, installed={}, desired={}))
-    found = await house.deployer.ask(GetDeployHistory(limit=2), timeout=T)
+    found = await house.deployer.ask(GetDeployHistory(wanted=Wanted(limit=2)), timeout=T)
     assert [(p.deploy_id, p.state) for p in found] == [("d3", "succeeded"), ("d2", "succeeded")]
-    (oldest,) = await house.deployer.ask(GetDeployHistory(limit=2, before="d2"), timeout=T)
+    (oldest,) = await house.deployer.ask(GetDeployHistory(wanted=Wanted(limit=2, before="d2")), timeout=T)
     assert oldest == await house.deployer.ask(GetDeployment(deploy_id="d1"), timeout=T)
     assert oldest.state == "rolled_back"
     with pytest.raises(NotFound):

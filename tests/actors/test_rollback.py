@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from actors.deployer import RollBack
-from actors.journal import Progress
+from actors.orders import RollBack
+from actors.progress import Progress
 from paranet.controller.simulator.flash import MemoryFlash
 from paranet.controller.simulator.network import SimulatedNetwork
 from paranet.errors import DeviceError, NotFound, RowConflict, VerificationFailed, WrongState

@@ -2,6 +2,7 @@
 
 import logging
 import random
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,13 +11,17 @@ from typing import Any
 import pytest
 
 from actors.channels import Filter, Outlets, Subscribe
+from actors.chunks import ChunkStore
 from actors.device import Readings
 from actors.runtime import ActorSystem, Ref
 from actors.runtime.inspect import state_of
+from actors.samples import Ingest, Line, QueryRange, ReadMetrics
 from actors.storage import Database
-from actors.telemetry import Flush, ReadMetrics, Sweep, TelemetryCollector, select
+from actors.telemetry import Flush, Save, Sweep, TelemetryCollector, select
 from paranet.controller.driver import Sample
 from paranet.errors import TooLarge
+from paranet.metrics.labels import labels_of
+from paranet.metrics.promql.values import Vector
 from tests.actors.conftest import Clock
 from tests.actors.recorder import Recorder
 
@@ -27,11 +32,12 @@ START = 1_750_000_000_000
 class Bench:
     """A collector with the means to feed and read it."""
 
-    def __init__(self, system: ActorSystem, database: Database, outlets: Outlets, collector: Ref) -> None:
-        self.system, self.database, self.outlets, self.collector = system, database, outlets, collector
+    def __init__(self, system: ActorSystem, database: Database, outlets: Outlets, collector: Ref, clock: Clock) -> None:
+        self.system, self.database, self.outlets, self.collector, self.clock = system, database, outlets, collector, clock
 
     def feed(self, at: int, node: str = "a", **values: float) -> None:
         """Hand in a node's readings of metrics by name."""
+        self.clock.now = max(self.clock.now, at / 1000)
         samples = tuple(Sample(metric=metric, labels={"node": node}, value=value) for metric, value in values.items())
         self.collector.tell(Readings(node=node, at=at, samples=samples))
 
@@ -47,6 +53,25 @@ class Bench:
         await self.collector.ask(Subscribe(channel="telemetry", subscriber=path, reply_to=0, filter=wanted or Filter()), timeout=T)
         return recorder
 
+    async def save(self) -> None:
+        """Have everything written that is due, and wait for it."""
+        await self.read("nothing")
+        self.collector.tell(Save())
+        await self.settled("_saving")
+
+    async def sweep(self) -> None:
+        """Have what is too old deleted, and wait for it."""
+        self.collector.tell(Sweep())
+        await self.settled("_sweeping")
+
+    async def settled(self, flag: str) -> None:
+        """Wait until the collector's job is done."""
+        cell = self.system.cell("telemetry")
+        assert cell is not None
+        await self.read("nothing")
+        while getattr(cell.actor, flag):
+            await self.read("nothing")
+
     async def counts(self) -> dict[str, object]:
         await self.read()
         cell = self.system.cell("telemetry")
@@ -55,16 +80,18 @@ class Bench:
 
 
 @asynccontextmanager
-async def collecting(folder: Path, now: Clock, *, flush_every: float = 30.0, max_series: int = 100) -> AsyncIterator[Bench]:
+async def collecting(folder: Path, now: Clock, *, max_series: int = 100, max_bytes: int = 1 << 62) -> AsyncIterator[Bench]:
     """A collector on the folder's database, for as long as the block runs."""
     database, outlets = await Database.open(folder / "telemetry.sqlite3", "telemetry"), Outlets()
 
     def make() -> TelemetryCollector:
-        return TelemetryCollector(database, outlets, now, flush_every=flush_every, retention=3600.0, max_series=max_series)
+        return TelemetryCollector(
+            ChunkStore(database), outlets, now, flush_every=3600.0, retention=3600.0, max_series=max_series, max_bytes=max_bytes
+        )
 
     try:
         async with ActorSystem(now=now) as system:
-            yield Bench(system, database, outlets, await system.spawn("telemetry", make))
+            yield Bench(system, database, outlets, await system.spawn("telemetry", make), now)
     finally:
         await database.close()
 
@@ -101,7 +128,7 @@ async def test_what_was_measured_is_read_back_after_a_restart(tmp_path: Path, cl
         for i, (at, value) in enumerate(fed):
             bench.feed(at, cpu=value)
             if i % 40 == 39:
-                bench.collector.tell(Sweep())
+                await bench.save()
         assert (await bench.read())["cpu", "a"] == fed
     async with collecting(tmp_path, clock) as bench:
         assert (await bench.read())["cpu", "a"] == fed
@@ -112,47 +139,115 @@ async def test_what_was_measured_is_read_back_after_a_restart(tmp_path: Path, cl
         assert (await bench.read(start=START + 95_000, end=START + 102_000))["cpu", "a"] == (fed + more)[95:103]
 
 
-async def test_a_long_series_leaves_memory_not_the_disk(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Samples that have left the hot window are read from chunks, each once."""
-    monkeypatch.setattr("actors.telemetry.HOT", 20)
-    async with collecting(tmp_path, clock, flush_every=10.0) as bench:
-        for i, at in enumerate(times(200)):
-            bench.feed(at, cpu=float(i))
-            if i % 10 == 9:
-                bench.collector.tell(Sweep())
-        assert (await bench.read())["cpu", "a"] == [(at, float(i)) for i, at in enumerate(times(200))]
+async def test_a_long_series_leaves_memory_not_the_disk(tmp_path: Path, clock: Clock) -> None:
+    """Samples that have left the hot window are read from chunks, each once; what is sealed and not written yet too."""
+    async with collecting(tmp_path, clock) as bench:
+        fed = [(at, float(i)) for i, at in enumerate(times(2000))]
+        for i, (at, value) in enumerate(fed):
+            bench.feed(at, cpu=value)
+            if i in (700, 1500):
+                await bench.save()
+        assert (await bench.read())["cpu", "a"] == fed
+        await bench.save()
+        assert (await bench.read())["cpu", "a"] == fed
+        assert await bench.database.fetch("SELECT n FROM chunk ORDER BY t0") == [(600,), (600,), (600,)]
+        assert (await bench.read(start=fed[590][0], end=fed[610][0]))["cpu", "a"] == fed[590:611]
 
 
-async def test_nothing_is_lost_when_sweeps_are_rare(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What has left the hot window was on disk before."""
-    monkeypatch.setattr("actors.telemetry.HOT", 20)
-    async with collecting(tmp_path, clock, flush_every=3600.0) as bench:
+async def test_what_is_on_no_chunk_is_in_the_journal(tmp_path: Path, clock: Clock) -> None:
+    """A collector that ends without a word has lost nothing of what was saved; its open chunk grows on."""
+    folder, database, outlets = tmp_path, await Database.open(tmp_path / "telemetry.sqlite3", "telemetry"), Outlets()
+    async with ActorSystem(now=clock) as system:
+        options = {"flush_every": 3600.0, "retention": 3600.0, "max_series": 100}
+        make = lambda: TelemetryCollector(ChunkStore(database), outlets, clock, **options)  # type: ignore[arg-type]  # noqa: E731
+        bench = Bench(system, database, outlets, await system.spawn("telemetry", make), clock)
         for at in times(50):
+            bench.feed(at, cpu=float(at))
+        await bench.save()
+        for at in times(50, first=50):
+            bench.feed(at, cpu=float(at))
+        await bench.save()
+        shutil.copytree(folder, tmp_path / "killed")
+    await database.close()
+    async with collecting(tmp_path / "killed", clock) as bench:
+        assert (await bench.read())["cpu", "a"] == [(at, float(at)) for at in times(100)]
+        for at in times(550, first=100):
+            bench.feed(at, cpu=float(at))
+        await bench.save()
+        assert (await bench.read())["cpu", "a"] == [(at, float(at)) for at in times(650)]
+        assert await bench.database.fetch("SELECT n FROM chunk") == [(600,)]
+
+
+async def test_the_journal_stays_short(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Open chunks are written in rounds; what they hold leaves the journal."""
+    monkeypatch.setattr("actors.telemetry.CHECKPOINT", 3)
+    async with collecting(tmp_path, clock) as bench:
+        for at in times(30):
             bench.feed(at, cpu=1.0)
-        bench.collector.tell(Sweep())
-        assert len((await bench.read())["cpu", "a"]) == 50
+            bench.feed(at, "b", cpu=1.0)
+            await bench.save()
+        ((rows,),) = await bench.database.fetch("SELECT count(*) FROM journal")
+        assert isinstance(rows, int)
+        assert rows < 12
+        assert len((await bench.read())["cpu", "b"]) == 30
 
 
-@pytest.mark.parametrize("flush_every", [0.5, 5.0, 30.0])
-async def test_a_sweep_puts_everything_on_disk(tmp_path: Path, clock: Clock, flush_every: float) -> None:
-    """However few samples there are, and once only."""
-    async with collecting(tmp_path, clock, flush_every=flush_every) as bench:
+async def test_a_stop_puts_everything_on_disk(tmp_path: Path, clock: Clock) -> None:
+    """In one chunk a series, and nothing stays in the journal."""
+    async with collecting(tmp_path, clock) as bench:
         bench.feed(START, cpu=1.0)
         bench.feed(START + 10_000, cpu=2.0)
-        for _ in range(3):
-            bench.collector.tell(Sweep())
+        await bench.save()
+    async with collecting(tmp_path, clock) as bench:
         assert (await bench.read())["cpu", "a"] == [(START, 1.0), (START + 10_000, 2.0)]
-        assert await bench.database.fetch("SELECT sum(n) FROM chunk") == [(2,)]
+        assert await bench.database.fetch("SELECT n FROM chunk") == [(2,)]
+        assert await bench.database.fetch("SELECT * FROM journal") == []
 
 
-async def test_samples_out_of_order_are_counted_and_refused(bench: Bench) -> None:
-    """One that is not newer than the last of its series; others of the same readings are taken."""
+async def test_rollups_answer_long_queries(tmp_path: Path, clock: Clock) -> None:
+    """By the minute, with the column that the function is about; samples in memory are part of it."""
+    async with collecting(tmp_path, clock) as bench:
+        first = START - START % 60_000
+        for i in range(1300):
+            bench.feed(first + 1000 * i, cpu=float(i))
+        await bench.save()
+        span = {"start": first + 3 * 60_000, "end": first + 21 * 60_000, "step": 60_000}
+        clock.now += 3600 + 1300  # raw samples are too old now to be counted on
+        for function, wanted in (("max", 179.0), ("min", 120.0), ("sum", sum(range(120, 180))), ("count", 60.0), ("avg", 149.5)):
+            answer = await bench.collector.ask(QueryRange(promql=f"{function}_over_time(cpu[1m])", **span), timeout=T)
+            assert answer.tier == "1m"
+            assert isinstance(answer.result.value, Vector)
+            values = dict(zip(answer.result.times.tolist(), answer.result.value.values[0].tolist(), strict=True))
+            assert values[first + 3 * 60_000] == wanted, function
+
+
+async def test_every_sample_has_its_verdict(bench: Bench, clock: Clock) -> None:
+    """What is bad is counted and named; what is good is taken beside it."""
+    node = {"node": "a"}
+    cpu, load = labels_of("cpu", node), labels_of("load", node)
+    later = int(clock.now * 1000) + 3_600_000
+    request = Ingest(
+        lines=(
+            Line(labels=cpu, times=(START, START, START - 500, START - 10**7, START + 1000, later), values=(1.0,) * 6),
+            Line(labels=load, times=(START, START + 1000), values=(1.0, 2.0)),
+        )
+    )
+    verdicts = await bench.collector.ask(request, timeout=T)
+    assert verdicts.accepted == 4
+    assert verdicts.rejected == {"duplicate": 1, "out_of_order": 1, "too_old": 1, "in_future": 1}
+    assert [(o.series, o.reason) for o in verdicts.first][:2] == [("cpu", "duplicate"), ("cpu", "out_of_order")]
+    assert await bench.read() == {("cpu", "a"): [(START, 1.0), (START + 1000, 1.0)], ("load", "a"): [(START, 1.0), (START + 1000, 2.0)]}
+
+
+async def test_a_clock_that_jumps_loses_nothing_that_was_taken(bench: Bench, clock: Clock) -> None:
+    """Back: refused until the time is reached again; forth: taken."""
     bench.feed(START, cpu=1.0)
-    bench.feed(START, cpu=2.0)
-    bench.feed(START - 1, cpu=3.0, load=1.0)
-    assert await bench.read() == {("cpu", "a"): [(START, 1.0)], ("load", "a"): [(START - 1, 1.0)]}
-    counts = await bench.counts()
-    assert (counts["accepted"], counts["out_of_order"]) == (2, 2)
+    clock.now -= 100
+    bench.feed(START - 100_000, cpu=2.0)
+    clock.now += 3000
+    bench.feed(START + 2_900_000, cpu=3.0)
+    assert (await bench.read())["cpu", "a"] == [(START, 1.0), (START + 2_900_000, 3.0)]
+    assert (await bench.counts())["out_of_order"] == 1
 
 
 async def test_the_number_of_series_has_a_limit(tmp_path: Path, clock: Clock) -> None:
@@ -165,56 +260,74 @@ async def test_the_number_of_series_has_a_limit(tmp_path: Path, clock: Clock) ->
 
 
 async def test_a_damaged_chunk_is_left_out(tmp_path: Path, clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
-    """With a word in the log; the other chunks are read."""
-    async with collecting(tmp_path, clock, flush_every=3.0) as bench:
-        for i, at in enumerate(times(9)):
-            bench.feed(at, cpu=float(i))
-            if i % 3 == 2:
-                bench.collector.tell(Sweep())
-        await bench.read()
+    """With a word in the log, once: it is deleted. The other chunks are read."""
     async with collecting(tmp_path, clock) as bench:
-        ((chunk, blob),) = await bench.database.fetch("SELECT id, blob FROM chunk WHERE t0 = ?", (START + 3000,))
+        for i, at in enumerate(times(1900)):
+            bench.feed(at, cpu=float(i))
+        await bench.save()
+    async with collecting(tmp_path, clock) as bench:
+        ((chunk, blob),) = await bench.database.fetch("SELECT id, blob FROM chunk WHERE t0 = ?", (START + 600_000,))
         assert isinstance(blob, bytes)
         damaged = blob[:-1] + bytes([blob[-1] ^ 1])
         async with bench.database.transaction() as tx:
             await tx.execute("UPDATE chunk SET blob = ? WHERE id = ?", (damaged, chunk))
         with caplog.at_level(logging.ERROR):
             found = (await bench.read())["cpu", "a"]
-    assert [value for _, value in found] == [0.0, 1.0, 2.0, 6.0, 7.0, 8.0]
-    assert f"chunk {chunk!r} of series cpu is damaged" in caplog.text
+        assert [value for _, value in found] == [float(i) for i in (*range(600), *range(1200, 1900))]
+        assert f"chunk {chunk!r} of series" in caplog.text
+        assert await bench.database.fetch("SELECT id FROM chunk WHERE id = ?", (chunk,)) == []
 
 
 async def test_what_is_too_old_is_deleted(tmp_path: Path, clock: Clock) -> None:
-    """Chunks whose last sample is older than the retention, at the next sweep."""
-    async with collecting(tmp_path, clock, flush_every=1.0) as bench:
-        bench.feed(START, cpu=1.0)
-        bench.collector.tell(Sweep())
-        bench.feed(START + 1_800_000, cpu=2.0)
-        bench.collector.tell(Sweep())
-        assert len(await bench.read()) == 1
-        clock.now = START / 1000 + 3601
-        bench.collector.tell(Sweep())
-        await bench.read()
-        assert await bench.database.fetch("SELECT t0 FROM chunk") == [(START + 1_800_000,)]
+    """Chunks whose last sample is older than the retention, at the next sweep; then the series itself."""
+    async with collecting(tmp_path, clock) as bench:
+        for at in times(600):
+            bench.feed(at, cpu=1.0)
+        await bench.save()
+        await bench.sweep()
+        assert await bench.database.fetch("SELECT count(*) FROM chunk") == [(1,)]
+        clock.now = START / 1000 + 3600 + 601
+        await bench.sweep()
+        assert await bench.database.fetch("SELECT count(*) FROM chunk") == [(0,)]
+        assert (await bench.counts())["series"] == 0
+
+
+async def test_a_cap_on_bytes_makes_the_oldest_go(tmp_path: Path, clock: Clock) -> None:
+    """However young it is."""
+    dice = random.Random(1)
+    async with collecting(tmp_path, clock, max_bytes=300_000) as bench:
+        line = [dice.random() for _ in range(60_000)]
+        request = Ingest(
+            lines=(Line(labels=labels_of("cpu", {"node": "a"}), times=[START - 60_000 + i for i in range(60_000)], values=line),)
+        )
+        await bench.collector.ask(request, timeout=T)
+        await bench.save()
+        assert await ChunkStore(bench.database).size() > 300_000
+        await bench.sweep()
+        assert await ChunkStore(bench.database).size() <= 300_000
 
 
 async def test_a_full_disk_loses_nothing(tmp_path: Path, clock: Clock) -> None:
     """What could not be written is written when there is room again; the collector goes on meanwhile."""
-    async with collecting(tmp_path, clock, flush_every=1.0) as bench:
-        bench.feed(START, cpu=1.0)
-        await bench.database.fetch("PRAGMA query_only = ON")
-        bench.collector.tell(Sweep())
-        bench.feed(START + 1000, cpu=2.0)
-        assert (await bench.read())["cpu", "a"] == [(START, 1.0), (START + 1000, 2.0)]
-        await bench.database.fetch("PRAGMA query_only = OFF")
-        bench.collector.tell(Sweep())
-        await bench.read()
-        assert await bench.database.fetch("SELECT sum(n) FROM chunk") == [(2,)]
+    async with collecting(tmp_path, clock) as bench:
+        for at in times(700):
+            bench.feed(at, cpu=random.random())
+        ((pages,),) = await bench.database.fetch("PRAGMA page_count")
+        await bench.database.fetch(f"PRAGMA max_page_count = {pages!r}")
+        await bench.save()
+        assert await bench.database.fetch("SELECT sum(n) FROM chunk") == [(None,)]
+        bench.feed(START + 700_000, cpu=2.0)
+        assert len((await bench.read())["cpu", "a"]) == 701
+        await bench.database.fetch("PRAGMA max_page_count = 100000")
+        await bench.save()
+        assert await bench.database.fetch("SELECT sum(n) FROM chunk") == [(600,)]
+    async with collecting(tmp_path, clock) as bench:
+        assert len((await bench.read())["cpu", "a"]) == 701
 
 
 async def test_too_many_points_are_refused(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """A narrower question is answered."""
-    monkeypatch.setattr("actors.telemetry.MAX_POINTS", 5)
+    monkeypatch.setattr("actors.queries.MAX_POINTS", 5)
     for at in times(10):
         bench.feed(at, cpu=1.0)
     with pytest.raises(TooLarge):

@@ -24,6 +24,7 @@ from actors.topology import (
     ImportTopology,
     RemovePart,
     ReplacePart,
+    RestoreTopology,
     TopologyChanged,
     TopologyState,
     TopologyStore,
@@ -363,3 +364,21 @@ async def agrees(topology: Ref, model: Model, revision: int) -> None:
     assert state.revision == revision
     assert list(state.topology.nodes.items()) == list(model["nodes"].items())
     assert list(state.topology.links.items()) == list(model["links"].items())
+
+
+async def test_any_revision_can_be_had_again(tmp_path: Path, outlets: Outlets, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With snapshots in between, and after a restart: what was, is what is restored."""
+    monkeypatch.setattr("actors.topology_log._SPARE", -2000)
+    past: list[Topology] = [Topology()]
+    async with store(tmp_path, outlets, clock) as (topology, _):
+        await topology.ask(ImportTopology(author="ann", topology=TRIANGLE), timeout=T)
+        past.append((await topology.ask(GetTopology(), timeout=T)).topology)
+        for i in range(8):
+            await topology.ask(ReplacePart(author="ann", part=attrs.evolve(A, region=f"region {i}")), timeout=T)
+            past.append((await topology.ask(GetTopology(), timeout=T)).topology)
+    async with store(tmp_path, outlets, clock) as (topology, database):
+        ((snapshots,),) = await database.fetch("SELECT count(*) FROM topology_snapshot")
+        assert snapshots
+        for revision, was in enumerate(past):
+            await topology.ask(RestoreTopology(author="bob", revision=revision), timeout=T)
+            assert (await topology.ask(GetTopology(), timeout=T)).topology == was

@@ -26,35 +26,45 @@ async def bench() -> AsyncIterator[Workshop]:
     gc.collect()
 
 
-def job(source: str = SOURCE, topology: Topology = MIX) -> Job:
-    return Job(topology=topology, source=source, name="work", installed={n: {} for n in topology.nodes})
+def job(source: str = SOURCE, topology: Topology = MIX, revision: int = 1) -> Job:
+    return Job(topology=topology, revision=revision, source=source, name="work", installed={n: {} for n in topology.nodes})
 
 
 async def test_thread_and_process_agree(bench: Workshop) -> None:
     """A large source yields in the process what a small one yields on a thread."""
     large = job(SOURCE.ljust(workshop.SMALL_SOURCE + 1))
     assert not large.small
-    compiled, report = await bench.build(large, 1)
+    compiled, report = await bench.build(large)
     assert (compiled, report) == run(large)
     assert report.ok
     assert compiled.rows == run(job())[0].rows
 
 
+async def test_a_change_is_compiled_in_the_process_as_anywhere(bench: Workshop) -> None:
+    """One changed route after another yields what a new compiler would."""
+    routes = [f"route r{i} {{ from: h1; to: h2; bandwidth: 1kbps }}" for i in range(500)]
+    for i, target in enumerate(("r3", "r4", "v6")):
+        routes[i] = f"route r{i} {{ from: h1; to: {target} }}"
+        changed = job("\n".join(routes))
+        assert not changed.small
+        assert await bench.build(changed) == run(changed)
+
+
 async def test_a_result_is_kept_for_its_topology(bench: Workshop) -> None:
     """The same source on the same revision is compiled once, on another revision again."""
-    first, _ = await bench.build(job(), 1)
-    second, _ = await bench.build(job(), 1)
-    third, _ = await bench.build(job(), 2)
+    first, _ = await bench.build(job())
+    second, _ = await bench.build(job())
+    third, _ = await bench.build(job(revision=2))
     assert second is first
     assert third is not first
 
 
 async def test_results_are_few(bench: Workshop) -> None:
     """Only the latest results are kept."""
-    first, _ = await bench.build(job(), 1)
+    first, _ = await bench.build(job())
     for i in range(workshop.KEPT):
-        await bench.build(job(f"// {i}"), 1)
-    again, _ = await bench.build(job(), 1)
+        await bench.build(job(f"// {i}"))
+    again, _ = await bench.build(job())
     assert again is not first
 
 
@@ -68,7 +78,7 @@ async def test_who_goes_stops_the_process(bench: Workshop, monkeypatch: pytest.M
         return await asked(process, question)
 
     monkeypatch.setattr(workshop, "ask", ask)
-    task = asyncio.create_task(bench.build(slow, 1))
+    task = asyncio.create_task(bench.build(slow))
     await begun.wait()
     process = bench.process
     assert process is not None
@@ -76,14 +86,14 @@ async def test_who_goes_stops_the_process(bench: Workshop, monkeypatch: pytest.M
     with pytest.raises(asyncio.CancelledError):
         await task
     assert process.returncode is not None
-    assert (await bench.build(job(SOURCE.ljust(workshop.SMALL_SOURCE + 1)), 1))[1].ok
+    assert (await bench.build(job(SOURCE.ljust(workshop.SMALL_SOURCE + 1))))[1].ok
 
 
 async def test_no_job_takes_for_ever(bench: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
     """A job that is out of time is refused, and its process ended."""
     monkeypatch.setattr(workshop, "TIMEOUT", 0.0)
     with pytest.raises(CompilerDied):
-        await bench.build(job(SOURCE.ljust(workshop.SMALL_SOURCE + 1)), 1)
+        await bench.build(job(SOURCE.ljust(workshop.SMALL_SOURCE + 1)))
     assert bench.process is None
 
 

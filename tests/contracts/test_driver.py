@@ -1,92 +1,31 @@
-"""What every driver promises (paranet.controller.driver), faults included. A new driver adds a factory to FACTORIES."""
+"""What every driver promises (paranet.controller.driver), faults included. A new driver adds a rig to `rigs.FACTORIES`."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Protocol
 
 import attrs
 import pytest
 
 from paranet.controller.driver import Driver
-from paranet.controller.simulator.device import SimulatorDriver
-from paranet.controller.simulator.flash import FileFlash
-from paranet.controller.simulator.network import SimulatedNetwork
 from paranet.errors import DeviceError
-from paranet.models.device import Change, Delta, Row
+from paranet.models.device import Change, Delta
 from paranet.models.topology import Modality
-from tests.paranet.controller.simulator.networks import line, route
+from tests.contracts.rigs import FACTORIES, Rig
 
 
-class Rig(Protocol):
-    """A device with a bench around it: rows that it takes and refuses, and ways to make it fail."""
-
-    good: tuple[Row, Row]
-    bad: Row
-
-    def session(self) -> Driver: ...
-    def refuse_next(self, step: str) -> None: ...
-    def lose_next(self, step: str) -> None: ...
-    def hang(self) -> None: ...
-    def release(self) -> None: ...
-    def kill(self) -> None: ...
-    def revive(self) -> None: ...
-    def change_row(self, row: Row) -> None: ...
-    def wait(self, seconds: float) -> None: ...
-    async def close(self) -> None: ...
-
-
-class SimulatorRig:
-    """Node b of the network a - b - c, with its flash in a file."""
-
-    good = (route("10.0.0.97/32", ("a", "a-b")), route("10.0.0.99/32", ("c", "b-c")))
-    bad = route("10.0.0.98/32", ("z", "b-z"))
-
-    def __init__(self, folder: Path) -> None:
-        self._flash = FileFlash(folder / "flash.sqlite")
-        self._network = SimulatedNetwork(line("a", "b", "c"), seed=1, flash=self._flash)
-        self._now = 0.0
-
-    def session(self) -> Driver:
-        return SimulatorDriver(self._network, "b")
-
-    def refuse_next(self, step: str) -> None:
-        self._network.lab.refuse_next("b", step)
-
-    def lose_next(self, step: str) -> None:
-        self._network.lab.lose_next("b", step)
-
-    def hang(self) -> None:
-        self._network.lab.hang("b")
-
-    def release(self) -> None:
-        self._network.lab.release("b")
-
-    def kill(self) -> None:
-        self._network.lab.kill_node("b")
-
-    def revive(self) -> None:
-        self._network.lab.revive_node("b")
-
-    def change_row(self, row: Row) -> None:
-        self._network.lab.change_row("b", row)
-
-    def wait(self, seconds: float) -> None:
-        self._now += seconds
-        self._network.tick(seconds, self._now)
-
-    async def close(self) -> None:
-        await self._flash.close()
-
-
-FACTORIES: dict[str, Callable[[Path], Rig]] = {"simulator": SimulatorRig}
-
-
-@pytest.fixture(params=list(FACTORIES.values()), ids=list(FACTORIES))
+@pytest.fixture(params=FACTORIES)
 async def rig(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Rig]:
-    made: Rig = request.param(tmp_path)
+    made = FACTORIES[request.param](tmp_path)
+    await made.open()
     yield made
     await made.close()
+
+
+def only_if(can: bool, what: str) -> None:
+    """Skip what devices of this kind do not promise."""
+    if not can:
+        pytest.skip(f"has no {what}")
 
 
 @pytest.fixture
@@ -119,8 +58,11 @@ async def rows(driver: Driver) -> set[str]:
 async def test_connecting_tells_what_the_device_can(rig: Rig) -> None:
     """And may be done twice."""
     session = rig.session()
-    assert Modality.IP in (await session.connect()).modalities
+    can = await session.connect()
+    assert Modality.IP in can.modalities
+    assert can.confirmed_commit == rig.confirms
     assert await session.connect() == await session.connect()
+    await session.close()
 
 
 async def test_without_a_session_nothing_is_answered(rig: Rig) -> None:
@@ -203,6 +145,7 @@ async def test_every_step_may_be_repeated(driver: Driver, rig: Rig, delta: Delta
 
 async def test_an_unconfirmed_commit_goes_by_itself(driver: Driver, rig: Rig, delta: Delta) -> None:
     """In its time, not before; a confirm that comes too late is an error."""
+    only_if(rig.confirms, "timer")
     await commit(driver, delta, confirm_within=30)
     rig.wait(29)
     assert await rows(driver) == {row.key for row in rig.good}
@@ -214,6 +157,7 @@ async def test_an_unconfirmed_commit_goes_by_itself(driver: Driver, rig: Rig, de
 
 async def test_a_confirmed_commit_stays(driver: Driver, rig: Rig, delta: Delta) -> None:
     """Also over a power cycle."""
+    only_if(rig.keeps, "memory")
     await commit(driver, delta, confirm_within=30)
     await driver.confirm()
     rig.wait(60)
@@ -224,6 +168,7 @@ async def test_a_confirmed_commit_stays(driver: Driver, rig: Rig, delta: Delta) 
 
 async def test_an_unconfirmed_commit_is_lost_with_the_power(driver: Driver, rig: Rig, delta: Delta) -> None:
     """The device comes back as it was before."""
+    only_if(rig.confirms, "timer")
     await commit(driver, delta, confirm_within=30)
     rig.kill()
     rig.revive()

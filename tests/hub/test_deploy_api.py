@@ -23,7 +23,7 @@ async def test_a_deployment_is_followed_to_its_end(square: Api) -> None:
     events = await followed(square, body["deploy_id"])
     assert [e["seq"] for e in events] == list(range(1, len(events) + 1))
     states = list(dict.fromkeys(e["state"] for e in events))
-    assert states == ["planned", "validating", "staging", "committing", "confirming", "succeeded"]
+    assert states == ["planned", "validating", "staging", "committing", "gating", "confirming", "succeeded"]
     percents = [e["percent"] for e in events]
     assert percents == sorted(percents)
     assert percents[-1] == 100
@@ -39,7 +39,7 @@ async def test_the_status_says_how_it_ended(square: Api) -> None:
     """Waves, devices, times and no inconsistent device."""
     status = await executed(square, await compiled(square))
     assert (status["state"], status["percent"], status["reason"], status["inconsistent_devices"]) == ("succeeded", 100, None, [])
-    assert [[(d["node"], d["state"]) for d in w["devices"]] for w in status["waves"]] == [[("r1", "confirmed")], [("r2", "confirmed")]]
+    assert [[(d["node"], d["state"]) for d in w["devices"]] for w in status["waves"]] == [[("r2", "confirmed")], [("r1", "confirmed")]]
     assert status["started_at"].endswith("Z")
     assert status["ended_at"] >= status["started_at"]
 
@@ -47,7 +47,7 @@ async def test_the_status_says_how_it_ended(square: Api) -> None:
 async def test_all_at_once_is_one_wave(square: Api) -> None:
     """The strategy is the caller's."""
     status = await executed(square, await compiled(square), strategy={"kind": "all-at-once"})
-    assert [[d["node"] for d in w["devices"]] for w in status["waves"]] == [["r1", "r2"]]
+    assert [[d["node"] for d in w["devices"]] for w in status["waves"]] == [["r2", "r1"]]
 
 
 async def test_after_a_deployment_there_is_no_difference(square: Api) -> None:

@@ -79,6 +79,7 @@ def test_only_errors_of_the_server_may_be_tried_again() -> None:
         "actor-stopped",
         "mailbox-full",
         "storage-failed",
+        "too-fast",
         "too-many-clients",
         "ask-timeout",
     }

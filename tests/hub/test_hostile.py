@@ -147,7 +147,7 @@ async def test_a_digest_is_no_token(house: House, admin: Api) -> None:
     """Who has read the database cannot sign in with what is there."""
     await admin.call("POST", "/auth/tokens", json={"name": "probe", "scopes": ["*"]})
     ((digest,),) = await house.control.fetch("SELECT digest FROM api_token")
-    for token in (f"pnt_{digest}", str(digest)):
+    for token in (f"pnt_{digest!s}", str(digest)):
         assert (await Api(admin.http, token).call("GET", "/auth/me"))[0] == 401
     assert len(str(digest)) == hashlib.sha256().digest_size * 2
 

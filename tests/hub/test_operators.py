@@ -70,10 +70,11 @@ async def test_a_poisoned_collector_is_one_restart_and_nobody_is_disconnected(ho
         await asyncio.gather(*(watcher.subscribe("telemetry") for watcher in watchers))
         operator = await stack.enter_async_context(connected(crowd))
         await operator.subscribe("actors")
-        poison = Readings(node="r1", at=1, samples=(Sample(metric="m", labels={"node": "r1"}, value="no number"),))  # type: ignore[arg-type]  # what makes it poison
+        at = int(house.system.now() * 1000)
+        poison = Readings(node="r1", at=at, samples=(Sample(metric="m", labels={"node": "r1"}, value="no number"),))  # type: ignore[arg-type]  # what makes it poison
         assert house.system.ref("telemetry").tell(poison)
         await asyncio.gather(*(watcher.until("resync") for watcher in watchers))
-        house.system.ref("telemetry").tell(Readings(node="r1", at=2, samples=(Sample(metric="m", labels={"node": "r1"}, value=1.0),)))
+        house.system.ref("telemetry").tell(Readings(node="r1", at=at + 1, samples=(Sample(metric="m", labels={"node": "r1"}, value=1.0),)))
         events = await asyncio.gather(*(watcher.until("events") for watcher in watchers))
         assert {event["items"][0]["values"]["m"] for event in events} == {1.0}
         while True:

@@ -32,7 +32,9 @@ def test_every_example_of_the_hub_is_json() -> None:
     assert kinds == ["welcome", "ok", "snapshot", "events", "lag", "resync", "error", "ping", "expiring", "bye"]
 
 
-@pytest.mark.parametrize("block", re.findall(r"```json\n(.+?)```", PAGE, re.DOTALL), ids=["topology", "telemetry", "actors", "deploy"])
+@pytest.mark.parametrize(
+    "block", re.findall(r"```json\n(.+?)```", PAGE, re.DOTALL), ids=["topology", "telemetry", "actors", "deployments", "deploy"]
+)
 def test_every_item_is_json(block: str) -> None:
     """One object each."""
     assert isinstance(json.loads(block), dict)
@@ -40,7 +42,7 @@ def test_every_item_is_json(block: str) -> None:
 
 def test_every_channel_is_listed_with_its_role() -> None:
     """The role that the code asks for."""
-    assert [name for name, _ in ROLES] == ["topology", "telemetry", "actors", "deploy/<id>"]
+    assert [name for name, _ in ROLES] == ["topology", "telemetry", "actors", "deployments", "deploy/<id>"]
     assert [channel_route(name.replace("<id>", "1")).access.name.lower() for name, _ in ROLES] == [role for _, role in ROLES]
 
 

@@ -54,7 +54,7 @@ async def status_of(client: Client, operation: Operation, headers: Headers) -> i
     """Return the status of an operation asked without a body about things that do not exist."""
     path = re.sub(r"\{[^}]*\}", "nothing", operation.path)
     async with client.request(operation.method, path, headers=headers) as response:
-        if response.status >= 400:
+        if response.status >= 400 and not (operation.name.startswith("prometheus.") and response.status not in (401, 403)):
             assert response.content_type == "application/problem+json"
         return response.status
 
@@ -110,6 +110,7 @@ def test_every_write_but_signing_out_needs_an_operator() -> None:
     """A viewer looks and does not touch; with the assistant a viewer may speak, which changes nothing but the conversation."""
     speaking = {"intent.parse", "chat.say", "chat.stop", "chat.forget"}
     writes = {o.name: o.access for o in OPERATIONS if o.method != "GET" and not o.name.startswith("auth.") and o.name not in speaking}
+    writes = {name: access for name, access in writes.items() if not name.endswith(".form")}  # questions too long for an address
     assert {name for name, access in writes.items() if access < Access.OPERATOR} == set()
 
 

@@ -65,7 +65,7 @@ def faults(hub: Hub, token: str) -> list[str]:
 def _ask(cases: Any, url: str, token: str) -> None:
     @PROFILE
     @given(case=cases)
-    def ask(case: Case[Any, Any]) -> None:
+    def ask(case: Case[Any]) -> None:
         case.call_and_validate(base_url=url, headers={"Authorization": token}, checks=CHECKS, timeout=30)
 
     ask()

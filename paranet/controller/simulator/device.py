@@ -5,18 +5,18 @@ from contextlib import asynccontextmanager
 
 from paranet.controller.driver import Capabilities, Sample
 from paranet.controller.simulator.datastore import Datastore
-from paranet.controller.simulator.forwarding import ROUTE, next_hops
 from paranet.controller.simulator.network import SimulatedNetwork
+from paranet.controller.simulator.tables import check
 from paranet.errors import DeviceError, StorageFailed
 from paranet.models.device import Delta, Row, Rows, fingerprint
-from paranet.models.topology import Modality
 
 
 class SimulatorDriver:
     """A session with one device of a simulated network (see `paranet.controller.driver.Driver`).
 
     A commit with *confirm_within* is kept in memory only, and undone by itself after that much simulated time or by a power
-    cycle; one without, a confirm and a revert are in flash when they return.
+    cycle; one without, a confirm and a revert are in flash when they return. A node whose property `candidate` is false plays
+    a device that has neither a candidate store nor a timer: what it commits stays.
     """
 
     def __init__(self, network: SimulatedNetwork, node_id: str) -> None:
@@ -28,7 +28,7 @@ class SimulatorDriver:
         async with self._step("connect", session=False):
             self._connected = True
             modalities = frozenset(self._network.device(self._node_id).node.modalities)
-        return Capabilities(candidate=True, confirmed_commit=True, modalities=modalities)
+        return Capabilities(candidate=not self._plain, confirmed_commit=not self._plain, modalities=modalities)
 
     async def read_rows(self) -> Rows:
         async with self._step("read_rows"):
@@ -47,7 +47,7 @@ class SimulatorDriver:
 
     async def commit(self, *, confirm_within: float | None) -> None:
         async with self._step("commit"):
-            self._store.commit(confirm_within=confirm_within)
+            self._store.commit(confirm_within=None if self._plain else confirm_within)
             await self._save()
 
     async def confirm(self) -> None:
@@ -75,6 +75,10 @@ class SimulatorDriver:
         self._connected = False
 
     @property
+    def _plain(self) -> bool:
+        return self._network.device(self._node_id).node.properties.get("candidate") is False
+
+    @property
     def _store(self) -> Datastore:
         return self._network.device(self._node_id).store
 
@@ -100,19 +104,12 @@ class SimulatorDriver:
         """Refuse what the device cannot install: a modality it does not speak, a next hop that it does not have."""
         modality = row.family.partition(".")[0]
         node = self._network.device(self._node_id).node
-        if modality not in [m.value for m in Modality] or Modality(modality) not in node.modalities:
+        if modality not in node.modalities:
             raise self._refusal(row, f"the device does not speak {modality}")
-        if row.family != ROUTE:
-            return
         try:
-            hops = next_hops(row)
+            check(row, self._node_id, self._network.topology)
         except ValueError as error:
             raise self._refusal(row, str(error)) from None
-        for hop in hops:
-            link = self._network.topology.links.get(hop.link)
-            ends = [] if link is None else [(link.source.node, link.target.node), (link.target.node, link.source.node)]
-            if link is None or (self._node_id, hop.node) not in ends[: 1 if link.directed else 2]:
-                raise self._refusal(row, f"there is no link {hop.link!r} to {hop.node!r} here")
 
     def _refusal(self, row: Row, message: str) -> DeviceError:
         name = f"{row.family} {row.key}"

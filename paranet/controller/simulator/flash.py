@@ -52,6 +52,7 @@ class FileFlash:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = asyncio.Lock()
+        self._waiting: list[tuple[tuple[str, str], asyncio.Future[None]]] = []
         self._database: aiosqlite.Connection | None = None
 
     async def load(self) -> dict[str, tuple[Row, ...]]:
@@ -63,13 +64,31 @@ class FileFlash:
             raise StorageFailed(f"the flash {self._path} cannot be read: {error}") from error
 
     async def save(self, node_id: str, rows: tuple[Row, ...]) -> None:
+        """Those who save at the same time are written together: a sync costs more than a thousand rows."""
+        written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(((node_id, orjson.dumps(unstructure(rows)).decode()), written))
+        async with self._lock:
+            if not written.done():
+                await self._write()
+        written.result()
+
+    async def _write(self) -> None:
+        batch, self._waiting = self._waiting, []
+        failed: StorageFailed | None = None
         try:
-            async with self._lock:
-                database = await self._open()
-                await database.execute(_SAVE, (node_id, orjson.dumps(unstructure(rows)).decode()))
-                await database.commit()
+            database = await self._open()
+            await database.executemany(_SAVE, [row for row, _ in batch])
+            await database.commit()
         except (sqlite3.Error, OSError) as error:
-            raise StorageFailed(f"the flash {self._path} cannot be written: {error}") from error
+            failed = StorageFailed(f"the flash {self._path} cannot be written: {error}")
+        except asyncio.CancelledError:
+            self._waiting = [*batch, *self._waiting]  # for whoever comes next
+            raise
+        for _, written in batch:
+            if not written.done() and failed is not None:
+                written.set_exception(failed)
+            elif not written.done():
+                written.set_result(None)
 
     async def close(self) -> None:
         async with self._lock:

@@ -105,8 +105,11 @@ class Course:
     lost: tuple[tuple[int, str, str], ...]
 
 
-def trace(source: str, target: str, forward: Callable[[str], Forward]) -> Course:
-    """Follow the packets from *source* until they reach *target*, are dropped, or have made 64 hops."""
+def trace(source: str, target: str, forward: Callable[[str], Forward], limit: Callable[[str], int | None] | None = None) -> Course:
+    """Follow the packets from *source* until they reach *target*, are dropped, or have made 64 hops.
+
+    *limit* returns the arc of the traffic class that packets go through on a node before they leave it.
+    """
     steps: list[tuple[int, int, float, int]] = []
     lost: list[tuple[int, str, str]] = []
     sink = 0 if source == target else 1
@@ -119,6 +122,9 @@ def trace(source: str, target: str, forward: Callable[[str], Forward]) -> Course
             if isinstance(ways, str):
                 lost.append((slot, node, ways))
                 continue
+            if limit is not None and (narrow := limit(node)) is not None:
+                steps.append((slot, narrow, 1.0, slots))
+                slot, slots = slots, slots + 1  # they go on from behind the class
             for arc, share, neighbour in ways:
                 if neighbour != target and neighbour not in following:
                     following[neighbour] = slots

@@ -3,6 +3,8 @@
 import asyncio
 from typing import TYPE_CHECKING
 
+import attrs
+
 from paranet.errors import DeviceError, NotFound
 from paranet.models.device import Row, RowKey
 from paranet.models.topology import Topology
@@ -11,6 +13,15 @@ if TYPE_CHECKING:
     from paranet.controller.simulator.network import SimulatedNetwork
 
 STEPS = ("connect", "read_rows", "transaction_id", "stage", "commit", "confirm", "discard", "revert", "counters")
+
+
+@attrs.frozen(kw_only=True, order=True)
+class Fault:
+    """What the next call of a step will meet: it is refused, or done and its answer lost."""
+
+    node: str
+    step: str
+    what: str
 
 
 class Lab:
@@ -39,6 +50,14 @@ class Lab:
         """Nodes that do not answer."""
         return frozenset(self._hung)
 
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """What waits for the next call of a step."""
+        waiting = [Fault(node=n, step=s, what="refuse") for n, s in self._refusals] + [
+            Fault(node=n, step=s, what="lose") for n, s in self._lost_answers
+        ]
+        return tuple(sorted(waiting))
+
     def cut_link(self, link: str) -> None:
         """Have the link carry nothing, in both directions."""
         self._cut.add(self._link(link))
@@ -60,6 +79,11 @@ class Lab:
             self._dead.discard(node)
             self._network.restart(node)
             self._network.disturb()
+
+    def reboot(self, node: str) -> None:
+        """Take a node's power and give it back."""
+        self.kill_node(node)
+        self.revive_node(node)
 
     def refuse_next(self, node: str, step: str) -> None:
         """Have the device refuse the next call of *step* (`stage`, `commit`, ...), without effect."""

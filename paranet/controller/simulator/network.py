@@ -1,17 +1,23 @@
 """The network itself: what is installed on its devices, and the traffic that follows it through simulated time."""
 
+import math
 from collections.abc import Mapping
+from ipaddress import ip_network
 
 import attrs
 
 from paranet.controller.driver import Sample
 from paranet.controller.simulator.arcs import Arc, End, PortCounters, arcs_of, is_up
+from paranet.controller.simulator.courses import Courses
 from paranet.controller.simulator.datastore import Datastore
 from paranet.controller.simulator.flash import Flash
 from paranet.controller.simulator.fluid import PACKET, settle
-from paranet.controller.simulator.forwarding import Address, Course, Forward, Table, trace
+from paranet.controller.simulator.forwarding import TTL, Address, Course
 from paranet.controller.simulator.lab import Lab
+from paranet.controller.simulator.names import Caches
 from paranet.controller.simulator.readings import FlowCounters, Port, Readings
+from paranet.controller.simulator.regions import moves, out_of_range
+from paranet.controller.simulator.tables import Tables
 from paranet.controller.simulator.traffic import Flow, flows, rates
 from paranet.errors import DeviceError
 from paranet.models.addressing import router_addresses
@@ -25,7 +31,7 @@ class Device:
 
     node: Node
     store: Datastore
-    table: Table = attrs.field(factory=lambda: Table(()))
+    tables: Tables = attrs.field(factory=lambda: Tables(()))
     traced: int = -1
     dropped_packets: dict[str, float] = attrs.field(factory=dict)
 
@@ -47,6 +53,9 @@ class SimulatedNetwork:
         self._ports: dict[End, PortCounters] = {}
         self._flow_counters: dict[str, FlowCounters] = {}
         self._courses: list[Course] | None = None
+        self._caches = Caches()
+        self._far: frozenset[str] = frozenset()
+        self._at = 0.0
         self.set_topology(topology)
 
     @property
@@ -81,6 +90,8 @@ class SimulatedNetwork:
         for flow in self._flows:
             if flow.counted:
                 self._counted_at[flow.source].append(flow.id)
+        self._named = [i for i, flow in enumerate(self._flows) if flow.modality is Modality.NDN]
+        self._mobile = any(moves(node) for node in topology.nodes.values())
         counted = [flow.id for flow in self._flows if flow.counted]
         self._flow_counters = {flow: self._flow_counters.get(flow) or FlowCounters() for flow in counted}
         self.lab.forget(topology)
@@ -102,6 +113,7 @@ class SimulatedNetwork:
         device = self.device(node_id)
         device.store.restart()
         device.dropped_packets.clear()
+        self._caches.forget(node_id)
         for link in self._links_at[node_id]:
             self._ports[link.id, node_id] = PortCounters()
         for flow in self._counted_at[node_id]:
@@ -111,13 +123,29 @@ class SimulatedNetwork:
         """Let *dt* seconds pass, up to the time *at* (s). Only what changed since the last tick is traced again."""
         for device in self._devices.values():
             device.store.elapse(dt)
-        if self._rows_changed() or self._courses is None:
+        self._move(at)
+        if self._refresh() or self._courses is None:
             self._courses = self._trace()
+        elif self._named:
+            self._trace_names(self._courses)
         offered = rates(self._flows, seed=self._seed, at=at)
         dead = self.lab.dead
         if dead:
             offered = [0.0 if flow.source in dead else rate for flow, rate in zip(self._flows, offered, strict=True)]
         self._carry(self._courses, offered, dt)
+        self._fill(self._courses, offered, dt)
+
+    def probe(self, source: str, prefix: str, target: str) -> str | None:
+        """Send a packet from *source* to the first address of *prefix* now; return what becomes of it when it does not reach *target*."""
+        address = ip_network(prefix, strict=False)[0]
+        self._refresh()
+        at, seen, ahead = source, 0, self._ahead()
+        while at != target:
+            ways = ahead.step(at, address)
+            if isinstance(ways, str) or seen == TTL:
+                return f"to {prefix} are dropped at {at}: {ways if isinstance(ways, str) else 'ttl_exceeded'}"
+            at, seen = ways[0][2], seen + 1
+        return None
 
     def counters(self, node_id: str) -> list[Sample]:
         """Return what a device's counters show. Raise DeviceError when the topology has no such node."""
@@ -160,45 +188,64 @@ class SimulatedNetwork:
     def _new_store(self, node_id: str) -> Datastore:
         return Datastore(node_id, {row.id: row for row in self._startup.get(node_id, ())})
 
-    def _rows_changed(self) -> bool:
+    def _refresh(self) -> bool:
+        """Follow what changed since the last time; tell whether anything did."""
+        for arc in self._arcs:
+            arc.up = is_up(arc.link, cut=self.lab.cut | self._far, dead=self.lab.dead)
         changed = [d for d in self._devices.values() if d.traced != d.store.version]
         for device in changed:
-            device.table = Table(device.store.running.values())
+            device.tables = Tables(device.store.running.values())
             device.traced = device.store.version
+        if changed:
+            self._courses = None
         return bool(changed)
 
+    def _move(self, at: float) -> None:
+        """Go on to a time: mobile nodes have moved, and at a full minute rules may begin or end to count."""
+        far = out_of_range(self._topology, at, self._seed) if self._mobile else self._far
+        timed = int(at // 60) != int(self._at // 60) and any(d.tables.filters.timed for d in self._devices.values())
+        if far != self._far or timed or self._mobile:
+            self.disturb()
+        self._far, self._at = far, at
+
+    def _ahead(self) -> Courses:
+        tables = {node: device.tables for node, device in self._devices.items()}
+        inside = len(self._arcs)
+        return Courses(self._topology, tables, self._by_end, self._addresses, inside=inside, at=self._at, seed=self._seed)
+
     def _trace(self) -> list[Course]:
-        for arc in self._arcs:
-            arc.up = is_up(arc.link, cut=self.lab.cut, dead=self.lab.dead)
-        known: dict[str, dict[str, Forward]] = {}
-        found = []
-        for flow in self._flows:
-            decisions = known.setdefault(flow.target, {})
-
-            def forward(node: str, target: str = flow.target, decisions: dict[str, Forward] = decisions) -> Forward:
-                if node not in decisions:
-                    decisions[node] = self._forward(node, target)
-                return decisions[node]
-
-            found.append(trace(flow.source, flow.target, forward if flow.modality is Modality.IP else _no_route))
+        ahead = self._ahead()
+        found = [ahead.of(flow, self._caches) for flow in self._flows]
+        self._classes = ahead.classes
+        self._passing = [*self._passing[: len(self._arcs)], 1.0, *(1.0 for _ in ahead.classes.rates)]
         return found
 
-    def _forward(self, node: str, target: str) -> Forward:
-        """Return the ways over links that are up; traffic of a next hop that is gone goes to the others of its row."""
-        hops = self._devices[node].table.lookup(self._addresses[target])
-        if not hops:
-            return "no_route"
-        ways = []
-        for hop in hops:
-            arc = self._by_end.get((hop.link, node))
-            if arc is not None and arc.up and arc.end.node == hop.node:
-                ways.append((arc.index, hop.weight, hop.node))
-        total = sum(weight for _, weight, _ in ways)
-        return tuple((arc, weight / total, to) for arc, weight, to in ways) or "link_down"
+    def _trace_names(self, courses: list[Course]) -> None:
+        """Content stores fill with every tick, so that the ways of names are never quite the same."""
+        ahead = self._ahead()
+        for i in self._named:
+            courses[i] = ahead.of(self._flows[i], self._caches)
+
+    def _fill(self, courses: list[Course], offered: list[float], dt: float) -> None:
+        """Have the stores on the way of each name keep what passed them."""
+        for i in self._named:
+            flow = self._flows[i]
+            names = self._devices[flow.target].tables.names.produced
+            name = names[0] if names else f"/{flow.target}"
+            course, amount = courses[i], {0: offered[i] * dt / 8}
+            for origin, arc, share, target in zip(course.origins, course.arcs, course.shares, course.targets, strict=True):
+                amount[target] = amount.get(origin, 0.0) * share
+                if arc >= len(self._arcs):
+                    continue
+                node = self._arcs[arc].end.node
+                store = self._devices[node].tables.names.store(name)
+                if store is not None:
+                    self._caches.fill(node, flow.id, store, amount[target], flow.rate, dt)
 
     def _carry(self, courses: list[Course], offered: list[float], dt: float) -> None:
-        capacity = [arc.link.bandwidth for arc in self._arcs]
-        loss = [arc.link.loss for arc in self._arcs]
+        rates = self._classes.rates
+        capacity = [*(arc.link.bandwidth for arc in self._arcs), math.inf, *rates]
+        loss = [*(arc.link.loss for arc in self._arcs), 0.0, *(0.0 for _ in rates)]
         flood = settle(courses, offered, capacity=capacity, loss=loss, passing=self._passing)
         self._passing = flood.passing
         for arc in self._arcs:
@@ -207,10 +254,8 @@ class SimulatedNetwork:
         for flow, rate, delivered in zip(self._flows, offered, flood.delivered, strict=True):
             if flow.counted:
                 self._flow_counters[flow.id].add(rate, delivered, dt)
-        for (node, reason), rate in flood.lost.items():
+        shaped = zip(self._classes.owners, flood.offered[len(self._arcs) + 1 :], flood.passing[len(self._arcs) + 1 :], strict=True)
+        lost = [(node, "shaped", rate * (1 - passing)) for node, rate, passing in shaped]
+        for node, reason, rate in (*lost, *((node, reason, rate) for (node, reason), rate in flood.lost.items())):
             dropped = self._devices[node].dropped_packets
             dropped[reason] = dropped.get(reason, 0.0) + rate * dt / PACKET
-
-
-def _no_route(_node: str) -> Forward:
-    return "no_route"

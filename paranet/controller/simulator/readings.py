@@ -60,6 +60,9 @@ class Readings:
             if arc is not None:
                 self._busy += arc.utilization * arc.link.bandwidth
                 self._capacity += arc.link.bandwidth
+        arcs = [arc for arc in (port.outward, port.inward) if arc is not None]
+        if arcs:
+            self._add("paranet_link_up", float(all(arc.up for arc in arcs)), **labels)
         if port.outward is not None:
             self._add("paranet_link_utilization_ratio", port.outward.utilization, **labels)
             self._add("paranet_link_dropped_packets_total", math.floor(port.counters.dropped_packets), **labels)

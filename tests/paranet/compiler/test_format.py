@@ -73,7 +73,9 @@ def test_errors_leave_the_source_alone() -> None:
     assert [d.code for d in found] == ["PN101"]
 
 
-@pytest.mark.parametrize("source", [*EXAMPLES, OLD, "", "\n\n", "// x", "a { x: [ { m { n: 1 } } ] }", "a : '::1' {}"])
+@pytest.mark.parametrize(
+    "source", [*EXAMPLES, OLD, "", "\n\n", "// x", "a { x: [ { m { n: 1 } } ] }", "a : '::1' {}", "08:00 : x", "a ::1 : b {}"]
+)
 def test_formatting_changes_the_form_alone(source: str) -> None:
     """The tree and the comments stay, and formatting again changes nothing."""
     _unchanged(source)

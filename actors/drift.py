@@ -1,0 +1,62 @@
+"""What devices show against what the hub has had installed on them: reported, or taken for what is wanted."""
+
+from collections.abc import Mapping
+
+import attrs
+
+from actors.devices import ReadInstalled
+from actors.journal import Journal
+from actors.runtime import Request
+from actors.runtime.system import ActorSystem
+from paranet.errors import DeviceError
+from paranet.orchestrator.drift import Drift, adopted, drift_of
+
+ASK = 15.0
+
+
+@attrs.frozen(kw_only=True)
+class Drifted:
+    """All differences; devices that did not answer are in *unreachable* with the reason."""
+
+    rows: tuple[Drift, ...]
+    unreachable: Mapping[str, str]
+
+
+@attrs.frozen(kw_only=True)
+class GetDrift(Request[Drifted]):
+    """Compare *nodes*, all of them when empty."""
+
+    nodes: tuple[str, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class Adopt(Request[tuple[Drift, ...]]):
+    """Take what *nodes* show for what is expected of them; the answer is what was adopted. Foreign rows stay foreign."""
+
+    nodes: tuple[str, ...]
+
+
+class Ledger:
+    """What is expected is in the journal, written with every decision."""
+
+    def __init__(self, system: ActorSystem, journal: Journal) -> None:
+        self._system = system
+        self._journal = journal
+
+    async def drift(self, nodes: tuple[str, ...]) -> Drifted:
+        """Read the devices and compare."""
+        installed = await self._system.ref("device").ask(ReadInstalled(), timeout=ASK)
+        expected = await self._journal.expected()
+        chosen = nodes or sorted(installed.rows)
+        rows = [d for node in chosen if node in installed.rows for d in drift_of(node, installed.rows[node], expected.get(node, {}))]
+        return Drifted(rows=tuple(rows), unreachable={n: w for n, w in installed.unreachable.items() if not nodes or n in nodes})
+
+    async def adopt(self, nodes: tuple[str, ...]) -> tuple[Drift, ...]:
+        """Raise DeviceError when one of the devices does not answer."""
+        installed = await self._system.ref("device").ask(ReadInstalled(), timeout=ASK)
+        for node in nodes:
+            if node not in installed.rows:
+                raise DeviceError(f"{node}: {installed.unreachable.get(node, 'is not a device')}", devices=[node])
+        expected = await self._journal.expected(nodes)
+        await self._journal.expect({n: adopted(installed.rows[n], expected.get(n, {})) for n in nodes})
+        return tuple(d for n in nodes for d in drift_of(n, installed.rows[n], expected.get(n, {})) if d.kind != "foreign")

@@ -1,0 +1,247 @@
+"""Notifier: groups alerts, sends each group once it has settled, retries, and writes down why each notice was or was not sent."""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import attrs
+import orjson
+
+from actors.alertbook import AlertBook
+from actors.alerting import Notice
+from actors.runtime import Actor, Mailbox, Message, handles
+from paranet.errors import StorageFailed
+
+log = logging.getLogger(__name__)
+
+GROUP_INTERVAL = 30.0
+"""seconds between two notices about one group"""
+REPEAT = 4 * 3600.0
+"""seconds after which a group that still burns is told again"""
+BACKOFF = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
+"""seconds between attempts"""
+
+Post = Callable[[str, bytes], Awaitable[int]]
+"""send a JSON body to a URL, return the HTTP status; raise OSError or TimeoutError when nobody answers"""
+
+
+@attrs.frozen(kw_only=True)
+class Receivers:
+    """Whom to tell: a webhook, an Alertmanager, both or nobody (empty). Seconds a new group waits, and the hub itself after its start."""
+
+    post: Post
+    webhook: str = ""
+    alertmanager: str = ""
+    group_wait: float = 3.0
+    start_delay: float = 10.0
+    external_url: str = ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The receivers there are."""
+        return tuple(name for name in ("webhook", "alertmanager") if getattr(self, name))
+
+
+@attrs.frozen(kw_only=True)
+class Due(Message):
+    """Time to tell of a group."""
+
+    group: str
+
+
+@attrs.frozen(kw_only=True)
+class Sent(Message):
+    """A notice has gone to a receiver, or *error* says why not."""
+
+    group: str
+    receiver: str
+    alerts: tuple[Any, ...]
+    attempt: int
+    error: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Again(Message):
+    """Time for another attempt."""
+
+    group: str
+    receiver: str
+    alerts: tuple[Any, ...]
+    attempt: int
+
+
+@attrs.define(kw_only=True)
+class Group:
+    """Alerts of one name. *told* is the state each was last told in."""
+
+    alerts: dict[str, Notice] = attrs.field(factory=dict)
+    told: dict[str, str] = attrs.field(factory=dict)
+    waiting: bool = False
+    last: float = 0.0
+
+
+class Notifier(Actor):
+    """One group an alert's name. What is quiet when the group is due is not told; the next change of its flags may tell it."""
+
+    mailbox = Mailbox(capacity=4096)
+    jobs_limit = 4
+
+    def __init__(self, book: AlertBook, now: Callable[[], float], receivers: Receivers) -> None:
+        self._book = book
+        self._now = now
+        self._receivers = receivers
+
+    async def on_start(self) -> None:
+        self._groups: dict[str, Group] = {}
+        self._quiet_until = self._now() + self._receivers.start_delay
+        self._counts = {"sent": 0, "failed": 0, "suppressed": 0}
+
+    def inspect(self) -> Mapping[str, object]:
+        return {"receivers": list(self._receivers.names), "groups": len(self._groups), **self._counts}
+
+    @handles
+    async def notice(self, message: Notice) -> None:
+        name = message.alert["name"]
+        group = self._groups.setdefault(name, Group())
+        group.alerts[message.alert["id"]] = message
+        if not group.waiting:
+            now = self._now()
+            wait = max(self._receivers.group_wait, self._quiet_until - now, group.last + GROUP_INTERVAL - now if group.last else 0.0)
+            if message.alert["state"] == "resolved":
+                wait = max(self._receivers.group_wait, self._quiet_until - now)
+            group.waiting = True
+            self.timers.once(name, Due(group=name), after=wait)
+
+    @handles
+    async def due(self, message: Due) -> None:
+        group = self._groups[message.group]
+        group.waiting = False
+        now = self._now()
+        chosen: list[dict[str, Any]] = []
+        decisions: list[tuple[float, str, dict[str, Any]]] = []
+        for alert_id, notice in list(group.alerts.items()):
+            alert = notice.alert
+            state = "resolved" if alert["state"] in ("resolved", "inactive") else "firing"
+            reason = self._reason_against(group, notice, state, now)
+            if reason is None:
+                chosen.append(alert)
+            else:
+                self._counts["suppressed"] += 1
+                decisions.append((now, alert_id, {"decision": "not-sent", "state": state, "reason": reason, "receiver": None}))
+            if state == "resolved":
+                del group.alerts[alert_id]
+        if chosen:
+            group.last = now
+            for alert in chosen:
+                group.told[alert["id"]] = "resolved" if alert["state"] in ("resolved", "inactive") else "firing"
+            for receiver in self._receivers.names:
+                await self.pipe_to_self(self._send(message.group, receiver, tuple(chosen), 0), name=f"send:{receiver}")
+        group.told = {i: state for i, state in group.told.items() if i in group.alerts}
+        if group.alerts:
+            self.timers.once((message.group, "repeat"), Due(group=message.group), after=REPEAT)
+        elif not chosen:
+            del self._groups[message.group]
+        await self._decide(decisions)
+
+    def _reason_against(self, group: Group, notice: Notice, state: str, now: float) -> str | None:
+        """Return why an alert is not to be told, or None."""
+        told = group.told.get(notice.alert["id"])
+        if state == "resolved" and told is None:
+            return "nobody was told that it fired" + (f" ({notice.quiet})" if notice.quiet else "")
+        if state == "firing" and notice.quiet:
+            return notice.quiet
+        if told == state and now - group.last < REPEAT:
+            return "told already"
+        if not self._receivers.names:
+            return "no receiver is set up"
+        return None
+
+    async def _send(self, group: str, receiver: str, alerts: tuple[Any, ...], attempt: int) -> Message:
+        body = webhook_body(group, alerts, self._receivers.external_url) if receiver == "webhook" else alertmanager_body(alerts)
+        url = self._receivers.webhook if receiver == "webhook" else self._receivers.alertmanager.rstrip("/") + "/api/v2/alerts"
+        error = None
+        try:
+            status = await self._receivers.post(url, orjson.dumps(body))
+            if not 200 <= status < 300:
+                error = f"HTTP {status}"
+        except (OSError, TimeoutError) as fault:
+            error = str(fault) or type(fault).__name__
+        return Sent(group=group, receiver=receiver, alerts=alerts, attempt=attempt, error=error)
+
+    @handles
+    async def sent(self, message: Sent) -> None:
+        now = self._now()
+        if message.error is None:
+            self._counts["sent"] += len(message.alerts)
+            what: dict[str, Any] = {"decision": "sent", "reason": f"attempt {message.attempt + 1}"}
+        elif message.error.startswith("HTTP 4") and message.error != "HTTP 429":
+            self._counts["failed"] += len(message.alerts)
+            what = {"decision": "failed", "reason": f"{message.error}: not tried again"}
+        elif message.attempt >= len(BACKOFF):
+            self._counts["failed"] += len(message.alerts)
+            what = {"decision": "failed", "reason": f"{message.error}: given up after {message.attempt + 1} attempts"}
+        else:
+            wait = BACKOFF[message.attempt]
+            what = {"decision": "retry", "reason": f"{message.error}: again in {wait:g} s"}
+            again = Again(group=message.group, receiver=message.receiver, alerts=message.alerts, attempt=message.attempt + 1)
+            self.timers.once((message.group, message.receiver, id(message.alerts)), again, after=wait)
+        state = {a["id"]: "resolved" if a["state"] in ("resolved", "inactive") else "firing" for a in message.alerts}
+        await self._decide([(now, i, {**what, "state": s, "receiver": message.receiver}) for i, s in state.items()])
+
+    @handles
+    async def again(self, message: Again) -> None:
+        job = self._send(message.group, message.receiver, message.alerts, message.attempt)
+        await self.pipe_to_self(job, name=f"send:{message.receiver}")
+
+    async def _decide(self, decisions: list[tuple[float, str, dict[str, Any]]]) -> None:
+        if not decisions:
+            return
+        try:
+            await self._book.decide(decisions)
+        except StorageFailed as error:
+            log.warning("decisions about notices are not on disk: %s", error.detail)
+
+
+def _common(maps: list[Mapping[str, str]]) -> dict[str, str]:
+    return {k: v for k, v in maps[0].items() if all(m.get(k) == v for m in maps)}
+
+
+def webhook_body(group: str, alerts: tuple[Any, ...], external_url: str) -> dict[str, Any]:
+    """Return Alertmanager's webhook body, version 4."""
+    shown = []
+    for alert in alerts:
+        over = alert["state"] in ("resolved", "inactive")
+        shown.append(
+            {
+                "status": "resolved" if over else "firing",
+                "labels": alert["labels"],
+                "annotations": alert["annotations"],
+                "startsAt": alert["fired_at"] or alert["active_at"],
+                "endsAt": (alert["resolved_at"] if over else None) or "0001-01-01T00:00:00Z",
+                "generatorURL": f"{external_url}/api/v1/monitor/alerts/{alert['id']}",
+                "fingerprint": alert["id"],
+            }
+        )
+    return {
+        "version": "4",
+        "groupKey": f'{{}}:{{alertname="{group}"}}',
+        "truncatedAlerts": 0,
+        "status": "firing" if any(a["status"] == "firing" for a in shown) else "resolved",
+        "receiver": "webhook",
+        "groupLabels": {"alertname": group},
+        "commonLabels": _common([a["labels"] for a in alerts]),
+        "commonAnnotations": _common([a["annotations"] for a in alerts]),
+        "externalURL": external_url,
+        "alerts": shown,
+    }
+
+
+def alertmanager_body(alerts: tuple[Any, ...]) -> list[dict[str, Any]]:
+    """Return the body of POST /api/v2/alerts of an Alertmanager."""
+    found = []
+    for alert in alerts:
+        item = {"labels": alert["labels"], "annotations": alert["annotations"], "startsAt": alert["fired_at"] or alert["active_at"]}
+        if alert["state"] in ("resolved", "inactive"):
+            item["endsAt"] = alert["resolved_at"]
+        found.append(item)
+    return found

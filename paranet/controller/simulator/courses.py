@@ -1,0 +1,164 @@
+"""Which way the packets of a flow take now: one decision a node and flow, by the flow's way of forwarding."""
+
+from collections.abc import Callable, Mapping
+
+import attrs
+
+from paranet.controller.simulator import regions
+from paranet.controller.simulator.arcs import Arc, End
+from paranet.controller.simulator.filters import Packet
+from paranet.controller.simulator.forwarding import TTL, Address, Course, Forward, trace
+from paranet.controller.simulator.names import Caches
+from paranet.controller.simulator.switches import ports
+from paranet.controller.simulator.tables import Tables
+from paranet.controller.simulator.traffic import Flow
+from paranet.models.topology import Modality, Topology
+
+
+@attrs.define(kw_only=True)
+class Classes:
+    """Traffic classes as arcs of their own behind those of the links: what a class passes is limited like on a link."""
+
+    first: int
+    rates: list[float] = attrs.field(factory=list)
+    owners: list[str] = attrs.field(factory=list)
+    _known: dict[tuple[str, str], int] = attrs.field(factory=dict)
+
+    def arc(self, node: str, name: str, rate: float) -> int:
+        """Return the arc of a node's class."""
+        if (node, name) not in self._known:
+            self._known[node, name] = self.first + len(self.rates)
+            self.rates.append(rate)
+            self.owners.append(node)
+        return self._known[node, name]
+
+
+class Courses:
+    """Traces flows over the tables of all devices, as they are at one moment (*minute* of the day, *at* in s)."""
+
+    def __init__(
+        self,
+        topology: Topology,
+        tables: Mapping[str, Tables],
+        by_end: Mapping[End, Arc],
+        addresses: Mapping[str, Address],
+        *,
+        inside: int,
+        at: float,
+        seed: int,
+    ) -> None:
+        self._topology = topology
+        self._tables = tables
+        self._by_end = by_end
+        self._addresses = addresses
+        self._inside = inside
+        self._minute = int(at // 60) % 1440
+        self._at = at
+        self._seed = seed
+        self._decided: dict[tuple[str, Address], Forward] = {}
+        self._ports: dict[str, dict[int, str]] = {}
+        self.classes = Classes(first=inside + 1)
+
+    def of(self, flow: Flow, caches: Caches) -> Course:
+        """Return the course of a flow."""
+        if flow.modality is Modality.NDN:
+            return self._of_name(flow, caches)
+        return trace(flow.source, flow.target, self._forward(flow), self._limit(flow))
+
+    def step(self, node: str, address: Address) -> Forward:
+        """Return what an IP packet meets on a node."""
+        key = node, address
+        if key not in self._decided:
+            tables = self._tables[node]
+            if tables.switch.programmed:
+                self._decided[key] = self._out_of_port(node, tables.switch.lookup(address))
+            else:
+                hops = tables.routes.lookup(address)
+                self._decided[key] = self.ways(node, [(h.node, h.link, h.weight) for h in hops]) if hops else "no_route"
+        return self._decided[key]
+
+    def ways(self, node: str, hops: list[tuple[str, str, float]]) -> Forward:
+        """Return the ways over links that are up; traffic of a next hop that is gone goes to the others."""
+        found = []
+        for neighbour, link, weight in hops:
+            arc = self._by_end.get((link, node))
+            if arc is not None and arc.up and arc.end.node == neighbour:
+                found.append((arc.index, weight, neighbour))
+        total = sum(weight for _, weight, _ in found)
+        return tuple((arc, weight / total, to) for arc, weight, to in found) or "link_down"
+
+    def _out_of_port(self, node: str, port: int | str) -> Forward:
+        if isinstance(port, str):
+            return port
+        if node not in self._ports:
+            self._ports[node] = ports(self._topology, node)
+        arc = self._by_end.get((self._ports[node].get(port, ""), node))
+        return self.ways(node, [(arc.end.node, arc.link.id, 1.0)]) if arc else "no_route"
+
+    def _forward(self, flow: Flow) -> Callable[[str], Forward]:
+        if flow.modality is Modality.GEO:
+            return lambda node: self._by_place(node, flow.target)
+        address, packet = self._addresses[flow.target], self._packet(flow)
+
+        def forward(node: str) -> Forward:
+            filters = self._tables[node].filters
+            return "denied" if filters and filters.denies(packet, self._minute) else self.step(node, address)
+
+        return forward
+
+    def _limit(self, flow: Flow) -> Callable[[str], int | None] | None:
+        if flow.modality is Modality.GEO:
+            return None
+        packet = self._packet(flow)
+
+        def limit(node: str) -> int | None:
+            filters = self._tables[node].filters
+            found = filters.limit(packet, self._minute) if filters else None
+            return self.classes.arc(node, *found) if found else None
+
+        return limit
+
+    def _packet(self, flow: Flow) -> Packet:
+        return Packet(source=self._addresses[flow.source], destination=self._addresses[flow.target])
+
+    def _by_place(self, node: str, target: str) -> Forward:
+        place = regions.position(self._topology.nodes[target], self._at, self._seed)
+        found = self._tables[node].regions.lookup(place) if place else None
+        if found is None:
+            return "no_region"
+        mode, hops = found
+        if mode == "deliver":  # in the region itself everybody hears whom it is for
+            hops = tuple((target, link.id) for link in self._topology.links_of(node) if target in (link.source.node, link.target.node))
+        return self.ways(node, [(neighbour, link, 1.0) for neighbour, link in hops]) if hops else "no_route"
+
+    def _of_name(self, flow: Flow, caches: Caches) -> Course:
+        """Return the course of Data towards the source: each node on the Interest's way answers what its store holds."""
+        produced = self._tables[flow.target].names.produced
+        name = produced[0] if produced else f"/{flow.target}"
+        steps: list[tuple[int, int, float, int]] = []
+        node, slot, lost = flow.source, 0, "ttl_exceeded"
+        for hop in range(TTL):
+            names = self._tables[node].names
+            found = names.lookup(name)
+            hits = caches.hits(node, flow.id, names.store(name), flow.rate)
+            if found is not None and found.producer:
+                return _course([*steps, (slot, self._inside, 1.0, 1)], hop + 2)
+            if hits:
+                steps.append((slot, self._inside, hits, 1))
+            way = next((w for w in names.ways(found) if self._up(w.link, node)), None) if found else None
+            if way is None:
+                lost = "link_down" if found and found.ways else "no_name"
+                break
+            data = self._by_end.get((way.link, way.node)) or self._by_end[way.link, node]
+            steps.append((slot, data.index, 1.0 - hits, hop + 2))
+            node, slot = way.node, hop + 2
+        return _course(steps, slot + 1 if slot else 2, (slot, node, lost))
+
+    def _up(self, link: str, node: str) -> bool:
+        arc = self._by_end.get((link, node))
+        return arc is not None and arc.up
+
+
+def _course(steps: list[tuple[int, int, float, int]], slots: int, lost: tuple[int, str, str] | None = None) -> Course:
+    origins, arcs, shares, targets = zip(*steps, strict=True) if steps else ((), (), (), ())
+    return Course(slots=slots, sink=1, origins=origins, arcs=arcs, shares=shares, targets=targets, lost=(lost,) if lost else ())

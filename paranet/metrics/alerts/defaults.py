@@ -1,0 +1,72 @@
+"""The rules that a hub begins with. They are written once, on the first start, and are the operator's from then on."""
+
+from paranet.metrics.alerts.rule import Rule
+
+DEFAULTS = (
+    Rule(
+        id="device-unreachable",
+        name="DeviceUnreachable",
+        group="network",
+        expr="paranet_node_up == 0",
+        wait=2.0,
+        trigger="sample",
+        severity="critical",
+        labels={"scope": "node"},
+        annotations={"summary": "Device {{ $labels.node }} does not answer"},
+    ),
+    Rule(
+        id="link-down",
+        name="LinkDown",
+        group="network",
+        expr="min by (link) (paranet_link_up) == 0",
+        trigger="sample",
+        severity="critical",
+        labels={"scope": "link"},
+        annotations={"summary": "Link {{ $labels.link }} is down"},
+    ),
+    Rule(
+        id="link-busy",
+        name="LinkBusy",
+        group="network",
+        expr="max by (link) (paranet_link_utilization_ratio) > 0.8",
+        clear_expr="max by (link) (paranet_link_utilization_ratio) < 0.7",
+        wait=30.0,
+        interval=5.0,
+        annotations={"summary": "Link {{ $labels.link }} is {{ $value | humanizePercentage }} full"},
+    ),
+    Rule(
+        id="packet-loss",
+        name="PacketLoss",
+        group="network",
+        expr="1 - rate(paranet_flow_delivered_bytes_total[1m]) / rate(paranet_flow_offered_bytes_total[1m]) > 0.01",
+        wait=30.0,
+        interval=5.0,
+        labels={"scope": "flow"},
+        annotations={"summary": "Flow {{ $labels.flow }} loses {{ $value | humanizePercentage }}"},
+    ),
+    Rule(
+        id="deployment-failed",
+        name="DeploymentFailed",
+        group="hub",
+        expr='increase(paranet_hub_deployments_total{state="failed"}[5m]) > 0',
+        interval=5.0,
+        annotations={"summary": "A deployment failed within the last five minutes"},
+    ),
+    Rule(
+        id="actor-restarting",
+        name="ActorRestarting",
+        group="hub",
+        expr="increase(paranet_hub_actor_restarts_total[5m]) > 0",
+        interval=5.0,
+        annotations={"summary": "{{ $labels.type }} was restarted within the last five minutes"},
+    ),
+    Rule(
+        id="ingest-rejected",
+        name="IngestRejected",
+        group="hub",
+        expr="sum by (reason) (increase(paranet_hub_samples_rejected_total[5m])) > 0",
+        interval=15.0,
+        severity="info",
+        annotations={"summary": "Samples are refused: {{ $labels.reason }}"},
+    ),
+)
