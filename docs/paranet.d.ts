@@ -100,6 +100,11 @@ export interface Bye {
   retry_ms: number | null;
 }
 
+/** Body of POST /deploy/validate. */
+export interface Checked {
+  compile_id: string;
+}
+
 /** A client as operators see it: *age* in s, *backlog* in bytes, *conflated* items it was spared; positions it has acknowledged. */
 export interface ClientInfo {
   id: string;
@@ -571,6 +576,11 @@ export interface NodePage {
   revision: number;
 }
 
+/** Body of POST /deploy/drift/adopt and /restore. */
+export interface Nodes {
+  nodes?: string[];
+}
+
 /** Answer to a list of nodes. */
 export interface NodesAdded {
   revision: number;
@@ -665,7 +675,7 @@ export interface Progress {
   inconsistent_devices: string[];
   restores: boolean;
   behind: string[];
-  eta: number | null;
+  eta: string | null;
 }
 
 /** A page; `next` is the cursor of the following one. */
@@ -712,6 +722,13 @@ export interface Row {
   value: Record<string, unknown>;
   owners: string[];
   span: Span | null;
+}
+
+/** Body of PUT /lab/nodes/{id}/rows. */
+export interface RowBody {
+  family: string;
+  key: string;
+  value: Record<string, unknown>;
 }
 
 /** One row before and after. */
@@ -1001,15 +1018,15 @@ export interface Operations {
   "chat.get": { body: void; reply: ConversationBody };
   "chat.forget": { body: void; reply: void };
   "chat.stop": { body: void; reply: Stopped };
-  "deploy.validate": { body: void; reply: unknown };
+  "deploy.validate": { body: Checked; reply: unknown };
   "deploy.execute": { body: Order; reply: Progress };
-  "deploy.roll-back": { body: void; reply: unknown };
+  "deploy.roll-back": { body: void; reply: Progress };
   "deploy.cancel": { body: void; reply: Progress };
   "deploy.status": { body: void; reply: Progress };
   "deploy.history": { body: void; reply: ProgressPage };
   "deploy.drift": { body: void; reply: unknown };
-  "deploy.drift-adopt": { body: void; reply: unknown };
-  "deploy.drift-restore": { body: void; reply: unknown };
+  "deploy.drift-adopt": { body: Nodes; reply: unknown };
+  "deploy.drift-restore": { body: Nodes; reply: Progress };
   "deploy.leases": { body: void; reply: unknown };
   "deploy.lease-release": { body: void; reply: unknown };
   "lab.state": { body: void; reply: unknown };
@@ -1022,7 +1039,7 @@ export interface Operations {
   "lab.reboot-node": { body: void; reply: unknown };
   "lab.refuse-node": { body: void; reply: unknown };
   "lab.lose-node": { body: void; reply: unknown };
-  "lab.change-row": { body: void; reply: unknown };
+  "lab.change-row": { body: RowBody; reply: unknown };
   "lab.remove-row": { body: void; reply: unknown };
   "monitor.metrics": { body: void; reply: MetricsBody };
   "monitor.push": { body: void; reply: unknown };
@@ -1046,7 +1063,7 @@ export interface Operations {
   "alerts.rules.dry-run": { body: void; reply: unknown };
   "alerts.rules.get": { body: void; reply: unknown };
   "alerts.rules.replace": { body: void; reply: unknown };
-  "alerts.rules.delete": { body: void; reply: unknown };
+  "alerts.rules.delete": { body: void; reply: void };
   "alerts.rules.enable": { body: void; reply: unknown };
   "alerts.rules.disable": { body: void; reply: unknown };
   "alerts.silences": { body: void; reply: unknown };

@@ -8,7 +8,7 @@ import attrs
 from hub.times import Time
 from paranet.errors import BadField
 
-TIMES = frozenset({"at", "started_at", "ended_at", "created_at", "expires_at", "last_used_at"})
+TIMES = frozenset({"at", "started_at", "ended_at", "eta", "created_at", "expires_at", "last_used_at"})
 
 
 def timed(cls: type) -> type:

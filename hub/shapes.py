@@ -15,8 +15,9 @@ from actors.topology import TopologyChange
 from hub.bodies import page_of, timed
 from hub.operations import Operation
 from hub.rest.assistant import Sentence, Utterance
-from hub.rest.deploy import Order
+from hub.rest.deploy import Checked, Nodes, Order
 from hub.rest.intent import Source, Text
+from hub.rest.lab import RowBody
 from hub.times import Time
 from hub.ws.messages import ClientInfo
 from paranet.errors import Fault
@@ -250,6 +251,10 @@ class Shape:
     gives: tuple[str, ...] = ()
 
 
+_ID = "0195f2ab-4c7e-7d3a-9b1e-2f6a8c0d1e3f"
+_RULE = {"name": "busy", "expr": "paranet_node_cpu_ratio > 0.9", "for": "30s", "severity": "warning", "labels": {}, "annotations": {}}
+_SILENCE = {"matchers": [{"name": "node", "value": "r1"}], "ends_at": "2030-01-01T00:00:00Z", "comment": "maintenance"}
+_SAMPLE = {"metric": "paranet_node_cpu_ratio", "labels": {"node": "r1"}, "ts": 1795378476000, "value": 0.25}
 _NODE = {"id": "r1", "type": "router", "interfaces": [{"name": "eth0", "address": "10.0.1.1/24"}]}
 _LINK = {"id": "r1-r2", "source": {"node": "r1"}, "target": {"node": "r2"}, "bandwidth": "10Gbps", "latency": "5ms"}
 _SOURCE = {"source": "path web { from r1 to r2 }", "name": "web"}
@@ -285,9 +290,21 @@ SHAPES: Mapping[str, Shape] = {
     "chat.get": Shape(reply=ConversationBody),
     "chat.forget": Shape(statuses=(204,)),
     "chat.stop": Shape(reply=Stopped),
-    "deploy.execute": Shape(body=Order, reply=_DEPLOYMENT, statuses=(202,), example={"compile_id": "0195f2ab-4c7e-7d3a-9b1e-2f6a8c0d1e3f"}),
-    "deploy.rollback": Shape(reply=_DEPLOYMENT, statuses=(202,)),
-    "deploy.cancel": Shape(reply=_DEPLOYMENT, statuses=(202,)),
+    "deploy.execute": Shape(body=Order, reply=_DEPLOYMENT, statuses=(200, 202), example={"compile_id": _ID}),
+    "deploy.validate": Shape(body=Checked, example={"compile_id": _ID}),
+    "deploy.roll-back": Shape(reply=_DEPLOYMENT, statuses=(200, 202)),
+    "deploy.drift-adopt": Shape(body=Nodes, example={"nodes": ["r1"]}),
+    "deploy.drift-restore": Shape(body=Nodes, reply=_DEPLOYMENT, statuses=(200, 202), example={"nodes": ["r1"]}),
+    "lab.change-row": Shape(body=RowBody, example={"family": "ip.route", "key": "10.0.0.0/24", "value": {"next_hops": []}}),
+    "alerts.rules.create": Shape(statuses=(201,), takes=("application/json",), example=_RULE),
+    "alerts.rules.test": Shape(takes=("application/json",), example=_RULE),
+    "alerts.silences.create": Shape(statuses=(201,), takes=("application/json",), example=_SILENCE),
+    "alerts.rules.delete": Shape(statuses=(204,)),
+    "monitor.push": Shape(
+        takes=("application/json",),
+        example=[{"metric": "paranet_node_cpu_ratio", "labels": {"node": "r1"}, "ts": 1795378476000, "value": 0.25}],
+    ),
+    "deploy.cancel": Shape(reply=_DEPLOYMENT, statuses=(200, 202)),
     "deploy.status": Shape(reply=_DEPLOYMENT),
     "deploy.history": Shape(reply=page_of(_DEPLOYMENT)),
     "monitor.metrics": Shape(reply=MetricsBody),

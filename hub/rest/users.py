@@ -17,7 +17,7 @@ from paranet.errors import BadField, WrongState
 
 USERNAME = re.compile(r"[a-z0-9_][a-z0-9._@-]{0,63}", re.IGNORECASE | re.ASCII)
 ROLES = tuple(role.word for role in Role)
-SCOPE = re.compile(r"\*|read|(topology|intent|deploy|monitor|system|auth)(:read)?")
+SCOPE = re.compile(r"\*|read|(topology|intent|chat|deploy|monitor|alerts|prometheus|lab|system|auth)(:read)?")
 LONGEST = 366 * 86400
 """seconds that a machine's token may last"""
 
@@ -167,7 +167,7 @@ async def remove_token(call: Call) -> Reply:
 
 def _shown(person: Person) -> UserBody:
     user = person.user
-    return UserBody(id=user.id, username=user.username, role=user.role.word, created_at=Time(rfc3339(person.created_at)))
+    return UserBody(id=user.id, username=user.username, role=user.role.word, created_at=Time(rfc3339(person.created_at) or ""))
 
 
 def _token(token: ApiToken) -> dict[str, Any]:
