@@ -69,6 +69,7 @@ class Redis:
         if self.up:
             with contextlib.suppress(*LOST):
                 await self.client.delete(f"{PREFIX}hub:{self.id}")
+        await self.client.connection_pool.disconnect(inuse_connections=True)  # also those that a cancelled task left in use
         await self.client.aclose()
 
     def on_return(self, work: Callable[[], Awaitable[None]]) -> None:
