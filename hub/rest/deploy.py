@@ -29,7 +29,6 @@ from actors.orders import (
 )
 from actors.planner import changes_of
 from actors.progress import ENDINGS, Progress
-from hub.audited import audited
 from hub.operations import Access, Call, Operation, Reply, page
 from hub.times import moment, rfc3339
 from paranet.codec import unstructure
@@ -151,7 +150,8 @@ async def adopt(call: Call) -> Reply:
     if not nodes:
         raise InvalidInput("nodes: name the devices")
     request = Adopt(nodes=nodes)
-    adopted = await audited(call, "drift-adopt", ",".join(nodes), call.house.system.ref("deployer").ask(request, timeout=ASK))
+    call.about.extend(nodes)
+    adopted = await call.house.system.ref("deployer").ask(request, timeout=ASK)
     return Reply(body={"adopted": unstructure(adopted)})
 
 
@@ -169,9 +169,8 @@ async def leases(call: Call) -> Reply:
 
 async def force_release(call: Call) -> Reply:
     """Take a device from the deployment that holds it."""
-    node = call.path["id"]
-    request = ForceRelease(node=node)
-    lease = await audited(call, "lease-release", node, call.house.system.ref("deployer").ask(request, timeout=ASK))
+    request = ForceRelease(node=call.path["id"])
+    lease = await call.house.system.ref("deployer").ask(request, timeout=ASK)
     return Reply(body=_lease(lease))
 
 
