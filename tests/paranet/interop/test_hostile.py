@@ -93,7 +93,7 @@ def test_odd_graphs_raise_documented_errors_only(
     body = "".join(f'<node id="{i}"><data key="k">{_escaped(text)}</data></node>' for i, text in nodes)
     body += "".join(f'<edge source="{a}" target="{b}"><data key="k">{text}</data></edge>' for a, b, text in edges)
     declared = f'<key id="k" attr.name="{name}" attr.type="{kind}"/>'
-    with suppress(InvalidInput, InvalidTopology):
+    with contextlib.suppress(InvalidInput, InvalidTopology):
         read(f"<graphml>{declared}<graph>{body}</graph></graphml>".encode(), format="graphml")
 
 
