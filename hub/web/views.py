@@ -34,6 +34,7 @@ class Page:
 SIGNED_IN = (
     Page(path="/", name="Network", template="network.html"),
     Page(path="/intents", name="Intents", template="intents.html"),
+    Page(path="/assistant", name="Assistant", template="assistant.html"),
     Page(path="/operators", name="Operators", template="operators.html", role=Role.OPERATOR),
 )
 """in the order of the navigation"""

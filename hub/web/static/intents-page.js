@@ -1,7 +1,8 @@
 // The intents page: a source is written, checked by the hub, looked at from all sides, and deployed by a person.
 
 import { html, render } from "htm/preact";
-import { t, language } from "./i18n.js";
+import { deployAndFollow } from "./deploying.js";
+import { language, t } from "./i18n.js";
 import { History } from "./intents-history.js";
 import { Devices, Findings, Plan } from "./intents-result.js";
 import { Network } from "./model.js";
@@ -115,17 +116,7 @@ function fill({ source, name }) {
 // ---- deploying
 
 async function deploy() {
-  await busily(async () => {
-    const { deploy_id: id, state } = await ask("deploy.execute", { body: { compile_id: view.found.id } });
-    follow(id, state);
-  });
-}
-
-function follow(id, begun) {
-  const link = `/deployments#${id}`;
-  const tell = ({ state }) => change({ note: { text: t("Deployment: {state}.", { state }), link, bad: ["failed", "rolled_back", "cancelled"].includes(state) } });
-  tell({ state: begun });
-  client.subscribe(`deploy/${id}`, { onSnapshot: tell, onEvents: (events) => events.filter(({ state }) => state).forEach(tell) });
+  await busily(() => deployAndFollow(client, view.found.id, (note) => change({ note })));
 }
 
 // ---- looking back
