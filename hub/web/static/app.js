@@ -1,6 +1,7 @@
 // The network page: one socket fills the model, one animation frame at a time draws it.
 
 import { html, render } from "htm/preact";
+import { t } from "./i18n.js";
 import { KINDS, kindOf, LOADS } from "./kinds.js";
 import { layOut, placeLabels } from "./layout.js";
 import { NetworkMap } from "./map.js";
@@ -93,7 +94,7 @@ function measure(text) {
 function Empty() {
   return html`
     <div class="empty">
-      <h2>No topology yet</h2>
+      <h2>${t("No topology yet")}</h2>
       <p>
         Import one with <code>POST /api/v1/topology/import</code> (native JSON or GraphML), or start the hub with <code>--demo</code>.
         It appears here at once.
@@ -104,8 +105,8 @@ function Empty() {
 function Legend() {
   const kinds = Object.keys(KINDS).filter((kind) => [...network.nodes.values()].some((node) => kindOf(node.type) === kind));
   return html`
-    <div class="scale" role="img" aria-label="Line colour and width: load from 0 to 100 percent">
-      <span>Load</span>
+    <div class="scale" role="img" aria-label=${t("Line colour and width: load from 0 to 100 percent")}>
+      <span>${t("Load")}</span>
       ${LOADS.map(
         (from, i) => html`<span class="step load-${i}">
           <svg viewBox="0 0 26 8" aria-hidden="true"><line x1="1" x2="25" y1="4" y2="4" stroke-width=${2 + i * 1.1} /></svg>${from}

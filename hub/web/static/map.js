@@ -2,6 +2,7 @@
 
 import { html } from "htm/preact";
 import { percent } from "./format.js";
+import { t } from "./i18n.js";
 import { KINDS, kindOf, loadClass } from "./kinds.js";
 
 const HALO = 5;
@@ -13,7 +14,7 @@ export function NetworkMap({ network, scene, focus, width, height, children }) {
   const near = neighbourhood(network, focus.shown);
   return html`
     <svg class=${near ? "map focused" : "map"} width=${width} height=${height} viewBox="0 0 ${width} ${height}" role="group"
-      aria-label="Network map: ${nodes.length} nodes, ${links.length} links" onClick=${() => focus.select(null)}>
+      aria-label=${t("Network map: nodes {nodes}, links {links}", { nodes: nodes.length, links: links.length })} onClick=${() => focus.select(null)}>
       <g class="graticule" aria-hidden="true">
         ${scene.graticule.map(
           ({ x1, y1, x2, y2, tx, ty, text }) => html`<line x1=${x1} y1=${y1} x2=${x2} y2=${y2} /><text x=${tx} y=${ty}>${text}</text>`,
@@ -36,7 +37,7 @@ function Line({ network, link, scene, focus, near }) {
   const ends = [link.source, link.target].map((end) => network.nodes.get(end.node)?.name ?? end.node);
   return html`
     <g class="link ${loadClass(link, load)}${shown ? " shown" : ""}${near ? "" : " far"}" data-link=${link.id}
-      data-utilization=${load === undefined ? "" : load.toFixed(4)} ...${handles(focus, "link", link.id)} aria-label="Link ${ends.join(" – ")}">
+      data-utilization=${load === undefined ? "" : load.toFixed(4)} ...${handles(focus, "link", link.id)} aria-label=${t("Link {ends}", { ends: ends.join(" – ") })}>
       <path class="reach" d=${path} />
       <path class="line" d=${path} stroke-width=${(1.75 + 5 * Math.min(1, load ?? 0)).toFixed(2)} />
       ${label &&
