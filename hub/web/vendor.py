@@ -21,6 +21,14 @@ FILES: Mapping[str, str] = {
     "htm/preact/standalone.module.js": "htm-preact.js",
     "htm/LICENSE": "htm.LICENSE.txt",
     "preact/LICENSE": "preact.LICENSE.txt",
+    "redoc/bundles/redoc.standalone.js": "redoc.js",
+    "redoc/bundles/redoc.standalone.js.LICENSE.txt": "redoc.standalone.js.LICENSE.txt",
+    "redoc/LICENSE": "redoc.LICENSE.txt",
+    "swagger-ui-dist/swagger-ui-bundle.js": "swagger-ui.js",
+    "swagger-ui-dist/swagger-ui-bundle.js.LICENSE.txt": "swagger-ui-bundle.js.LICENSE.txt",
+    "swagger-ui-dist/swagger-ui.css": "swagger-ui.css",
+    "swagger-ui-dist/LICENSE": "swagger-ui.LICENSE.txt",
+    "swagger-ui-dist/NOTICE": "swagger-ui.NOTICE.txt",
 }
 """file in node_modules -> name in static/vendor. The standalone module holds Preact, whose licence lies in its own package only."""
 
