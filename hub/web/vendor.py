@@ -21,6 +21,9 @@ FILES: Mapping[str, str] = {
     "htm/preact/standalone.module.js": "htm-preact.js",
     "htm/LICENSE": "htm.LICENSE.txt",
     "preact/LICENSE": "preact.LICENSE.txt",
+    "uplot/LICENSE": "uplot.LICENSE.txt",
+    "uplot/dist/uPlot.esm.js": "uplot.js",
+    "uplot/dist/uPlot.min.css": "uplot.css",
 }
 """file in node_modules -> name in static/vendor. The standalone module holds Preact, whose licence lies in its own package only."""
 
