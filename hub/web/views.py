@@ -33,6 +33,8 @@ class Page:
 
 SIGNED_IN = (
     Page(path="/", name="Network", template="network.html"),
+    Page(path="/deployments", name="Deployments", template="deployments.html", role=Role.OPERATOR),
+    Page(path="/monitor", name="Monitor", template="monitor.html"),
     Page(path="/operators", name="Operators", template="operators.html", role=Role.OPERATOR),
 )
 """in the order of the navigation"""

@@ -5,7 +5,7 @@ import { Drift, Leases } from "./deployments-devices.js";
 import { Deployments, List } from "./deployments-list.js";
 import { DeploymentView } from "./deployments-view.js";
 import { t } from "./i18n.js";
-import { ParaNetClient, Session } from "./paranet-client.js";
+import { ParaNetClient, Session, State } from "./paranet-client.js";
 import { Shell } from "./shell.js";
 import { Tabs } from "./watch-parts.js";
 
@@ -14,8 +14,14 @@ const TABS = { deployment: t("Deployment"), leases: t("Leases"), drift: t("Drift
 const main = document.getElementById("main");
 const client = new ParaNetClient({ session: new Session() });
 const deployments = new Deployments();
-const view = { selected: location.hash.slice(1) || null, tab: "deployment", newest: null };
-const shell = new Shell(client, { newest: () => view.newest, onState: () => draw(), draw });
+const view = { selected: location.hash.slice(1) || null, tab: "deployment", live: false, lost: null };
+const shell = new Shell(client, { newest: () => (shell.live ? null : view.lost), onState, draw });
+
+/** What the channels told is true until the connection is lost; that time the banner tells. */
+function onState(state) {
+  if (state !== State.LIVE && view.live) view.lost = Date.now();
+  view.live = state === State.LIVE;
+}
 
 let due = false;
 
@@ -33,7 +39,7 @@ function Page() {
   const { selected, tab } = view;
   const shown = selected ?? deployments.newest;
   const body = {
-    deployment: () => html`<${DeploymentView} key=${shown} id=${shown} summary=${deployments.get(shown)} ...${{ shell, onSelect, onMove }} />`,
+    deployment: () => html`<${DeploymentView} key=${shown} id=${shown} summary=${deployments.get(shown)} ...${{ shell, onSelect }} />`,
     leases: () => html`<${Leases} ...${{ shell, onSelect }} moved=${deployments.moved} />`,
     drift: () => html`<${Drift} ...${{ shell, onSelect }} />`,
   };
@@ -59,12 +65,6 @@ function onSelect(id) {
   if (matchMedia("(max-width: 900px)").matches) main.querySelector(".detail")?.scrollIntoView({ block: "start" });
 }
 
-/** Something has been heard of the deployments. */
-function onMove() {
-  view.newest = Date.now();
-  draw();
-}
-
 client.subscribe("deployments", {
   onSnapshot(items) {
     if (!deployments.known) {
@@ -72,9 +72,9 @@ client.subscribe("deployments", {
       main.setAttribute("aria-busy", "false");
     }
     deployments.replace(items);
-    onMove();
+    draw();
   },
-  onEvents: (items) => (deployments.change(items), onMove()),
+  onEvents: (items) => (deployments.change(items), draw()),
 });
 addEventListener("hashchange", () => {
   view.selected = location.hash.slice(1) || null;
