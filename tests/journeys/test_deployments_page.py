@@ -74,9 +74,9 @@ async def test_a_closed_gate_says_why(page: Page, hub: Hub, client: aiohttp.Clie
 
 
 async def test_a_deployment_is_cancelled_and_holds_its_devices_until_then(page: Page, hub: Hub, client: aiohttp.ClientSession) -> None:
-    """While a gate looks, leases name the deployment; cancelling takes two presses."""
+    """While a gate looks, leases name the deployment; cancelling takes two presses, and waits for the gate."""
     await _open(page, hub)
-    condition = {"metric": "paranet_node_up", "op": ">", "threshold": 0, "count": 60, "interval": 1}
+    condition = {"metric": "paranet_node_up", "op": ">", "threshold": 0, "count": 8, "interval": 1}
     deploy_id = await _deployed(client, gates={"conditions": [condition], "keep_throughput": 0})
     await expect(_item(page, deploy_id)).to_have_attribute("data-state", "gating", timeout=LATER)
     await page.get_by_role("tab", name="Leases").click()
@@ -91,8 +91,9 @@ async def test_a_deployment_is_cancelled_and_holds_its_devices_until_then(page: 
 async def test_drift_is_restored(page: Page, hub: Hub, client: aiohttp.ClientSession) -> None:
     """A row that somebody took from a device is shown as missing, and a deployment brings it back."""
     await _open(page, hub)
-    rows = (await _call(client, "GET", "/lab/nodes/paris/rows"))["items"]
-    row = next(row for row in rows if row["owners"])
+    (demo,) = (await _call(client, "GET", "/deploy/history"))["items"]
+    changes = (await _call(client, "GET", f"/deploy/plan/{demo['deploy_id']}"))["changes"]
+    row = next(change for change in changes if change["node"] == "paris")["diff"]["add"][0]
     async with client.delete("/api/v1/lab/nodes/paris/rows", params={"family": row["family"], "key": row["key"]}) as response:
         assert response.status < 300, await response.text()
     await page.get_by_role("tab", name="Drift").click()

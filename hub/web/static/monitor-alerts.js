@@ -6,6 +6,7 @@ import { SilenceForm, Silences } from "./monitor-silences.js";
 import { Moment, Note, Problem, Table, TwoStep, useAct, useAsked } from "./watch-parts.js";
 
 const MOST = 300; // alerts of a state that are drawn
+const EVERY = 3_000; // ms between two looks at the decisions, which no channel tells
 const STATES = { firing: [t("firing"), "bad"], recovering: [t("recovering"), "warn"], pending: [t("pending"), "warn"], resolved: [t("resolved"), "good"] };
 export const SEVERITIES = { critical: t("critical"), warning: t("warning"), info: t("info") };
 const RANK = Object.keys(SEVERITIES);
@@ -105,7 +106,7 @@ function AlertView({ shell, alert, moved }) {
   const [comment, setComment] = useState("");
   const [silencing, setSilencing] = useState(false);
   const changes = useAsked(shell, "alerts.history", { alert: id, limit: 50 });
-  const decisions = useAsked(shell, "alerts.decisions", { alert: id, limit: 50 });
+  const decisions = useAsked(shell, "alerts.decisions", { alert: id, limit: 50 }, { every: EVERY });
   useEffect(() => {
     changes.again();
     decisions.again();

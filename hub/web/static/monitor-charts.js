@@ -119,7 +119,7 @@ function Panel({ panel, shell, live, range, step, window, onZoom }) {
     if (!live) return undefined;
     const mine = ++turn.current;
     read(shell, panel, range, step, window).then(
-      (answer) => mine === turn.current && setFound({ ...answer, error: null, range }),
+      (answer) => mine === turn.current && setFound({ ...answer, error: null, range, step }),
       (error) => mine === turn.current && shell.live && setFound((old) => ({ ...old, error })),
     );
     return undefined;
@@ -128,7 +128,7 @@ function Panel({ panel, shell, live, range, step, window, onZoom }) {
   const { times, series, error, notes } = found;
   return html`
     <section class="chart-panel" aria-label=${panel.title} data-panel=${panel.id} data-series=${series.length}
-      data-range=${found.range ? `${found.range[0]} ${found.range[1]}` : undefined} aria-busy=${found.range === null && !error}>
+      data-step=${found.step} data-range=${found.range ? `${found.range[0]} ${found.range[1]}` : undefined} aria-busy=${found.range === null && !error}>
       <h2>${panel.id === "own" ? html`<code>${panel.title}</code>` : panel.title}</h2>
       <${QueryProblem} error=${error} text=${panel.id === "own" ? panel.title : ""} />
       ${notes.map((note) => html`<p key=${note} class="sub">${note}</p>`)}
