@@ -25,8 +25,8 @@ _MANY = 2000
 """rows deleted at once, so that the writer is never gone for long"""
 _INSERT_CHUNK = "INSERT OR REPLACE INTO chunk (series, t0, t1, n, codec, crc, blob) VALUES (?, ?, ?, ?, ?, ?, ?)"
 _INSERT_ROLLUP = "INSERT OR REPLACE INTO rollup (series, tier, t0, t1, n, crc, blob) VALUES (?, ?, ?, ?, ?, ?, ?)"
-ROLLUPS_LIVE = {rollup.MINUTE: 4, rollup.HOUR: 52}
-"""how many times longer than raw samples each tier is kept"""
+ROLLUPS_LIVE = 8
+"""how many times longer than raw samples rollups are kept"""
 
 
 @attrs.define(kw_only=True)
@@ -136,9 +136,8 @@ class ChunkStore:
     async def retain(self, now: int, retention: int, max_bytes: int) -> int:
         """Delete what is too old, then the oldest until the file's content is below *max_bytes*; return how many rows went."""
         gone = await self._delete("DELETE FROM chunk WHERE id IN (SELECT id FROM chunk WHERE t1 < ? ORDER BY t1 LIMIT ?)", now - retention)
-        for tier, times in ROLLUPS_LIVE.items():
-            sql = f"DELETE FROM rollup WHERE id IN (SELECT id FROM rollup WHERE tier = {tier} AND t1 < ? ORDER BY t1 LIMIT ?)"  # noqa: S608  # a constant
-            gone += await self._delete(sql, now - retention * times)
+        rollups = "DELETE FROM rollup WHERE id IN (SELECT id FROM rollup WHERE t1 < ? ORDER BY t1 LIMIT ?)"
+        gone += await self._delete(rollups, now - retention * ROLLUPS_LIVE)
         while await self.size() > max_bytes:
             async with self._database.transaction() as tx:
                 deleted = await tx.execute("DELETE FROM chunk WHERE id IN (SELECT id FROM chunk ORDER BY t1 LIMIT ?)", (_MANY,))
@@ -187,7 +186,7 @@ def _encoded(batch: Batch) -> tuple[list[tuple[Value, ...]], list[tuple[Value, .
     """Return the rows of chunks and rollups, and the journal's blob. Runs in a thread."""
     codec = chunk.Codec()
     chunks = [_chunk_row(codec, series, arrays) for series, arrays in (*batch.open, *batch.sealed)]
-    made = [_rollup_row(series, times, values, tier) for series, (times, values) in batch.sealed for tier in rollup.TIERS]
+    made = [_rollup_row(series, times, values, rollup.MINUTE) for series, (times, values) in batch.sealed]
     rollups = [row for row in made if row is not None]
     return chunks, rollups, _journal_blob(batch.fresh)
 

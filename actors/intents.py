@@ -136,7 +136,7 @@ class IntentStore(Actor):
 
     @handles
     async def compile(self, message: Compile) -> Compilation:
-        return await self.defer(self._compile(message))
+        return await self.defer(self._compile(message), abandon=True)
 
     async def _compile(self, message: Compile) -> Compilation:
         source, name = message.source, message.name

@@ -143,7 +143,7 @@ async def answer(store: ChunkStore, prepared: Prepared) -> Answer:
         cold = [p.id for p in parts if p.since > need.start]
         rows: list[Any] = []
         if cold and prepared.tier:
-            rows = await store.rollups(cold, prepared.tier, need.start, need.end)
+            rows = await store.rollups(cold, rollup.MINUTE, need.start, need.end)
         elif cold:
             rows = await store.chunks(cold, need.start, need.end)
         joined, damaged = await asyncio.to_thread(_joined, need, parts, rows, prepared.tier)
@@ -164,11 +164,13 @@ def _joined(need: Need, parts: Sequence[Part], rows: Sequence[Any], tier: int) -
     cold: dict[int, list[Arrays]]
     if tier:
         here = {(p.id, int(s.times[0])) for p in parts for s in p.warm}
-        buckets, damaged = decoded_rollups((row for row in rows if row[1:3] not in here), tier)
-        recent = {p.id: [rollup.rolled(s.times, s.values, tier) for s in p.warm] for p in parts}
+        buckets, damaged = decoded_rollups((row for row in rows if row[1:3] not in here), rollup.MINUTE)
+        recent = {p.id: [rollup.rolled(s.times, s.values, rollup.MINUTE) for s in p.warm] for p in parts}
         joined = []
         for part in parts:
-            times, values = rollup.column(rollup.merged([*buckets.get(part.id, []), *recent[part.id]]), tier, need.function)
+            times, values = rollup.column(
+                rollup.coarser(rollup.merged([*buckets.get(part.id, []), *recent[part.id]]), tier), tier, need.function
+            )
             joined.append(Samples(part.labels, times, values))
         return joined, damaged
     cold, damaged = decoded(rows)

@@ -1,24 +1,28 @@
 """The aiohttp application: every operation of the table behind its route, sockets, pages, and the figures for machines."""
 
 import asyncio
+import hashlib
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 
 from aiohttp import BodyPartReader, web
 from aiohttp.http import HttpProcessingError
+from aiohttp.typedefs import Middleware
 
-from hub import asyncapi, metrics, problems
+from hub import asyncapi, metrics, openapi, problems
+from hub.auth import Caller
 from hub.codec import encode
 from hub.house import House
-from hub.keys import HOUSE
-from hub.middlewares import add_headers, answer_errors
+from hub.keys import HOUSE, TRAIL
+from hub.middlewares import answer_errors, behind, headers_for, preflight
 from hub.operations import Access, Call, Operation, Reply
 from hub.rest import OPERATIONS
+from hub.settings import words
 from hub.signin import caller_of, check_origin
 from hub.web import views
 from hub.ws import endpoint
 from paranet import __version__
-from paranet.errors import InvalidInput, TooLarge
+from paranet.errors import InvalidInput, TooLarge, Unauthenticated
 
 BODY_WITHIN = 60.0
 """seconds a client has to send its body"""
@@ -28,9 +32,13 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 def make_app(house: House) -> web.Application:
     """Return the application over a house that is open."""
-    app = web.Application(middlewares=[answer_errors], client_max_size=house.settings.server.max_body)
+    server = house.settings.server
+    origins = frozenset(words(server.origins))
+    around: list[Middleware] = [behind(server.trusted_proxies)] if server.trusted_proxies else []
+    around += [answer_errors, *([preflight(origins)] if origins else [])]
+    app = web.Application(middlewares=around, client_max_size=server.max_body)
     app[HOUSE] = house
-    app.on_response_prepare.append(add_headers)
+    app.on_response_prepare.append(headers_for(origins))
     for operation in OPERATIONS:
         app.router.add_route(operation.method, operation.path, _served(operation), expect_handler=expected)
     for path, socket in endpoint.ROUTES:
@@ -46,7 +54,8 @@ def _served(operation: Operation) -> Handler:
 
     async def handle(request: web.Request) -> web.StreamResponse:
         house = request.app[HOUSE]
-        caller = await caller_of(request, house.tokens) if operation.access else None
+        caller = await _caller(request, house) if operation.access else None
+        request[TRAIL].standing = await house.limits.check(operation, caller, request.remote or "")
         operation.check(caller, request.query)
         if not operation.access and request.cookies and operation.method != "GET":
             check_origin(request)
@@ -61,11 +70,21 @@ def _served(operation: Operation) -> Handler:
             body=body,
             filename=filename,
             remote=request.remote or "",
+            connected=lambda: request.transport is not None and not request.transport.is_closing(),
         )
-        reply = await operation.handler(call)
+        reply = await operation.perform(call)
         return await _streamed(reply, request) if reply.stream is not None else _response(reply, request)
 
     return handle
+
+
+async def _caller(request: web.Request, house: House) -> Caller | None:
+    """Return the caller; one whose token is not good counts against the address."""
+    try:
+        return await caller_of(request, house.tokens)
+    except Unauthenticated:
+        await house.limits.refuse(request.remote or "")
+        raise
 
 
 async def expected(request: web.Request) -> web.StreamResponse | None:
@@ -149,10 +168,10 @@ async def healthz(_request: web.Request) -> web.Response:
 
 
 async def readyz(request: web.Request) -> web.Response:
-    """Store and actors are as they should be, or 503 and what is not."""
+    """Store and actors are as they should be, or 503 and what is not. Without Redis the hub is degraded, but ready."""
     faults = await request.app[HOUSE].ready()
     body = encode({"status": "degraded" if faults else "ok", "faults": faults})
-    return web.Response(status=503 if faults else 200, body=body, content_type="application/json")
+    return web.Response(status=503 if faults.keys() - {"redis"} else 200, body=body, content_type="application/json")
 
 
 async def figures(request: web.Request) -> web.Response:
@@ -160,10 +179,25 @@ async def figures(request: web.Request) -> web.Response:
     return web.Response(body=metrics.exposition(request.app[HOUSE]), headers={"Content-Type": metrics.CONTENT_TYPE})
 
 
+async def description(request: web.Request) -> web.Response:
+    """The API as OpenAPI 3.1."""
+    tag = f'"{hashlib.sha256(openapi.encoded()).hexdigest()[:16]}"'
+    headers = {"ETag": tag, "Cache-Control": "no-cache"}
+    if tag in request.headers.get("If-None-Match", ""):
+        return web.Response(status=304, headers=headers)
+    return web.Response(body=openapi.encoded(), content_type="application/json", headers=headers)
+
+
 async def asyncapi_json(_request: web.Request) -> web.Response:
     """The WebSocket protocol for machines."""
     return web.Response(body=encode(asyncapi.document()), content_type="application/json")
 
 
-MACHINES = (("/asyncapi.json", asyncapi_json), ("/healthz", healthz), ("/readyz", readyz), ("/metrics", figures))
+MACHINES = (
+    ("/asyncapi.json", asyncapi_json),
+    ("/openapi.json", description),
+    ("/healthz", healthz),
+    ("/readyz", readyz),
+    ("/metrics", figures),
+)
 MACHINES_ACCESS = Access.OPEN

@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 
-from actors.accounts import Accounts
+from actors.accounts import Accounts, ChangedElsewhere
 from actors.alertbook import AlertBook
 from actors.alerts import AlertEvaluator
 from actors.assistant import Assistant
@@ -26,6 +26,7 @@ from actors.helping import Helper
 from actors.intents import Compile, IntentStore
 from actors.journal import Journal
 from actors.laboratory import Laboratory
+from actors.mending import open_telemetry
 from actors.notifier import Receivers
 from actors.orders import Execute
 from actors.overseer import Overseer
@@ -37,8 +38,11 @@ from actors.telemetry import TelemetryCollector
 from actors.topology import GetTopology, ImportTopology, TopologyStore
 from actors.vitals import Vitals
 from hub import log as logs
-from hub.auth import Tokens, signing_key
+from hub.auth import Believed, Tokens, signing_key
+from hub.cache import Cache
 from hub.fetching import Client
+from hub.limits import Limits
+from hub.redis import Redis
 from hub.settings import Agent, Settings
 from hub.ws.ask import answer
 from hub.ws.door import Door
@@ -79,10 +83,10 @@ class House:
     async def __aenter__(self) -> "House":
         folder = self.settings.server.data_dir
         async with AsyncExitStack() as stack:
-            stack.callback(_claim(folder).close)
+            stack.callback(claim(folder).close)
             self.control = await Database.open(folder / "control.sqlite3", "control")
             stack.push_async_callback(self.control.close)
-            self._telemetry = await Database.open(folder / "telemetry.sqlite3", "telemetry")
+            self._telemetry = await open_telemetry(folder / "telemetry.sqlite3")
             stack.push_async_callback(self._telemetry.close)
             self._telemetry_reader = await Database.open(folder / "telemetry.sqlite3", "telemetry")
             stack.push_async_callback(self._telemetry_reader.close)
@@ -91,6 +95,9 @@ class House:
             await self._flash.load()  # damaged? better known now than when the devices boot
             self._http = await stack.enter_async_context(Client())
             await stack.enter_async_context(self.system)
+            self.redis = await stack.enter_async_context(Redis(self.settings.redis, self._elsewhere)) if self.settings.redis.url else None
+            self.cache = Cache(self.redis, self.settings.server.cache)
+            self.limits = Limits(self.settings.limits, self.redis, self.system.now)
             self._model = await _language_model(self.settings.agent, stack)
             self.frames_shared = await frames_can_be_shared()
             stack.callback(logs.tap(self.system.ref("syslog")))
@@ -106,10 +113,12 @@ class House:
         settings, now, spawn = self.settings, self.system.now, self.system.spawn
         await spawn("syslog", partial(Syslog, self._telemetry, self.outlets))
         await spawn("audit", partial(Audit, self.control, now))
+        believed, password = Believed(), settings.admin.password
+        announce = self.redis.announce if self.redis is not None else _nobody
         accounts = await spawn(
-            "accounts", partial(Accounts, self.control, now, self._show_first_password, settings.admin.password, ("ws",))
+            "accounts", partial(Accounts, self.control, now, self._show_first_password, password, ("ws",), believed.forget, announce)
         )
-        self.tokens = Tokens(signing_key(folder), settings.auth, accounts, now)
+        self.tokens = Tokens(signing_key(folder), settings.auth, accounts, now, believed)
         telemetry = settings.telemetry
         collector = partial(
             TelemetryCollector,
@@ -178,7 +187,17 @@ class House:
         for cell in self.system.cells():
             if "/" not in cell.path and cell.status not in ("running", "suspended"):
                 faults[cell.path] = cell.status.value
+        if self.redis is not None and not self.redis.up:
+            faults["redis"] = self.redis.why
         return faults
+
+    def _elsewhere(self, user_id: str) -> None:
+        """Another hub has changed a user's sessions."""
+        self.system.ref("accounts").tell(ChangedElsewhere(user_id=user_id))
+
+
+def _nobody(_user_id: str) -> None:
+    """There is no other hub to tell."""
 
 
 async def _language_model(settings: Agent, stack: AsyncExitStack) -> Model | None:
@@ -218,7 +237,7 @@ def _driver(network: SimulatedNetwork, node: Node) -> Driver:
     return NoDriver(f"this hub has no driver {wish!r}")
 
 
-def _claim(folder: Path) -> "_Lock":
+def claim(folder: Path) -> "_Lock":
     """Make the data directory ours: two hubs on one directory would be two writers. Raise StorageFailed."""
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)

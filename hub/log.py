@@ -5,6 +5,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable
+from contextvars import ContextVar
 
 import orjson
 
@@ -12,6 +13,18 @@ from actors.runtime import Ref
 from actors.syslog import Entry, Logged, Tap
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+REQUEST: ContextVar[str] = ContextVar("request", default="")
+"""id of the request that is being answered"""
+
+
+class WithRequest(logging.Filter):
+    """Adds the id of the request to what is logged while it is answered."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if REQUEST.get() and not hasattr(record, "request"):
+            record.request = REQUEST.get()
+        return True
 
 
 class JsonLines(logging.Formatter):
@@ -53,6 +66,7 @@ def tap(syslog: Ref) -> Callable[[], None]:
 def set_up(level: str) -> None:
     """Send everything from *level* up to stderr."""
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(WithRequest())
     handler.setFormatter(People() if sys.stderr.isatty() else JsonLines())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.getLogger("aiosqlite").setLevel("WARNING")

@@ -28,6 +28,13 @@ class HouseCollector(Collector):
         for reason, count in system.dead_letters.by_reason.items():
             dead.add_metric([reason], count)
         yield dead
+        yield CounterMetricFamily("paranet_hub_limited", "Requests refused as too many", value=self._house.limits.refused)
+        if self._house.redis is not None:
+            yield GaugeMetricFamily("paranet_hub_redis_up", "Redis is there", value=float(self._house.redis.up))
+        reads = CounterMetricFamily("paranet_hub_cache_reads", "Computed answers asked for", labels=["found"])
+        reads.add_metric(["true"], self._house.cache.hits)
+        reads.add_metric(["false"], self._house.cache.misses)
+        yield reads
         lag = inspect.lag(system)
         yield GaugeMetricFamily("paranet_hub_loop_lag_seconds", "99th percentile of the event loop's lag, last minute", value=lag.p99)
         sums: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))

@@ -1,19 +1,28 @@
-"""What happens to every request: an id, a log line, and errors turned into problem documents."""
+"""What happens to every request: whom it comes from through proxies, an id, a log line, and errors turned into problem documents."""
 
 import asyncio
+import itertools
 import logging
+import re
+import secrets
 import time
 from collections.abc import Awaitable, Callable
+from ipaddress import ip_address, ip_network
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from hub import problems
+from hub.keys import TRAIL, Trail
+from hub.log import REQUEST
+from hub.settings import words
 from paranet.errors import ParaNetError
 
 log = logging.getLogger("hub.access")
 faults = logging.getLogger(__name__)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Signal = Callable[[web.Request, web.StreamResponse], Awaitable[None]]
 
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -21,13 +30,33 @@ HEADERS = {
     "X-Frame-Options": "DENY",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
+CLOSED = "default-src 'none'; frame-ancestors 'none'"
+HSTS = "max-age=31536000"
+EXPOSED = "ETag, Location, Link, Retry-After, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, X-Request-Id"
+PREFLIGHT = {
+    "Access-Control-Allow-Methods": "GET, POST, PUT, DELETE",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, Prefer, X-Request-Id",
+    "Access-Control-Max-Age": "600",
+}
+_ID = re.compile(r"[\w.:-]{1,64}", re.ASCII)
+_NUMBERS = itertools.count(1)
+_RUN = secrets.token_hex(4)
+"""what ids made by this process begin with"""
 
 
 @web.middleware
 async def answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Turn every error into problem+json; what nobody foresaw becomes a bare 500 and a trace in the log."""
     began = time.perf_counter()
+    given = request.headers.get("X-Request-Id", "")
+    name = given if _ID.fullmatch(given) else f"{_RUN}-{next(_NUMBERS):x}"
+    trail = request.get(TRAIL)
+    if trail is None:
+        request[TRAIL] = trail = Trail(secure=request.secure)
+    trail.id = name
+    mark = REQUEST.set(name)
     try:
         response = await handler(request)
     except ParaNetError as error:
@@ -41,16 +70,80 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
     except Exception:
         faults.exception("%s %s failed", request.method, request.path)
         response = problems.response(ParaNetError("the hub failed on this request; its log has the trace"), request.path)
-    took = (time.perf_counter() - began) * 1000
-    extra = {"method": request.method, "path": request.path, "status": response.status, "ms": round(took, 2), "remote": request.remote}
-    log.debug("%s %s %d %.1f ms", request.method, request.path, response.status, took, extra=extra)
+    finally:
+        REQUEST.reset(mark)
+    if log.isEnabledFor(logging.DEBUG):
+        took = (time.perf_counter() - began) * 1000
+        extra = {"method": request.method, "path": request.path, "status": response.status, "ms": round(took, 2), "remote": request.remote}
+        log.debug("%s %s %d %.1f ms", request.method, request.path, response.status, took, extra={**extra, "request": name})
     return response
 
 
-async def add_headers(_request: web.Request, response: web.StreamResponse) -> None:
-    """Signal on_response_prepare: headers that every answer carries, but for those that only open a socket."""
-    if response.status == 101:
-        return
-    for name, value in HEADERS.items():
-        response.headers.setdefault(name, value)
-    response.headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+def behind(proxies: str) -> Middleware:
+    """Return a middleware that believes what these proxies (networks, commas between) say of the client."""
+    networks = [ip_network(word) for word in words(proxies)]
+
+    def trusted(address: str) -> bool:
+        try:
+            found = ip_address(address)
+        except ValueError:
+            return False
+        return any(found in network for network in networks)
+
+    @web.middleware
+    async def believe(request: web.Request, handler: Handler) -> web.StreamResponse:
+        remote = request.remote or ""
+        if not trusted(remote):
+            return await handler(request)
+        for hop in reversed(words(",".join(request.headers.getall("X-Forwarded-For", [])))):
+            remote = hop
+            if not trusted(hop):
+                break
+        scheme = request.headers.get("X-Forwarded-Proto", request.scheme)
+        request[TRAIL] = Trail(secure=scheme == "https")
+        return await handler(request.clone(remote=remote[:64], scheme="https" if scheme == "https" else "http"))
+
+    return believe
+
+
+def preflight(origins: frozenset[str]) -> Middleware:
+    """Return a middleware that answers what browsers ask before a page of another site may ask (CORS)."""
+
+    @web.middleware
+    async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+        asked = request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
+        if asked and request.headers.get("Origin") in origins and request.path.startswith("/api/"):
+            return web.Response(status=204, headers=PREFLIGHT)
+        return await handler(request)
+
+    return answer
+
+
+def headers_for(origins: frozenset[str]) -> Signal:
+    """Return the signal on_response_prepare: headers that every answer carries."""
+
+    async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
+        if response.status == 101:
+            return  # it only opens a socket
+        headers = response.headers
+        for name, value in HEADERS.items():
+            if name not in headers:
+                headers[name] = value
+        if "Content-Security-Policy" not in headers:
+            headers["Content-Security-Policy"] = CLOSED
+        trail = request.get(TRAIL)
+        if trail is not None:
+            headers["X-Request-Id"] = trail.id
+            if trail.secure:
+                headers["Strict-Transport-Security"] = HSTS
+            if trail.standing is not None:
+                headers.update(trail.standing.headers)
+        origin = request.headers.get("Origin") if origins else None
+        if origins:
+            headers["Vary"] = "Origin"
+        if origin in origins and request.path.startswith(("/api/", "/openapi.json")):
+            headers["Access-Control-Allow-Origin"] = str(origin)
+            headers["Access-Control-Expose-Headers"] = EXPOSED
+            headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+
+    return add_headers

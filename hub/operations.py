@@ -1,20 +1,24 @@
 """What can be asked of the hub, whatever door the question comes through: one declared table, one calling convention."""
 
+import asyncio
 import re
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Mapping
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
+from actors.audit import Record
 from hub.auth import Caller
 from hub.codec import read
-from paranet.errors import Forbidden, InvalidInput, Unauthenticated
+from paranet.errors import Forbidden, InvalidInput, ParaNetError, Unauthenticated
 
 if TYPE_CHECKING:
     from hub.house import House
 
 T = TypeVar("T")
+LOOK_AFTER = 0.25
+"""seconds between two looks at whether a caller who waits for long work is still there"""
 _ETAG = re.compile(r'(?:W/)?"(\d{1,18})"', re.ASCII)
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -41,11 +45,26 @@ class Call:
     body: bytes = b""
     filename: str | None = None
     remote: str = ""
+    connected: Callable[[], bool] = lambda: True
+    """whether the caller is still there"""
+    about: list[str] = attrs.field(factory=list)
+    """what the audit log shall name, where the path does not"""
 
     @property
     def author(self) -> str:
         """The name that goes into histories."""
         return self.caller.user.username if self.caller else ""
+
+    async def while_connected(self, work: Coroutine[Any, Any, T]) -> T:
+        """Return the result of *work*, which is cancelled when the caller goes. Raise CancelledError then."""
+        task = asyncio.ensure_future(work)
+        try:
+            while not (await asyncio.wait((task,), timeout=LOOK_AFTER))[0]:
+                if not self.connected():
+                    raise asyncio.CancelledError
+            return task.result()
+        finally:
+            task.cancel()
 
     def read(self, cls: type[T]) -> T:
         """Return the JSON body as *cls*. Raise InvalidInput."""
@@ -120,7 +139,11 @@ Handler = Callable[[Call], Awaitable[Reply]]
 
 @attrs.frozen(kw_only=True)
 class Operation:
-    """One row of the table. *query* names every parameter it understands; any other is refused."""
+    """One row of the table. *query* names every parameter it understands; any other is refused.
+
+    The rest is for the API's description: types of the JSON *body* read and of the *reply* (None: no JSON), the *statuses* of success, a
+    body as *example*, and what bytes are where they are no JSON (*takes*, *gives*: media types). hub.shapes speaks for silent rows.
+    """
 
     name: str
     method: str
@@ -129,6 +152,38 @@ class Operation:
     handler: Handler
     summary: str
     query: frozenset[str] = frozenset()
+    body: Any = None
+    reply: Any = None
+    statuses: tuple[int, ...] = ()
+    example: object = None
+    takes: tuple[str, ...] = ()
+    gives: tuple[str, ...] = ()
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        """Scopes of which a machine's token needs one: everything, an area, or the reads of it. Accounts are for people."""
+        area = self.name.partition(".")[0]
+        if area == "auth" and self.method != "GET":
+            return frozenset()
+        reads = {"read", f"{area}:read"} if self.method == "GET" else set()
+        return frozenset({"*", area} | reads)
+
+    async def perform(self, call: Call) -> Reply:
+        """Do it. Every write is written down: who, what, from where, how it ended (those of `system` see to that themselves)."""
+        if self.method == "GET" or self.name.startswith("system."):
+            return await self.handler(call)
+        outcome = "failed"
+        try:
+            reply = await self.handler(call)
+            outcome = "ok"
+        except ParaNetError as error:
+            outcome = error.code
+            raise
+        finally:
+            target = "/".join(call.about or call.path.values())
+            record = Record(author=call.author, remote=call.remote, action=self.name, target=target[:200], outcome=outcome)
+            call.house.system.ref("audit").tell(record)
+        return reply
 
     def check(self, caller: Caller | None, query: Iterable[str]) -> None:
         """Raise Unauthenticated, Forbidden or InvalidInput where the caller or a parameter is not welcome."""
@@ -137,6 +192,8 @@ class Operation:
                 raise Unauthenticated
             if caller.user.role < self.access:
                 raise Forbidden(f"{self.name} needs role {self.access.name.lower()}, you are {caller.user.role.word}")
+            if caller.scopes is not None and not self.scopes & set(caller.scopes):
+                raise Forbidden(f"{self.name} is outside the scopes of this token: {', '.join(caller.scopes)}")
         unknown = sorted(set(query) - self.query)
         if unknown:
             known = ", ".join(sorted(self.query)) or "none"

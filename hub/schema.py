@@ -9,6 +9,7 @@ from typing import Any, Literal, NewType, TypeVar, Union, get_args, get_origin, 
 
 import attrs
 
+from hub.times import Time
 from paranet.models.units import Bandwidth, Ratio, Seconds
 
 Json = dict[str, Any]
@@ -23,6 +24,7 @@ _PLAIN: Mapping[Any, Json] = {
     NoneType: {"type": "null"},
     object: {},
     Any: {},
+    Time: {"type": "string", "format": "date-time"},
 }
 _QUANTITIES: Mapping[Any, tuple[str, str]] = {
     Bandwidth: ("bit/s", "10Gbps"),
@@ -145,7 +147,10 @@ def _quantity(kind: Any, mode: Mode) -> Json:
 
 
 def _constraints(validator: Any) -> Json:
-    """Return what attrs' own validators demand, in the words of JSON Schema; what others demand is not known here."""
+    """Return what attrs' own validators demand, in the words of JSON Schema; others tell by an attribute `schema`."""
+    told = getattr(validator, "schema", None)
+    if isinstance(told, dict):
+        return told
     inner = getattr(validator, "validator", None)
     if inner is not None:  # optional(...)
         return _constraints(inner)

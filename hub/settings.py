@@ -2,13 +2,16 @@
 
 import math
 import os
+import re
 from collections.abc import Mapping
 from functools import partial
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
 import attrs
 import cattrs
+import limits
 import typed_settings as ts
 from typed_settings.loaders import DictLoader, Loader
 
@@ -24,6 +27,37 @@ def _above(low: float) -> Any:
     return attrs.validators.gt(low)
 
 
+def words(text: str) -> tuple[str, ...]:
+    """Return the words of a list that is written with commas between."""
+    return tuple(word for part in text.split(",") if (word := part.strip()))
+
+
+def _rate(_instance: object, attribute: "attrs.Attribute[str]", value: str) -> None:
+    try:
+        limits.parse(value)
+    except ValueError:
+        raise ValueError(f"'{attribute.name}' must be a rate such as 100/minute, not {value!r}") from None
+
+
+def _networks(_instance: object, attribute: "attrs.Attribute[str]", value: str) -> None:
+    try:
+        for word in words(value):
+            ip_network(word)
+    except ValueError:
+        raise ValueError(f"'{attribute.name}' must be networks such as 10.0.0.0/8, commas between, not {value!r}") from None
+
+
+def _origins(_instance: object, attribute: "attrs.Attribute[str]", value: str) -> None:
+    for word in words(value):
+        if not re.fullmatch(r"https?://[^/\s,*]+", word):
+            raise ValueError(f"'{attribute.name}' must be origins such as https://app.example, commas between, not {value!r}")
+
+
+def _redis_url(_instance: object, attribute: "attrs.Attribute[str]", value: str | None) -> None:
+    if value is not None and not value.startswith(("redis://", "rediss://", "unix://")):
+        raise ValueError(f"'{attribute.name}' must begin with redis://, rediss:// or unix://")
+
+
 @attrs.frozen(kw_only=True)
 class Server:
     """The door: where it listens and what it lets in."""
@@ -33,6 +67,11 @@ class Server:
     data_dir: Path = Path("var")
     max_body: int = ts.option(default=16 * 2**20, validator=_above(1023))
     drain: float = ts.option(default=10.0, validator=_above(0))
+    cache: int = ts.option(default=32 * 2**20, validator=_above(-1))
+    origins: str = ts.option(default="", validator=_origins)
+    trusted_proxies: str = ts.option(default="", validator=_networks)
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -110,6 +149,24 @@ class Agent:
 
 
 @attrs.frozen(kw_only=True)
+class Limits:
+    """How often one may ask."""
+
+    user: str = ts.option(default="60000/minute", validator=_rate)
+    address: str = ts.option(default="6000/minute", validator=_rate)
+    expensive: str = ts.option(default="600/minute", validator=_rate)
+    sign_in: str = ts.option(default="1200/minute", validator=_rate)
+
+
+@attrs.frozen(kw_only=True)
+class Redis:
+    """What hubs share."""
+
+    url: str | None = ts.secret(default=None, validator=_redis_url)
+    beat: float = ts.option(default=1.0, validator=_above(0))
+
+
+@attrs.frozen(kw_only=True)
 class Log:
     """What goes to stderr."""
 
@@ -128,6 +185,8 @@ class Settings:
     alerts: Alerts = attrs.field(factory=Alerts)
     realtime: Realtime = attrs.field(factory=Realtime)
     agent: Agent = attrs.field(factory=Agent)
+    limits: Limits = attrs.field(factory=Limits)
+    redis: Redis = attrs.field(factory=Redis)
     log: Log = attrs.field(factory=Log)
 
 

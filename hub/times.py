@@ -1,11 +1,15 @@
 """Times on the wire: RFC 3339 in UTC with milliseconds."""
 
 from datetime import datetime
+from typing import NewType
 
 from actors.times import rfc3339
 from paranet.errors import InvalidInput
 
-__all__ = ["moment", "rfc3339", "unix"]
+__all__ = ["Time", "moment", "rfc3339", "unix"]
+
+Time = NewType("Time", str)
+"""a time as it stands on the wire"""
 
 
 def moment(name: str, text: str | None) -> float | None:

@@ -98,12 +98,13 @@ class Actor:
         """
         await self._life.jobs.pipe(job, failed, name)
 
-    async def defer(self, job: Coroutine[Any, Any, R]) -> R:
+    async def defer(self, job: Coroutine[Any, Any, R], *, abandon: bool = False) -> R:
         """Let *job* answer the current ask while the mailbox moves on: `return await self.defer(self._slow(...))`.
 
         The job must not touch the actor's state. What it raises reaches the asker; other than a ParaNetError crashes the actor.
+        With *abandon* it is cancelled when the asker has gone or its time is over: for work that only its answer is good for.
         """
-        return await self._life.defer(job)
+        return await self._life.defer(job, abandon=abandon)
 
     def stash(self) -> Any:
         """Put the current message aside until unstash: `return self.stash()`. Raise MailboxFull when too many lie there."""

@@ -289,11 +289,11 @@ class Generation:
         """The jobs, if there ever was one."""
         return self._jobs
 
-    async def defer(self, job: Coroutine[Any, Any, R]) -> R:
+    async def defer(self, job: Coroutine[Any, Any, R], *, abandon: bool) -> R:
         """Let *job* answer the current ask."""
         envelope = self.cell.current
         assert envelope is not None, "defer answers an ask: call it inside a handler"
-        await self.jobs.defer(job, envelope)
+        await self.jobs.defer(job, envelope, abandon=abandon)
         return None  # type: ignore[return-value]  # the job's result is what the asker gets
 
     # -- looking in

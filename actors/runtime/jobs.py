@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import aiojobs
 
 from actors.runtime.envelope import DEFERRED, Envelope
-from actors.runtime.errors import ActorCrashed, ActorStopped, MailboxFull
+from actors.runtime.errors import ActorCrashed, ActorStopped, AskTimeout, MailboxFull
 from actors.runtime.frames import Frame, current
 from actors.runtime.lifecycle import being_cancelled
 from actors.runtime.messages import Message
@@ -50,10 +50,11 @@ class Jobs:
         frame = Frame(self._cell.path, job=name or "job")
         await self._spawn(frame, job, None, self._piped(job, failed, frame))
 
-    async def defer(self, job: Coroutine[Any, Any, object], envelope: Envelope) -> None:
-        """Run *job*; its result answers the envelope's asker."""
+    async def defer(self, job: Coroutine[Any, Any, object], envelope: Envelope, *, abandon: bool = False) -> None:
+        """Run *job*; its result answers the envelope's asker. With *abandon* it is cancelled when nobody waits for that any more."""
         frame = Frame(self._cell.path, deadline=envelope.deadline, job=type(envelope.message).__name__)
-        await self._spawn(frame, job, envelope, self._deferred(job, envelope, frame))
+        deferred = self._abandoned(job, envelope, frame) if abandon else self._deferred(job, envelope, frame)
+        await self._spawn(frame, job, envelope, deferred)
         envelope.mark = DEFERRED
         if envelope.sender is not None:
             envelope.sender.hand_over(envelope, frame)
@@ -97,6 +98,17 @@ class Jobs:
             self._life.hand_in(message, frame)
         finally:
             self._under_way.pop(frame, None)
+
+    async def _abandoned(self, job: Coroutine[Any, Any, object], envelope: Envelope, frame: Frame) -> None:
+        task = asyncio.current_task()
+
+        def gone(reply: "asyncio.Future[Any]") -> None:
+            if task is not None and (reply.cancelled() or isinstance(reply.exception(), AskTimeout)):
+                task.cancel()
+
+        if envelope.reply is not None:
+            envelope.reply.add_done_callback(gone)
+        await self._deferred(job, envelope, frame)
 
     async def _deferred(self, job: Coroutine[Any, Any, object], envelope: Envelope, frame: Frame) -> None:
         cell = self._cell

@@ -2,8 +2,10 @@
 
 import argparse
 import asyncio
+import gc
 import logging
 import signal
+import ssl
 import sys
 from pathlib import Path
 
@@ -13,11 +15,14 @@ from aiohttp import web
 from hub import log as logs
 from hub.app import make_app
 from hub.house import House
-from hub.settings import Settings, load
+from hub.settings import Server, Settings, load
 from hub.ws.messages import SendAway
-from paranet.errors import ParaNetError
+from paranet.errors import BadSettings, ParaNetError
 
 log = logging.getLogger(__name__)
+
+GC_THRESHOLD = (20_000, 20, 50)
+"""a topology is read in a few hundred thousand allocations, none of them garbage: collect less often than Python does by itself"""
 
 
 def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -53,15 +58,19 @@ def _loop_factory() -> "type[asyncio.AbstractEventLoop] | None":
 async def _run(settings: Settings) -> int:
     """Serve until a signal or a failure of the actors; a second signal ends everything at once."""
     stop = asyncio.Event()
+    tls = tls_of(settings.server)
     async with House(settings, show_first_password=_show_first_password) as house:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, _signalled, stop, house)
         runner = web.AppRunner(make_app(house), access_log=None, shutdown_timeout=2.0, handle_signals=False)
         await runner.setup()
-        site = web.TCPSite(runner, settings.server.host, settings.server.port)
+        site = web.TCPSite(runner, settings.server.host, settings.server.port, ssl_context=tls)
         try:
             await site.start()
+            gc.collect()
+            gc.freeze()  # what is there now stays: collections need not look at it again
+            gc.set_threshold(*GC_THRESHOLD)
             print(orjson.dumps({"ready": True, "url": _url(settings, runner)}).decode(), flush=True)
             failed = await _until(stop, house)
         except OSError as error:
@@ -87,6 +96,21 @@ async def _until(stop: asyncio.Event, house: House) -> bool:
     return False
 
 
+def tls_of(server: Server) -> ssl.SSLContext | None:
+    """Return what the hub speaks https with, None when no certificate is set. Raise BadSettings."""
+    if server.tls_cert is None and server.tls_key is None:
+        return None
+    if server.tls_cert is None or server.tls_key is None:
+        raise BadSettings("settings: server.tls_cert and server.tls_key belong together")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(server.tls_cert, server.tls_key)
+    except (OSError, ssl.SSLError) as error:
+        raise BadSettings(f"settings: server.tls_cert and server.tls_key cannot be used: {error}") from None
+    return context
+
+
 def _signalled(stop: asyncio.Event, house: House) -> None:
     if stop.is_set():
         log.warning("second signal: stopping at once")
@@ -96,7 +120,8 @@ def _signalled(stop: asyncio.Event, house: House) -> None:
 
 def _url(settings: Settings, runner: web.AppRunner) -> str:
     host = f"[{settings.server.host}]" if ":" in settings.server.host else settings.server.host
-    return f"http://{host}:{runner.addresses[0][1]}"
+    scheme = "https" if settings.server.tls_cert else "http"
+    return f"{scheme}://{host}:{runner.addresses[0][1]}"
 
 
 def _show_first_password(password: str) -> None:

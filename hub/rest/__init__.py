@@ -1,10 +1,11 @@
 """REST: one file a resource, each with its part of the operations table. Handlers decode, ask and reply."""
 
 from hub.operations import Operation
-from hub.rest import alerts, assistant, auth, deploy, intent, lab, logs, monitor, prometheus, system, topology
+from hub.rest import alerts, assistant, auth, deploy, intent, lab, logs, monitor, prometheus, system, topology, users
 
 OPERATIONS: tuple[Operation, ...] = (
     *auth.OPERATIONS,
+    *users.OPERATIONS,
     *topology.OPERATIONS,
     *intent.OPERATIONS,
     *assistant.OPERATIONS,

@@ -48,7 +48,7 @@ async def compile_intent(call: Call) -> Reply:
     if (body.source is None) == (body.id is None):
         raise InvalidInput("give either `source` or `id`")
     request = Compile(source=body.source, again=body.id, name=body.name, author=call.author, if_revision=body.topology_revision)
-    compilation = await call.house.system.ref("intents").ask(request, timeout=ASK)
+    compilation = await call.while_connected(call.house.system.ref("intents").ask(request, timeout=ASK))
     return Reply(status=201, body=await asyncio.to_thread(_shown, compilation), location=f"{API}/preview/{compilation.id}")
 
 

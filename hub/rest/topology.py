@@ -1,6 +1,7 @@
 """The topology: read, change, take in, give out."""
 
 import asyncio
+import hashlib
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Literal
@@ -147,7 +148,8 @@ async def export_topology(call: Call) -> Reply:
     """Give the topology out as a file."""
     chosen = named(call.query.get("format", "json"))
     state = await _store(call).ask(GetTopology(), timeout=ASK)
-    raw = await asyncio.to_thread(chosen.write, state.topology)
+    content = hashlib.sha256(state.document).hexdigest()
+    raw = await call.house.cache.get(f"export:{chosen.name}:{content}", partial(asyncio.to_thread, chosen.write, state.topology))
     disposition = f'attachment; filename="topology-{state.revision}{chosen.suffixes[0]}"'
     kind = chosen.media_types[0] if chosen.media_types else "text/plain"
     return Reply(raw=raw, etag=etag(state.revision), content_type=kind, headers={"Content-Disposition": disposition})

@@ -17,6 +17,9 @@ from hub.web.languages import LANGUAGES, catalogue, language_of
 from paranet import __version__
 from paranet.errors import Unauthenticated
 
+REDOC = " 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=' 'sha256-QMIg+bpjm3JdElJ388KYke01izlUW0UoNOeKjpMxdgc='; worker-src blob:"
+"""what ReDoc's policy allows beyond that of the others: the two style elements that it makes while it is loaded, and its search worker"""
+
 HERE = Path(__file__).resolve().parent
 STATIC = HERE / "static"
 
@@ -58,6 +61,16 @@ async def login(request: web.Request) -> web.Response:
     return _page(request, "login.html")
 
 
+async def docs(request: web.Request) -> web.Response:
+    """The API to try out (Swagger UI)."""
+    return _page(request, "docs.html")
+
+
+async def redoc(request: web.Request) -> web.Response:
+    """The API to read (ReDoc)."""
+    return _page(request, "redoc.html", REDOC)
+
+
 async def static(request: web.Request) -> web.StreamResponse:
     """A file of the pages. Browsers revalidate it each time, or modules of two releases would meet in one page."""
     file = (STATIC / request.match_info["name"]).resolve()
@@ -66,7 +79,13 @@ async def static(request: web.Request) -> web.StreamResponse:
     return web.FileResponse(file, headers={"Cache-Control": "no-cache"})
 
 
-PAGES = (*((page.path, shown(page)) for page in SIGNED_IN), ("/login", login), ("/static/{name:.+}", static))
+PAGES = (
+    *((page.path, shown(page)) for page in SIGNED_IN),
+    ("/login", login),
+    ("/docs", docs),
+    ("/redoc", redoc),
+    ("/static/{name:.+}", static),
+)
 ACCESS = Access.OPEN
 
 
@@ -80,15 +99,16 @@ async def _signed_in(request: web.Request) -> User:
     return caller.user
 
 
-def _page(request: web.Request, template: str, **context: object) -> web.Response:
+def _page(request: web.Request, template: str, more: str = "", **context: object) -> web.Response:
+    """Render a page with a nonce of its own; *more* is what its policy allows beyond that of the others."""
     nonce = secrets.token_urlsafe(16)
     language = language_of(request)
     words = catalogue(language)
     context |= {"nonce": nonce, "version": __version__, "language": language, "languages": LANGUAGES, "words": dict(words)}
     response = aiohttp_jinja2.render_template(template, request, {**context, "_": lambda text: words.get(text, text)})
     response.headers["Content-Security-Policy"] = (
-        f"default-src 'none'; script-src 'self' 'nonce-{nonce}'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        f"default-src 'none'; script-src 'self' 'nonce-{nonce}'; img-src 'self' data:; connect-src 'self'; form-action 'self'; "
+        f"base-uri 'none'; frame-ancestors 'none'; style-src 'self' 'nonce-{nonce}'{more}"
     )
     response.headers["Cache-Control"] = "no-store"
     response.headers["Content-Language"] = language

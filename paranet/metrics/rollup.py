@@ -13,8 +13,7 @@ from paranet.metrics.promql.sums import reduced
 Array = NDArray[Any]
 MINUTE = 60_000
 HOUR = 3_600_000
-TIERS = (MINUTE, HOUR)
-"""widths of the buckets in ms"""
+"""ms of buckets; only those of a minute are kept, hours are made of them when they are asked for"""
 _COLUMNS = 5
 
 
@@ -94,6 +93,11 @@ def decode(blob: bytes, n: int, width: int) -> Buckets:
     _, columns = Codec().decode(blob[8 + 4 * n :], _COLUMNS * n)
     least, most, total, count, last = columns.reshape(_COLUMNS, n)
     return Buckets(starts=starts, least=least, most=most, total=total, count=count, last=last)
+
+
+def coarser(buckets: Buckets, width: int) -> Buckets:
+    """Return the buckets joined into wider ones."""
+    return merged([attrs.evolve(buckets, starts=buckets.starts - buckets.starts % width)])
 
 
 _OF_FUNCTION = {"min_over_time": "least", "max_over_time": "most", "sum_over_time": "total", COUNT_OF_ROLLUPS: "count"}

@@ -1,10 +1,12 @@
 """Intents over REST: compiled with the place of every fault, previewed row by row."""
 
+import asyncio
 from typing import Any
 
 import pytest
 
-from tests.hub.api import Api
+from actors.workshop import Workshop
+from tests.hub.api import Api, Client
 from tests.hub.networks import OTHER_WAY, ROUTE, compiled
 
 BROKEN = 'route web { from: r1; to: r3 }\nroute lost { from: "Atlantis"; to: r3 }\n'
@@ -226,3 +228,27 @@ async def test_a_preview_has_the_paths_for_the_map(square: Api) -> None:
     """GeoJSON; nodes without a location make no line."""
     shown = await preview(square, await compiled(square))
     assert shown["geojson"] == {"type": "FeatureCollection", "features": []}
+
+
+async def test_a_compilation_ends_with_the_client_that_waits_for_it(
+    square: Api, anonymous: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What nobody will read is not computed to the end."""
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    async def long(_self: Workshop, _job: object) -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    monkeypatch.setattr(Workshop, "build", long)
+    body = b'{"source": ""}'
+    _, writer = await asyncio.open_connection("127.0.0.1", anonymous.port or 0)
+    head = f"POST /api/v1/intent/compile HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {square.token}\r\nContent-Type: application/json\r\n"
+    writer.write(head.encode() + f"Content-Length: {len(body)}\r\n\r\n".encode() + body)
+    async with asyncio.timeout(10):
+        await begun.wait()
+        writer.close()
+        await ended.wait()

@@ -128,6 +128,7 @@ async def test_what_operators_do_is_written_down(admin: Api) -> None:
     assert [(e["author"], e["action"], e["target"], e["outcome"]) for e in body["items"]] == [
         ("admin", "suspend", "nobody", "not-found"),
         ("admin", "restart", "telemetry", "ok"),
+        ("", "auth.login", "admin", "ok"),
     ]
 
 

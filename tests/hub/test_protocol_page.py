@@ -42,7 +42,7 @@ def test_every_item_is_json(block: str) -> None:
 
 def test_every_channel_is_listed_with_its_role() -> None:
     """The role that the code asks for."""
-    assert [name for name, _ in ROLES] == ["topology", "telemetry", "actors", "deployments", "deploy/<id>"]
+    assert [name for name, _ in ROLES] == ["topology", "telemetry", "alerts", "log", "actors", "deployments", "deploy/<id>"]
     assert [channel_route(name.replace("<id>", "1")).access.name.lower() for name, _ in ROLES] == [role for _, role in ROLES]
 
 

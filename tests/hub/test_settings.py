@@ -124,13 +124,19 @@ def test_every_setting_has_a_variable_that_sets_it(monkeypatch: pytest.MonkeyPat
         "PARANET_NETWORK_DEMO": "true",
         "PARANET_NETWORK_BACKGROUND_LOAD": "0.5",
         "PARANET_REALTIME_DEFLATE": "true",
+        "PARANET_SERVER_ORIGINS": "https://app.example",
+        "PARANET_SERVER_TRUSTED_PROXIES": "10.0.0.0/8",
+        "PARANET_LIMITS_USER": "7/minute",
+        "PARANET_LIMITS_ADDRESS": "7/minute",
+        "PARANET_LIMITS_EXPENSIVE": "7/minute",
+        "PARANET_LIMITS_SIGN_IN": "7/minute",
+        "PARANET_REDIS_URL": "redis://localhost",
     }.get(variable, "4321")
     monkeypatch.setenv(variable, text)
     section, _, name = variables()[variable].partition(".")
     value = getattr(getattr(load(None, {}), section), name)
-    assert (value.name if isinstance(value, Path) else value) == {"DEBUG": "DEBUG", "true": True, "0.5": 0.5}.get(
-        text, 4321 if isinstance(value, (int, float)) else "4321"
-    )
+    wanted = {"true": True, "0.5": 0.5}.get(text, 4321 if isinstance(value, (int, float)) else text)
+    assert (value.name if isinstance(value, Path) else value) == wanted
 
 
 # -- the papers

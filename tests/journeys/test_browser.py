@@ -125,6 +125,18 @@ async def test_the_network_is_drawn_and_lives(page: Page, hub: Hub) -> None:
     assert [urlsplit(url).path for url in watch.requests if url.startswith("ws")] == ["/ws"]
 
 
+@pytest.mark.parametrize("path", ["/docs", "/redoc"])
+async def test_the_api_is_shown_without_the_world(page: Page, hub: Hub, path: str) -> None:
+    """Everything comes from this hub; ReDoc's wish for its maker's logo is the one thing that the policy has to stop."""
+    watch = Watch()
+    watch.over(page)
+    await page.goto(f"{hub.url}{path}")
+    await expect(page.get_by_role("heading", name="ParaNet Hub").first).to_be_visible(timeout=3 * SOON)
+    await expect(page.get_by_text("Compile and prove a source").first).to_be_attached(timeout=3 * SOON)
+    assert [complaint for complaint in watch.complaints if "logo-mini.svg" not in complaint] == []
+    assert watch.hosts - {"cdn.redoc.ly"} == {urlsplit(hub.url).netloc}
+
+
 async def test_what_others_add_appears(page: Page, hub: Hub, client: aiohttp.ClientSession) -> None:
     """A node and a link that somebody adds, and removes again, come and go without a reload."""
     await sign_in(page, hub, hub.password)

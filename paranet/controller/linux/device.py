@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from paranet.controller.driver import Capabilities, Sample
-from paranet.controller.linux import nft, routes, rules, shaping
+from paranet.controller.linux import dump, nft, routes, rules, shaping
 from paranet.controller.linux.namespaces import exists, inside
 from paranet.controller.linux.readings import samples
 from paranet.errors import DeviceError
@@ -208,9 +208,7 @@ def _interfaces() -> dict[str, int]:
 
 def _state() -> tuple[list[Any], list[nft.Statement]]:
     """Return the hub's routes and all rules, in the calling thread's namespace."""
-    with IPRoute() as kernel:
-        dumped = [m for m in kernel.route("dump", proto=routes.PROTOCOL) if m["proto"] == routes.PROTOCOL]
-    return dumped, nft.run([{"list": {"ruleset": None}}])
+    return dump.routes(routes.PROTOCOL), nft.run([{"list": {"ruleset": None}}])
 
 
 def _replace(put: Sequence[dict[str, Any]], gone: Sequence[dict[str, Any]]) -> None:

@@ -1,6 +1,7 @@
 """Traffic classes: an HTB discipline of the hub's own on every port, one class a row; packets say theirs by priority (`rules`)."""
 
 import asyncio
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,9 @@ from paranet.errors import DeviceError
 from paranet.models.device import Row, RowKey, Rows
 
 _HANDLE = f"{MAJOR:x}:"
+_CLASS = re.compile(r"^class htb (\S+) .*?\brate (\d+(?:\.\d+)?)([KMGT]?)bit", re.MULTILINE)
+_UNITS = {"": 1.0, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
+"""tc prints classes for people only, whatever it is asked for; rates in whole units, so exactly"""
 
 
 async def shape(namespace: str, interfaces: Sequence[str], rows: Rows) -> None:
@@ -47,10 +51,13 @@ async def measured(namespace: str, interfaces: Sequence[str], rows: dict[RowKey,
     chosen = [row for row in rows.values() if row.family == QOS and "rate" in row.value]
     if not chosen or not interfaces:
         return rows
-    listed = await _tc(namespace, [f"class show dev {i}" for i in interfaces])
+    listed = await _said(namespace, [f"class show dev {i}" for i in interfaces])
+    found: dict[str, list[float]] = {}
+    for handle, figure, unit in _CLASS.findall(listed):
+        found.setdefault(handle, []).append(float(figure) * _UNITS[unit])
     for row in chosen:
-        handle = f"{_HANDLE}{class_of(row.key):x}"
-        rates = [next((int(c["rate"]) * 8 for c in classes if c.get("handle") == handle), 0) for classes in listed]
+        rates = found.get(f"{_HANDLE}{class_of(row.key):x}", [])
+        rates += [0.0] * (len(interfaces) - len(rates))
         wrong = next((rate for rate in rates if abs(rate - float(str(row.value["rate"]))) >= 8), None)
         if wrong is not None:
             rows[row.id] = attrs.evolve(row, value={**row.value, "rate": wrong})
@@ -58,6 +65,11 @@ async def measured(namespace: str, interfaces: Sequence[str], rows: dict[RowKey,
 
 
 async def _tc(namespace: str, commands: Sequence[str]) -> list[list[dict[str, Any]]]:
+    """Run the commands; return what those that show disciplines print."""
+    return [orjson.loads(line) for line in (await _said(namespace, commands)).splitlines() if line.startswith("[")]
+
+
+async def _said(namespace: str, commands: Sequence[str]) -> str:
     process = await asyncio.create_subprocess_exec(
         *("ip", "netns", "exec", namespace, "tc", "-j", "-b", "-"),
         stdin=asyncio.subprocess.PIPE,
@@ -67,4 +79,4 @@ async def _tc(namespace: str, commands: Sequence[str]) -> list[list[dict[str, An
     out, said = await process.communicate("\n".join(commands).encode() + b"\n")
     if process.returncode:
         raise DeviceError(f"{namespace}: tc: {said.decode(errors='replace').strip().splitlines()[0]}")
-    return [orjson.loads(line) for line in out.splitlines() if line.startswith(b"[")]
+    return out.decode(errors="replace")

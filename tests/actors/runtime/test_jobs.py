@@ -6,7 +6,7 @@ from functools import partial
 import attrs
 import pytest
 
-from actors.runtime import ActorCrashed, ActorStopped, ActorSystem, MailboxFull, Message, Ref, Request, handles
+from actors.runtime import ActorCrashed, ActorStopped, ActorSystem, AskTimeout, MailboxFull, Message, Ref, Request, handles
 from actors.runtime.inspect import describe
 from paranet.errors import NotFound
 from tests.actors.runtime.cast import Echo, Fail, Hold, Player, Stage, Words, cell_of, until
@@ -23,6 +23,13 @@ class Pipe(Request[None]):
 @attrs.frozen(kw_only=True)
 class Defer(Request[str]):
     """Answer with the word when the gate of its name opens."""
+
+    word: str
+
+
+@attrs.frozen(kw_only=True)
+class Abandonable(Request[str]):
+    """The same; nobody needs it but the asker."""
 
     word: str
 
@@ -62,6 +69,10 @@ class Worker(Player):
     @handles
     async def deferred(self, message: Defer) -> str:
         return await self.defer(self._work(message.word))
+
+    @handles
+    async def abandonable(self, message: Abandonable) -> str:
+        return await self.defer(self._work(message.word), abandon=True)
 
 
 @pytest.fixture
@@ -134,6 +145,33 @@ async def test_defer(worker: Ref, stage: Stage) -> None:
     assert await worker.ask(Echo(word="meanwhile"), timeout=1) == "meanwhile"
     stage.gate("a").set()
     assert await asking == "a"
+
+
+async def test_abandoned_by_its_asker(worker: Ref, stage: Stage, system: ActorSystem) -> None:
+    """Work that only its answer is good for ends with the asker; other deferred work goes on. Neither is a crash."""
+    asking = [asyncio.ensure_future(worker.ask(kind(word=kind.__name__), timeout=60)) for kind in (Abandonable, Defer)]
+    await stage.seen("works on Abandonable")
+    await stage.seen("works on Defer")
+    for task in asking:
+        task.cancel()
+    await stage.seen("leaves Abandonable")
+    stage.gate("Defer").set()
+    await stage.seen("leaves Defer")
+    assert await worker.ask(Echo(word="still here"), timeout=1) == "still here"
+    assert cell_of(system, "w").generation == 1
+
+
+async def test_abandoned_by_the_clock(worker: Ref, stage: Stage) -> None:
+    """As when the asker's time is over."""
+    with pytest.raises(AskTimeout):
+        await worker.ask(Abandonable(word="a"), timeout=1)
+    await stage.seen("leaves a")
+
+
+async def test_what_is_answered_is_not_abandoned(worker: Ref, stage: Stage) -> None:
+    """An answer in time is the answer."""
+    stage.gate("a").set()
+    assert await worker.ask(Abandonable(word="a"), timeout=1) == "a"
 
 
 async def test_defer_refuses(worker: Ref, stage: Stage, system: ActorSystem) -> None:

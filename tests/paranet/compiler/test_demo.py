@@ -16,7 +16,7 @@ route office  { from: amsterdam; to: milan; via: zurich; bandwidth: 2Gbps; laten
 route spare   { from: frankfurt; to: vienna; backup: disjoint }
 qos   voice   { match: { from: amsterdam; to: milan; app: voice }; rate: 100Mbps; dscp: 46; priority: 6; when: 08:00..18:00 }
 acl   shut    { seq: 10; deny: { from: warsaw; to: madrid; port: 22 } }
-route films   { from: madrid; to: "/video/films"; latency: 60ms }
+route films   { from: london; to: "/video/films"; latency: 60ms }
 cache films-c { at: [madrid, paris]; prefix: "/video"; capacity: 5GB; policy: lru; ttl: 1h }
 region oresund { polygon: [[55.2, 12.0], [56.2, 12.0], [56.2, 13.2], [55.2, 13.2]] }
 route ships   { from: [stockholm, berlin]; to: region("oresund") }

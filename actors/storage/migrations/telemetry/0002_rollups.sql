@@ -4,5 +4,5 @@ CREATE TABLE rollup (
     n INTEGER NOT NULL, crc INTEGER NOT NULL, blob BLOB NOT NULL
 );
 CREATE UNIQUE INDEX rollup_series_t0 ON rollup (series, tier, t0);
-CREATE INDEX rollup_t1 ON rollup (tier, t1);
+CREATE INDEX rollup_t1 ON rollup (t1);
 CREATE TABLE journal (id INTEGER PRIMARY KEY, n INTEGER NOT NULL, crc INTEGER NOT NULL, blob BLOB NOT NULL);

@@ -1,0 +1,114 @@
+"""How often one may ask: per user, per address, per expensive operation. Counted here, or in Redis for all hubs together."""
+
+import time
+from collections.abc import Callable
+
+import attrs
+from limits import RateLimitItem, parse
+from limits.aio.storage import RedisStorage
+
+from hub.auth import Caller
+from hub.operations import Operation
+from hub.redis import LOST, Redis
+from hub.settings import Limits as Settings
+from paranet.errors import TooManyRequests
+
+EXPENSIVE = frozenset(
+    {"intent.compile", "intent.parse", "intent.chat", "intent.format", "topology.import", "deploy.validate", "deploy.execute"}
+)
+"""operations that cost the hub more than a look into memory"""
+SIGN_IN = frozenset({"auth.login", "auth.refresh", "auth.password"})
+
+
+@attrs.frozen(kw_only=True)
+class Standing:
+    """Where somebody stands within a limit of *limit* a window of *window* s: *left* more until *reset* s from now."""
+
+    limit: int
+    window: int
+    left: int
+    reset: int
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """As told to clients (draft-ietf-httpapi-ratelimit-headers, the three fields that are widely understood)."""
+        return {"RateLimit-Limit": str(self.limit), "RateLimit-Remaining": str(self.left), "RateLimit-Reset": str(self.reset)}
+
+
+class Counters:
+    """Counts within windows of the clock, in this process; counts of windows that are over are dropped when a new one begins."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, int] = {}
+        self._ends: dict[int, list[str]] = {}
+
+    def count(self, key: str, end: int, now: float) -> int:
+        """Return how often this was called with the key, which is of the window up to *end*."""
+        found = self._counts.get(key)
+        if found is not None:
+            self._counts[key] = found + 1
+            return found + 1
+        for over in [at for at in self._ends if at <= now]:
+            for old in self._ends.pop(over):
+                del self._counts[old]
+        self._counts[key] = 1
+        self._ends.setdefault(end, []).append(key)
+        return 1
+
+    def __len__(self) -> int:
+        return len(self._counts)
+
+
+class Limits:
+    """Asked before every operation. Without Redis, or while it is away, each hub counts for itself."""
+
+    def __init__(self, settings: Settings, redis: Redis | None, now: Callable[[], float] = time.time) -> None:
+        self._now = now
+        self._user, self._address = parse(settings.user), parse(settings.address)
+        self._expensive, self._sign_in = parse(settings.expensive), parse(settings.sign_in)
+        self._counters = Counters()
+        self._redis = redis
+        self._shared: RedisStorage | None = None
+        self.refused = 0
+
+    async def check(self, operation: Operation, caller: Caller | None, address: str) -> Standing:
+        """Count one use and return how the caller stands. Raise TooManyRequests."""
+        if operation.name in SIGN_IN:
+            await self._count(self._sign_in, "sign-in", address)
+        who = caller.user.id if caller else address
+        if operation.name in EXPENSIVE:
+            await self._count(self._expensive, operation.name, who)
+        return await self._count(self._user if caller else self._address, "user" if caller else "address", who)
+
+    async def refuse(self, address: str) -> None:
+        """Count somebody who came with a token that is not good. Raise TooManyRequests."""
+        await self._count(self._address, "address", address)
+
+    async def _count(self, item: RateLimitItem, what: str, who: str) -> Standing:
+        now, window = self._now(), item.get_expiry()
+        begin = int(now // window) * window
+        key = f"{what}:{who}:{begin}"
+        used = await self._used(key, begin + window, now)
+        reset = max(1, round(begin + window - now))
+        if used > item.amount:
+            self.refused += 1
+            raise TooManyRequests(
+                f"at most {item} for {what.replace('-', ' ')}; come again in {reset} s",
+                retry_after=reset,
+                limit=item.amount,
+                window=window,
+            )
+        return Standing(limit=item.amount, window=window, left=item.amount - used, reset=reset)
+
+    async def _used(self, key: str, end: int, now: float) -> int:
+        here = self._counters.count(key, end, now)
+        if self._redis is None or not self._redis.up:
+            return here
+        if self._shared is None:
+            pool = self._redis.client.connection_pool
+            self._shared = RedisStorage("redis://", implementation="redispy", key_prefix="paranet:limit", connection_pool=pool)
+        try:
+            return max(here, await self._shared.incr(key, max(1, int(end - now) + 1)))
+        except LOST as error:
+            self._redis.lost(error)
+            return here

@@ -1,0 +1,209 @@
+"""hub.openapi, hub.typescript"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from openapi_spec_validator import validate
+
+from hub.openapi import document, encoded
+from hub.operations import Access, Operation, Reply
+from hub.problems import STATUS
+from hub.rest import OPERATIONS
+from hub.shapes import SHAPES, described, shape_of
+from hub.typescript import definitions
+from paranet.codec import structure
+from tests.hub.api import Api, Client
+
+DOCS = Path(__file__).parents[2] / "docs"
+UNDESCRIBED = {
+    "alerts.acknowledge",
+    "alerts.decisions",
+    "alerts.get",
+    "alerts.history",
+    "alerts.list",
+    "alerts.rules",
+    "alerts.rules.create",
+    "alerts.rules.disable",
+    "alerts.rules.dry-run",
+    "alerts.rules.enable",
+    "alerts.rules.get",
+    "alerts.rules.replace",
+    "alerts.rules.test",
+    "alerts.silences",
+    "alerts.silences.create",
+    "alerts.silences.end",
+    "alerts.unacknowledge",
+    "deploy.drift",
+    "deploy.drift-adopt",
+    "deploy.lease-release",
+    "deploy.leases",
+    "deploy.validate",
+    "lab.change-row",
+    "lab.cut-link",
+    "lab.hang-node",
+    "lab.kill-node",
+    "lab.lose-node",
+    "lab.reboot-node",
+    "lab.refuse-node",
+    "lab.release-node",
+    "lab.remove-row",
+    "lab.restore-link",
+    "lab.revive-node",
+    "lab.state",
+    "monitor.logs",
+    "monitor.push",
+    "prometheus.buildinfo",
+    "prometheus.labels",
+    "prometheus.labels.form",
+    "prometheus.metadata",
+    "prometheus.query",
+    "prometheus.query.form",
+    "prometheus.query_range",
+    "prometheus.query_range.form",
+    "prometheus.series",
+    "prometheus.series.form",
+    "prometheus.values",
+    "prometheus.write",
+}
+"""operations whose answer is not described yet; none should be added"""
+QUERIES: dict[str, str | None] = {"topology.diff": "?from=0", "intent.compare": None}
+"""what reads need to be asked with; None: things that the test does not have"""
+
+
+@pytest.fixture(scope="module")
+def doc() -> dict[str, Any]:
+    """The description of this hub."""
+    return document()
+
+
+def operations(doc: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the operations of a description by operationId."""
+    return {o["operationId"]: o for methods in doc["paths"].values() for o in methods.values()}
+
+
+def test_it_is_openapi(doc: dict[str, Any]) -> None:
+    """By the schema of OpenAPI 3.1 and with every reference leading somewhere."""
+    validate(doc)
+
+
+def test_every_operation_is_in_it_with_its_role(doc: dict[str, Any]) -> None:
+    """Under its name, with the access of the table; open ones ask for no token."""
+    found = operations(doc)
+    assert {name: o["x-role"] for name, o in found.items()} == {o.name: o.access.name.lower() for o in OPERATIONS}
+    assert {name for name, o in found.items() if o["security"] == []} == {o.name for o in OPERATIONS if not o.access}
+
+
+def test_every_error_of_the_table_is_in_it(doc: dict[str, Any]) -> None:
+    """Under its status, as problem+json."""
+    responses = doc["components"]["responses"]
+    for error, status in STATUS.items():
+        assert error.code in responses[str(status)]["description"]
+        assert set(responses[str(status)]["content"]) == {"application/problem+json"}
+
+
+def test_what_operations_answer_is_described() -> None:
+    """An operation that says nothing is described as answering anything, which helps nobody."""
+    assert {o.name for o in OPERATIONS if not described(o)} == UNDESCRIBED
+
+
+def test_no_shape_is_left_over() -> None:
+    """What describes operations that are gone, or that speak for themselves, goes as well."""
+    assert set(SHAPES) - {o.name for o in OPERATIONS} == set()
+
+
+def test_every_body_has_an_example_that_is_taken() -> None:
+    """By the codec, as the class that the operation reads."""
+    for operation in OPERATIONS:
+        shape = shape_of(operation)
+        if shape.body is not None:
+            assert shape.example is not None, operation.name
+            kinds = getattr(shape.body, "__args__", (shape.body,)) if not isinstance(shape.body, type) else (shape.body,)
+            structure(shape.example, kinds[0])
+
+
+def test_an_operation_that_says_nothing_is_described_all_the_same() -> None:
+    """With any answer, the statuses of its method and its parameters."""
+
+    async def nothing(_call: object) -> Reply:
+        """Do nothing."""
+        return Reply()
+
+    row = Operation(
+        name="odd.do", method="POST", path="/odd/{id}", access=Access.ADMIN, handler=nothing, summary="Do", query=frozenset({"limit"})
+    )
+    found = operations(document([row]))["odd.do"]
+    assert found["responses"]["200"]["content"] == {"application/json": {"schema": {}}}
+    assert {p["name"]: p["schema"]["type"] for p in found["parameters"]} == {"id": "string", "limit": "integer"}
+    assert {"401", "403", "404", "409", "429"} < found["responses"].keys()
+    assert found["description"] == "Do nothing."
+
+
+def test_the_stored_description_is_that_of_this_hub() -> None:
+    """So that a change of the API is seen in review: `paranet openapi > docs/openapi.json`."""
+    assert (DOCS / "openapi.json").read_bytes() == encoded() + b"\n"
+
+
+def test_the_stored_definitions_are_those_of_this_hub() -> None:
+    """`paranet openapi --typescript > docs/paranet.d.ts`."""
+    assert (DOCS / "paranet.d.ts").read_text(encoding="utf-8") == definitions()
+
+
+def test_definitions_name_only_what_they_define() -> None:
+    """Every operation is there, and no type is left open by mistake."""
+    text = definitions()
+    for operation in OPERATIONS:
+        assert f'"{operation.name}": {{ body: ' in text
+    assert "undefined" not in text
+
+
+async def test_the_hub_serves_it_to_everybody(anonymous: Client) -> None:
+    """With an ETag."""
+    async with anonymous.get("/openapi.json") as response:
+        assert response.status == 200
+        assert await response.read() == encoded()
+        tag = response.headers["ETag"]
+    async with anonymous.get("/openapi.json", headers={"If-None-Match": tag}) as response:
+        assert response.status == 304
+
+
+@pytest.mark.parametrize("page", ["/docs", "/redoc"])
+async def test_the_pages_take_everything_from_this_hub(anonymous: Client, page: str) -> None:
+    """No address of another site is in them, and inline scripts carry the nonce of the policy."""
+    async with anonymous.get(page) as response:
+        assert response.status == 200
+        text = await response.text()
+        policy = response.headers["Content-Security-Policy"]
+    assert "http" not in text
+    assert "unsafe" not in policy
+    assert "default-src 'none'" in policy
+
+
+async def test_answers_are_as_described(square: Api, doc: dict[str, Any]) -> None:
+    """What a hub with a network answers to every plain read fits its schema."""
+    found = operations(doc)
+    wrong = []
+    for operation in OPERATIONS:
+        if (
+            operation.method != "GET"
+            or not operation.path.startswith("/api/")
+            or "{" in operation.path
+            or operation.access > Access.OPERATOR
+            or shape_of(operation).gives
+        ):
+            continue
+        query = QUERIES.get(operation.name, "")
+        if query is None:
+            continue
+        status, body, _ = await square.call("GET", operation.path.removeprefix("/api/v1") + query)
+        schema = {**found[operation.name]["responses"]["200"]["content"]["application/json"]["schema"], "components": doc["components"]}
+        errors = [error.message for error in jsonschema.Draft202012Validator(schema).iter_errors(body)] if status == 200 else [status]
+        wrong += [(operation.name, error) for error in errors]
+    assert wrong == []
+
+
+def test_the_description_is_always_the_same() -> None:
+    """Its order does not depend on the run."""
+    assert json.dumps(document()) == json.dumps(document())
