@@ -95,13 +95,27 @@ async def test_a_rule_is_tried_and_saved(page: Page, hub: Hub) -> None:
     await expect(rule).to_contain_text("off", timeout=SOON)
 
 
-async def test_the_log_is_followed_and_searched(page: Page, hub: Hub) -> None:
+async def test_the_log_is_followed_and_searched(page: Page, hub: Hub, client: aiohttp.ClientSession) -> None:
     """What the hub says appears; a filter leaves only what fits, followed or searched."""
     await _open(page, hub, "Log")
     log = page.get_by_role("log")
-    await expect(log.locator("li").first).to_be_visible(timeout=SOON)
+    await _complain(client)
+    said = log.locator("li").filter(has_text="no answer to the query of a gate")
+    await expect(said).to_have_count(1, timeout=LATER)
     await page.get_by_label("Text").fill("no such words")
     await expect(log.locator("li")).to_have_count(0)
-    await page.get_by_label("Text").fill("")
+    await page.get_by_label("Text").fill("QUERY of a gate")
+    await expect(said).to_have_count(1)
     await page.get_by_label("Follow").uncheck()
-    await expect(log.locator("li").first).to_be_visible(timeout=SOON)
+    await expect(said).to_have_count(1, timeout=SOON)
+
+
+async def _complain(client: aiohttp.ClientSession) -> None:
+    """Make the hub log a warning: a gate whose query has no answer."""
+    body = {"source": "route web { from: Amsterdam; to: Warsaw }", "name": "page"}
+    async with client.post("/api/v1/intent/compile", json=body) as response:
+        compile_id = (await response.json())["id"]
+    condition = {"query": "paranet_node_up * on() paranet_node_up", "op": ">", "threshold": 0, "count": 1}
+    order = {"compile_id": compile_id, "gates": {"conditions": [condition], "keep_throughput": 0}}
+    async with client.post("/api/v1/deploy/execute", json=order) as response:
+        assert response.status == 202, await response.text()

@@ -6,8 +6,8 @@ import { KINDS, kindOf, loadClass } from "./kinds.js";
 
 const HALO = 5;
 
-/** *scene* is what layOut and placeLabels found; *focus* is {shown, select, preview}. */
-export function NetworkMap({ network, scene, focus, width, height }) {
+/** *scene* is what layOut and placeLabels found; *focus* is {shown, select, preview}. *children* are drawn between links and nodes. */
+export function NetworkMap({ network, scene, focus, width, height, children }) {
   const nodes = [...network.nodes.values()];
   const links = [...network.links.values()].filter((link) => scene.shapes.has(link.id));
   const near = neighbourhood(network, focus.shown);
@@ -20,6 +20,7 @@ export function NetworkMap({ network, scene, focus, width, height }) {
         )}
       </g>
       <g>${links.map((link) => html`<${Line} key=${link.id} ...${{ network, link, scene, focus }} near=${!near || near.links.has(link.id)} />`)}</g>
+      ${children}
       <g>${nodes.map((node) => html`<${Dot} key=${node.id} ...${{ network, node, scene, focus }} near=${!near || near.nodes.has(node.id)} />`)}</g>
       <g class="names" aria-hidden="true">
         ${nodes.map((node) => html`<${Name} key=${node.id} ...${{ node, scene, focus }} near=${!near || near.nodes.has(node.id)} />`)}
