@@ -42,13 +42,14 @@ export function DeploymentView({ id, summary, shell, onSelect }) {
   if (!status.body && !summary) {
     return status.error ? html`<${Problem} error=${status.error} />` : html`<p class="loading">${t("Loading the deployment…")}</p>`;
   }
-  return html`
+  return html`<article>
     <${Head} ...${{ id, known, shell, onSelect, ended }} />
     <${Problem} error=${status.error} />
     <${Waves} waves=${known.waves} />
     <${Gates} events=${log.events} />
     <${Plan} plan=${plan} />
-    <${Log} ...${{ log }} />`;
+    <${Log} ...${{ log }} />
+  </article>`;
 }
 
 function Head({ id, known, shell, onSelect, ended }) {

@@ -72,11 +72,12 @@ export function AlertsTab({ shell, alerts, moved, selected, onSelect }) {
     <section class="detail" aria-label=${t("Alert")}>
       ${alert
         ? html`<${AlertView} key=${alert.id} ...${{ shell, alert, moved }} />`
-        : html`<p class="none">${selected ? t("This alert is no longer there.") : t("Choose an alert to see why it burns, and why notices were or were not sent.")}</p>`}
+        : html`<p key="" class="none">${selected ? t("This alert is no longer there.") : t("Choose an alert to see why it burns, and why notices were or were not sent.")}</p>`}
       <${Silences} ...${{ shell, moved }} />
     </section>`;
 }
 
+const figure = (value) => (typeof value === "number" ? Number(value.toPrecision(4)) : (value ?? "–"));
 const place = ({ labels }) => labels.link ?? labels.node ?? labels.flow ?? labels.type ?? "";
 
 function Item({ alert, selected, onSelect }) {
@@ -118,13 +119,13 @@ function AlertView({ shell, alert, moved }) {
     act("alerts.acknowledge", { id, body: { comment: comment.trim() } }, t("Acknowledged."), () => setComment(""));
   };
   const told = alert.acknowledged;
-  return html`
+  return html`<article>
     <header class="head">
       <p class="kicker">${SEVERITIES[alert.severity]}</p>
       <h1>${alert.name} <span class="chip state ${look}">${word}</span> <${Flags} alert=${alert} /></h1>
       <p>${alert.annotations.summary ?? ""}</p>
       <p class="facts">
-        ${alert.value !== null && html`<span>${t("value")} ${alert.value}</span>`}
+        ${alert.value !== null && html`<span>${t("value")} ${figure(alert.value)}</span>`}
         <span>${t("since")} <${Moment} at=${alert.active_at} /></span>
         ${alert.fired_at && html`<span>${t("fired")} <${Moment} at=${alert.fired_at} /></span>`}
         ${alert.resolved_at && html`<span>${t("resolved")} <${Moment} at=${alert.resolved_at} /></span>`}
@@ -153,5 +154,6 @@ function AlertView({ shell, alert, moved }) {
     <${Problem} error=${changes.error} />
     <${Table} label=${t("History")} none=${t("Nothing yet.")} keys=${changes.body?.items.map((row) => row.id)}
       head=${[t("At"), t("Before"), t("After"), t("Value")]}
-      rows=${(changes.body?.items ?? []).map((row) => [html`<${Moment} at=${row.at} />`, STATES[row.before]?.[0] ?? row.before, STATES[row.after]?.[0] ?? row.after, row.value ?? "–"])} />`;
+      rows=${(changes.body?.items ?? []).map((row) => [html`<${Moment} at=${row.at} />`, STATES[row.before]?.[0] ?? row.before, STATES[row.after]?.[0] ?? row.after, figure(row.value)])} />
+  </article>`;
 }

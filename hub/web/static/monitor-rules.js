@@ -106,7 +106,7 @@ function Editor({ shell, rule, isNew, onKept }) {
   const about = note?.error?.message?.startsWith("clear_expr") ? form.clear_expr : form.expr;
   const field = (name, text, rest = {}) => html`<label>${text}<input name=${name} value=${form[name]} onInput=${set(name)} spellcheck="false" ...${rest} /></label>`;
   const choice = (name, text, words) => html`<label>${text}<select name=${name} value=${form[name]} onChange=${set(name)}>${Object.entries(words).map(([key, word]) => html`<option key=${key} value=${key}>${word}</option>`)}</select></label>`;
-  return html`
+  return html`<article>
     <form class="editor" onSubmit=${keep} aria-label=${t("Rule")}>
       <h1>${isNew ? t("New rule") : rule.name}</h1>
       ${rule.error && html`<div class="problem" role="alert"><p>${rule.error}</p></div>`}
@@ -139,5 +139,6 @@ function Editor({ shell, rule, isNew, onKept }) {
           change.before,
           change.after,
         ])} />
-      ${(trial.truncated || trial.changes.length > SHOWN) && html`<p class="none">${t("Only the first {count} are shown.", { count: Math.min(SHOWN, trial.changes.length) })}</p>`}`}`;
+      ${(trial.truncated || trial.changes.length > SHOWN) && html`<p class="none">${t("Only the first {count} are shown.", { count: Math.min(SHOWN, trial.changes.length) })}</p>`}`}
+  </article>`;
 }
