@@ -211,6 +211,12 @@ export interface Demand {
   modality: "ip" | "ndn" | "geo" | "p4";
 }
 
+/** What changes on one device. */
+export interface DeviceChanges {
+  node: string;
+  diff: RowDiff;
+}
+
 /** What differs on a device. */
 export interface DeviceDiff {
   node: string;
@@ -622,6 +628,12 @@ export interface Parts {
 export interface Ping {
 }
 
+/** What a deployment was planned to change; *base* names the changes. */
+export interface PlanBody {
+  base: string;
+  changes: DeviceChanges[];
+}
+
 /** One series: *points* are (UNIX ms, value), oldest first. */
 export interface Points {
   metric: Record<string, string>;
@@ -1023,6 +1035,7 @@ export interface Operations {
   "deploy.roll-back": { body: void; reply: Progress };
   "deploy.cancel": { body: void; reply: Progress };
   "deploy.status": { body: void; reply: Progress };
+  "deploy.plan": { body: void; reply: PlanBody };
   "deploy.history": { body: void; reply: ProgressPage };
   "deploy.drift": { body: void; reply: unknown };
   "deploy.drift-adopt": { body: Nodes; reply: unknown };

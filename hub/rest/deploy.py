@@ -22,6 +22,7 @@ from actors.orders import (
     GetDeployHistory,
     GetDeployment,
     GetLeases,
+    GetPlan,
     Key,
     RestoreDrift,
     RollBack,
@@ -120,6 +121,12 @@ async def cancel(call: Call) -> Reply:
 async def status(call: Call) -> Reply:
     """Return how far a deployment is."""
     return Reply(body=shown(await call.house.system.ref("deployer").ask(GetDeployment(deploy_id=call.path["id"]), timeout=ASK)))
+
+
+async def plan(call: Call) -> Reply:
+    """Return what a deployment was planned to change, by device."""
+    found = await call.house.system.ref("deployer").ask(GetPlan(deploy_id=call.path["id"]), timeout=ASK)
+    return Reply(body={"base": found.base, "changes": changes_of(found)})
 
 
 async def history(call: Call) -> Reply:
@@ -256,6 +263,7 @@ OPERATIONS = (
     _row("roll-back", "POST", "rollback/{id}", roll_back, "Undo a deployment that succeeded"),
     _row("cancel", "POST", "cancel/{id}", cancel, "Stop and undo a deployment"),
     _row("status", "GET", "status/{id}", status, "How far a deployment is"),
+    _row("plan", "GET", "plan/{id}", plan, "What a deployment changes"),
     _row("history", "GET", "history", history, "Return deployments", "limit", "cursor", "state", "author", "node", "since", "until"),
     _row("drift", "GET", "drift", drift, "Rows that are not as they were deployed", "nodes"),
     _row("drift-adopt", "POST", "drift/adopt", adopt, "Take what devices show for what is wanted"),

@@ -1,5 +1,6 @@
 """The languages of the pages: gettext catalogues, of which English is the key. Read once; nothing is compiled."""
 
+import io
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -30,6 +31,7 @@ def catalogue(language: str) -> Mapping[str, str]:
     """Return what each English text is in *language*."""
     if language == DEFAULT:
         return MappingProxyType({})
-    with (LOCALE / language / "pages.po").open("rb") as file:
-        read = read_po(file, locale=language)
+    read = (
+        message for path in sorted((LOCALE / language).glob("*.po")) for message in read_po(io.BytesIO(path.read_bytes()), locale=language)
+    )
     return MappingProxyType({str(message.id): str(message.string) for message in read if message.id and message.string})

@@ -37,6 +37,8 @@ class Page:
 SIGNED_IN = (
     Page(path="/", name="Network", template="network.html"),
     Page(path="/intents", name="Intents", template="intents.html"),
+    Page(path="/deployments", name="Deployments", template="deployments.html", role=Role.OPERATOR),
+    Page(path="/monitor", name="Monitor", template="monitor.html"),
     Page(path="/assistant", name="Assistant", template="assistant.html"),
     Page(path="/operators", name="Operators", template="operators.html", role=Role.OPERATOR),
 )
