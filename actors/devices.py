@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import attrs
 
@@ -12,7 +12,7 @@ from actors.runtime import Actor, Backoff, Message, Request, Supervision, handle
 from actors.topology import GetTopology, TopologyChanged
 from paranet.controller.driver import Driver
 from paranet.controller.simulator.network import SimulatedNetwork
-from paranet.errors import ParaNetError
+from paranet.errors import DeviceError, NotFound, ParaNetError
 from paranet.models.device import Rows
 from paranet.models.intent import Reach
 from paranet.models.topology import Node, Topology
@@ -34,6 +34,15 @@ class Installed:
 
     rows: Mapping[str, Rows]
     unreachable: Mapping[str, str]
+
+    def check(self, nodes: Iterable[str]) -> None:
+        """Raise NotFound for one of *nodes* that is no device, DeviceError for those that did not answer."""
+        missing = [node for node in nodes if node not in self.rows]
+        for node in missing:
+            if node not in self.unreachable:
+                raise NotFound(f"there is no device {node[:60]!r}")
+        if missing:
+            raise DeviceError(f"{missing[0]}: {self.unreachable[missing[0]]}", devices=missing)
 
 
 @attrs.frozen(kw_only=True)

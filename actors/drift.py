@@ -8,7 +8,6 @@ from actors.devices import ReadInstalled
 from actors.journal import Journal
 from actors.runtime import Request
 from actors.runtime.system import ActorSystem
-from paranet.errors import DeviceError
 from paranet.orchestrator.drift import Drift, adopted, drift_of
 
 ASK = 15.0
@@ -52,11 +51,9 @@ class Ledger:
         return Drifted(rows=tuple(rows), unreachable={n: w for n, w in installed.unreachable.items() if not nodes or n in nodes})
 
     async def adopt(self, nodes: tuple[str, ...]) -> tuple[Drift, ...]:
-        """Raise DeviceError when one of the devices does not answer."""
+        """Raise NotFound for what is no device, DeviceError when one does not answer."""
         installed = await self._system.ref("device").ask(ReadInstalled(), timeout=ASK)
-        for node in nodes:
-            if node not in installed.rows:
-                raise DeviceError(f"{node}: {installed.unreachable.get(node, 'is not a device')}", devices=[node])
+        installed.check(nodes)
         expected = await self._journal.expected(nodes)
         await self._journal.expect({n: adopted(installed.rows[n], expected.get(n, {})) for n in nodes})
         return tuple(d for n in nodes for d in drift_of(n, installed.rows[n], expected.get(n, {})) if d.kind != "foreign")

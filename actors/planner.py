@@ -12,7 +12,7 @@ from actors.journal import Journal
 from actors.runtime.system import ActorSystem
 from actors.topology import GetTopology, TopologyState
 from paranet.codec import unstructure
-from paranet.errors import DeviceError, PlanStale, VerificationFailed, WrongState
+from paranet.errors import PlanStale, VerificationFailed, WrongState
 from paranet.models.device import Rows
 from paranet.models.intent import Report
 from paranet.orchestrator.diff import apply
@@ -122,7 +122,7 @@ class Planner:
         if recorded.progress.state != "succeeded":
             raise WrongState(f"deployment {deploy_id} is {recorded.progress.state}; only one that succeeded can be rolled back")
         state, installed = await self._look()
-        _check_there(installed, recorded.plan.nodes)
+        installed.check(recorded.plan.nodes)
         plan = self._made(order.deploy_id, state, installed, rolled_back_rows(installed.rows, recorded.plan), rolls_back=deploy_id)
         promise = Promise(gates=order.gates or OPEN)
         nodes = tuple(reversed(recorded.progress.nodes))
@@ -132,7 +132,7 @@ class Planner:
         state, installed = await self._look()
         expected = await self._journal.expected()
         chosen = nodes or [node for node in sorted(expected) if node in installed.rows]
-        _check_there(installed, chosen)
+        installed.check(chosen)
         wanted = {node: restored_rows(installed.rows[node], expected.get(node, {})) for node in chosen}
         plan = self._made(order.deploy_id, state, installed, wanted)
         return Planned(plan=plan, nodes=plan.nodes, promise=Promise(gates=order.gates or OPEN)), await _prove(
@@ -170,13 +170,7 @@ def _check_base(compilation: Compilation, state: TopologyState, installed: Insta
             compiled_on=compilation.topology_revision,
             revision=state.revision,
         )
-    _check_there(installed, sorted(compilation.compiled.rows))
-
-
-def _check_there(installed: Installed, nodes: Sequence[str]) -> None:
-    missing = [node for node in nodes if node not in installed.rows]
-    if missing:
-        raise DeviceError(f"{missing[0]}: {installed.unreachable.get(missing[0], 'is no longer in the topology')}", devices=missing)
+    installed.check(sorted(compilation.compiled.rows))
 
 
 async def _prove(state: TopologyState, installed: Installed, plan: Plan, promises: Promises) -> Report:

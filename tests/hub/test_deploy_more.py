@@ -133,6 +133,13 @@ async def test_a_device_that_does_not_answer_is_named(square: Api) -> None:
     assert (await square.call("POST", "/deploy/drift/adopt", json={}))[0] == 400
 
 
+@pytest.mark.parametrize("what", ["adopt", "restore"])
+async def test_a_device_that_is_none_is_not_found(square: Api, what: str) -> None:
+    """Who misspells a name did wrong, no device did."""
+    status, body, _ = await square.call("POST", f"/deploy/drift/{what}", json={"nodes": ["r1", "r9"]})
+    assert (status, body["code"], body["detail"]) == (404, "not-found", "there is no device 'r9'")
+
+
 # -- history and channel
 
 
