@@ -14,6 +14,13 @@ export interface Ack {
   id?: number | null;
 }
 
+/** Who has taken notice, and until when it counts. */
+export interface AcknowledgedBody {
+  by: string;
+  until: string | null;
+  comment: string;
+}
+
 /** What operators see of one actor. Times in seconds, *rate* in messages a second over the last few seconds. */
 export interface ActorInfo {
   path: string;
@@ -53,6 +60,72 @@ export interface ActorInfoPage {
   next: string | null;
   lag: Lag;
   blocks: Blocked[];
+}
+
+/** The differences that are wanted from now on. */
+export interface Adopted {
+  adopted: Drift[];
+}
+
+/** One label set of one rule. */
+export interface AlertBody {
+  id: string;
+  rule: string;
+  name: string;
+  state: string;
+  severity: string;
+  labels: Record<string, string>;
+  annotations: Record<string, string>;
+  value: number | null;
+  active_at: string | null;
+  fired_at: string | null;
+  resolved_at: string | null;
+  acknowledged: AcknowledgedBody | null;
+  silenced: string[];
+  inhibited: string | null;
+  flapping: boolean;
+  missing: boolean;
+}
+
+/** A page; `next` is the cursor of the following one. */
+export interface AlertBodyPage {
+  items: AlertBody[];
+  next: string | null;
+}
+
+/** An alert that has become another. */
+export interface AlertChange {
+  id: number;
+  alert: string;
+  at: string;
+  before: string;
+  after: string;
+  rule: string;
+  value: number | null;
+  labels: Record<string, string>;
+}
+
+/** A page; `next` is the cursor of the following one. */
+export interface AlertChangePage {
+  items: AlertChange[];
+  next: string | null;
+}
+
+/** Why a notice was sent or not. */
+export interface AlertDecision {
+  id: number;
+  at: string;
+  alert: string;
+  decision: string;
+  state: string;
+  reason: string;
+  receiver: string | null;
+}
+
+/** A page; `next` is the cursor of the following one. */
+export interface AlertDecisionPage {
+  items: AlertDecision[];
+  next: string | null;
 }
 
 /** Have an operation done as over REST. *method* is its name; *params* hold what its path and query need, its `body`, and headers. */
@@ -272,6 +345,24 @@ export interface Done {
   outcome: unknown;
 }
 
+/** One row that is not as the hub has had it. *kind* is `missing` (gone), `changed` (another value), `extra-owned` (it carries the hub's mark, but the hub knows of no deployment that installed it) or `foreign` (somebody else's). */
+export interface Drift {
+  node: string;
+  family: string;
+  key: string;
+  kind: string;
+  expected: Record<string, unknown> | null;
+  actual: Record<string, unknown> | null;
+  owners: string[];
+}
+
+/** A page; `next` is the cursor of the following one. */
+export interface DriftPage {
+  items: Drift[];
+  next: string | null;
+  unreachable: Record<string, string>;
+}
+
 /** One end of a link. */
 export interface Endpoint {
   node: string;
@@ -332,6 +423,15 @@ export interface Expiring {
   in_: number;
 }
 
+/** What a test wanted and what there was. */
+export interface Failure {
+  test: string;
+  at: string;
+  what: string;
+  expected: unknown;
+  got: unknown;
+}
+
 /** One place in the input and what is wrong there. *path* is a JSON path (`links[3].target.node`), a line or empty. */
 export interface Fault {
   path: string;
@@ -343,6 +443,12 @@ export interface FilterBody {
   nodes?: string[];
   metrics?: string[];
   interval?: number | string;
+}
+
+/** An alert that changes more than *high* times in ten minutes flaps, until it is below *low*. */
+export interface Flap {
+  high: number;
+  low: number;
 }
 
 /** A source in its canonical form. */
@@ -406,6 +512,21 @@ export interface InterfaceInput {
   secondary?: string[];
 }
 
+/** What the next call of a step will meet: it is refused, or done and its answer lost. */
+export interface LabFault {
+  node: string;
+  step: string;
+  what: string;
+}
+
+/** What is broken now. */
+export interface LabState {
+  cut: string[];
+  dead: string[];
+  hung: string[];
+  faults: LabFault[];
+}
+
 /** How late the event loop ran its callbacks during the last minute, in seconds. */
 export interface Lag {
   samples: number;
@@ -420,6 +541,21 @@ export interface Latency {
   p50: number;
   p95: number;
   p99: number;
+}
+
+/** A device in the hands of a deployment. */
+export interface LeaseBody {
+  node: string;
+  deploy_id: string;
+  token: number;
+  taken_at: string;
+  expires_at: string;
+}
+
+/** A page; `next` is the cursor of the following one. */
+export interface LeaseBodyPage {
+  items: LeaseBody[];
+  next: string | null;
 }
 
 /** Bytes of a client's frame, subscriptions of a socket, frames a second. */
@@ -484,6 +620,25 @@ export interface LocationInput {
   latitude: number;
   longitude: number;
   altitude?: number | null;
+}
+
+/** One line of the log. */
+export interface LogEntry {
+  id: string;
+  at: string;
+  level: string;
+  logger: string;
+  message: string;
+  actor: string | null;
+  node: string | null;
+  deployment: string | null;
+  fields: Record<string, unknown>;
+}
+
+/** A page; `next` is the cursor of the following one. */
+export interface LogEntryPage {
+  items: LogEntry[];
+  next: string | null;
 }
 
 /** Name and password. */
@@ -593,6 +748,19 @@ export interface NodesAdded {
   items: Node[];
 }
 
+/** Body of POST /monitor/alerts/{id}/acknowledge; without *until* it counts until the alert is resolved. */
+export interface Notice {
+  until?: string | null;
+  comment?: string | null;
+}
+
+/** A sample that was not taken, and why. */
+export interface Offender {
+  series: string;
+  ts: number;
+  reason: string;
+}
+
 /** What was sent with this id has been done. `sub` is told the position, `ask` status and body, `auth` the token's end. */
 export interface Ok {
   id: number;
@@ -615,6 +783,20 @@ export interface Order {
   base?: string | null;
   queue?: boolean;
   dry_run?: boolean;
+}
+
+/** How a file of tests went. */
+export interface Outcome {
+  ok: boolean;
+  tests: number;
+  failures: Failure[];
+}
+
+/** One condition of a silence: a label's value, or with *regex* a pattern for it. */
+export interface Pair {
+  name: string;
+  value: string;
+  regex: boolean;
 }
 
 /** Ids by kind. */
@@ -696,9 +878,37 @@ export interface ProgressPage {
   next: string | null;
 }
 
+/** Prometheus' envelope; *data* is as Prometheus documents it. */
+export interface PrometheusAnswer {
+  status: "success";
+  data: unknown;
+}
+
+/** A fault in the question, in Prometheus' words. */
+export interface PrometheusFault {
+  status: "error";
+  errorType: string;
+  error: string;
+}
+
 /** Body of POST /auth/refresh and /auth/logout; browsers send the cookie instead. */
 export interface Refresh {
   refresh_token?: string | null;
+}
+
+/** What a rule would have done; *truncated* when there was more. */
+export interface Rehearsal {
+  rule: RuleBody;
+  changes: RehearsedChange[];
+  truncated: boolean;
+}
+
+/** What an alert would have become. */
+export interface RehearsedChange {
+  at: string;
+  labels: Record<string, string>;
+  before: string;
+  after: string;
 }
 
 /** Whether an actor took the message. */
@@ -756,6 +966,60 @@ export interface RowDiff {
   remove: Row[];
 }
 
+/** A row (family and key) that somebody else holds with another value. */
+export interface RowHeld {
+  node: string;
+  row: string[];
+  owners: string[];
+}
+
+/** An alert rule; durations are seconds. */
+export interface RuleBody {
+  id: string;
+  name: string;
+  group: string;
+  expr: string;
+  for: number;
+  keep_firing_for: number;
+  clear_expr: string | null;
+  on_missing: "hold" | "resolve" | "fire";
+  severity: "info" | "warning" | "critical";
+  labels: Record<string, string>;
+  annotations: Record<string, string>;
+  flap: Flap | null;
+  trigger: "interval" | "sample";
+  interval: number;
+  enabled: boolean;
+}
+
+/** A rule and how it fares; *burning* counts its alerts that fire. */
+export interface RuleState {
+  id: string;
+  name: string;
+  group: string;
+  expr: string;
+  for: number;
+  keep_firing_for: number;
+  clear_expr: string | null;
+  on_missing: "hold" | "resolve" | "fire";
+  severity: "info" | "warning" | "critical";
+  labels: Record<string, string>;
+  annotations: Record<string, string>;
+  flap: Flap | null;
+  trigger: "interval" | "sample";
+  interval: number;
+  enabled: boolean;
+  health: "ok" | "error" | "nodata";
+  error: string | null;
+  burning: number;
+}
+
+/** A page; `next` is the cursor of the following one. */
+export interface RuleStatePage {
+  items: RuleState[];
+  next: string | null;
+}
+
 /** One message, *at* UNIX time in s. *author* is a user's name or `assistant`, *body* the rest of an answer: source, proposal, needs. */
 export interface Said {
   seq: number;
@@ -778,6 +1042,22 @@ export interface SignedIn {
   token_type: string;
   expires_in: number;
   user: Account;
+}
+
+/** No notices for alerts that match all of *matchers*. */
+export interface SilenceBody {
+  id: string;
+  matchers: Pair[];
+  starts_at: string;
+  ends_at: string;
+  by: string;
+  comment: string;
+}
+
+/** A page; `next` is the cursor of the following one. */
+export interface SilenceBodyPage {
+  items: SilenceBody[];
+  next: string | null;
 }
 
 /** The state of a channel at a position; a long list comes in parts, the one with *last* ends it. */
@@ -804,6 +1084,11 @@ export interface Span {
   column: number;
   end_line: number;
   end_column: number;
+}
+
+/** Body of POST /lab/nodes/{id}/refuse and /lose: which step of a deployment. */
+export interface Step {
+  step?: string;
 }
 
 /** Whether there was an answer to stop. */
@@ -918,6 +1203,23 @@ export interface Utterance {
   language?: string | null;
 }
 
+/** What deploying would change and meet; *base* is for `execute`. */
+export interface ValidationBody {
+  ok: boolean;
+  verification: Report;
+  conflicts: RowHeld[];
+  leases: LeaseBody[];
+  changes: DeviceDiff[];
+  base: string | null;
+}
+
+/** What became of a batch: *rejected* counts by reason, *first* names the first offenders. */
+export interface Verdicts {
+  accepted: number;
+  rejected: Record<string, number>;
+  first: Offender[];
+}
+
 /** What would go wrong, for whom, and through which rows (`node family key`). */
 export interface Violation {
   check: string;
@@ -1030,64 +1332,64 @@ export interface Operations {
   "chat.get": { body: void; reply: ConversationBody };
   "chat.forget": { body: void; reply: void };
   "chat.stop": { body: void; reply: Stopped };
-  "deploy.validate": { body: Checked; reply: unknown };
-  "deploy.execute": { body: Order; reply: Progress };
+  "deploy.validate": { body: Checked; reply: ValidationBody };
+  "deploy.execute": { body: Order; reply: Progress | ValidationBody };
   "deploy.roll-back": { body: void; reply: Progress };
   "deploy.cancel": { body: void; reply: Progress };
   "deploy.status": { body: void; reply: Progress };
   "deploy.plan": { body: void; reply: PlanBody };
   "deploy.history": { body: void; reply: ProgressPage };
-  "deploy.drift": { body: void; reply: unknown };
-  "deploy.drift-adopt": { body: Nodes; reply: unknown };
+  "deploy.drift": { body: void; reply: DriftPage };
+  "deploy.drift-adopt": { body: Nodes; reply: Adopted };
   "deploy.drift-restore": { body: Nodes; reply: Progress };
-  "deploy.leases": { body: void; reply: unknown };
-  "deploy.lease-release": { body: void; reply: unknown };
-  "lab.state": { body: void; reply: unknown };
-  "lab.cut-link": { body: void; reply: unknown };
-  "lab.restore-link": { body: void; reply: unknown };
-  "lab.kill-node": { body: void; reply: unknown };
-  "lab.revive-node": { body: void; reply: unknown };
-  "lab.hang-node": { body: void; reply: unknown };
-  "lab.release-node": { body: void; reply: unknown };
-  "lab.reboot-node": { body: void; reply: unknown };
-  "lab.refuse-node": { body: void; reply: unknown };
-  "lab.lose-node": { body: void; reply: unknown };
-  "lab.change-row": { body: RowBody; reply: unknown };
-  "lab.remove-row": { body: void; reply: unknown };
+  "deploy.leases": { body: void; reply: LeaseBodyPage };
+  "deploy.lease-release": { body: void; reply: LeaseBody };
+  "lab.state": { body: void; reply: LabState };
+  "lab.cut-link": { body: void; reply: LabState };
+  "lab.restore-link": { body: void; reply: LabState };
+  "lab.kill-node": { body: void; reply: LabState };
+  "lab.revive-node": { body: void; reply: LabState };
+  "lab.hang-node": { body: void; reply: LabState };
+  "lab.release-node": { body: void; reply: LabState };
+  "lab.reboot-node": { body: void; reply: LabState };
+  "lab.refuse-node": { body: Step; reply: LabState };
+  "lab.lose-node": { body: Step; reply: LabState };
+  "lab.change-row": { body: RowBody; reply: LabState };
+  "lab.remove-row": { body: void; reply: LabState };
   "monitor.metrics": { body: void; reply: MetricsBody };
-  "monitor.push": { body: void; reply: unknown };
+  "monitor.push": { body: void; reply: Verdicts };
   "monitor.node": { body: void; reply: MetricsBody };
-  "prometheus.query": { body: void; reply: unknown };
-  "prometheus.query.form": { body: void; reply: unknown };
-  "prometheus.query_range": { body: void; reply: unknown };
-  "prometheus.query_range.form": { body: void; reply: unknown };
-  "prometheus.series": { body: void; reply: unknown };
-  "prometheus.series.form": { body: void; reply: unknown };
-  "prometheus.labels": { body: void; reply: unknown };
-  "prometheus.labels.form": { body: void; reply: unknown };
-  "prometheus.values": { body: void; reply: unknown };
-  "prometheus.metadata": { body: void; reply: unknown };
-  "prometheus.buildinfo": { body: void; reply: unknown };
-  "prometheus.write": { body: void; reply: unknown };
-  "alerts.list": { body: void; reply: unknown };
-  "alerts.rules": { body: void; reply: unknown };
-  "alerts.rules.create": { body: void; reply: unknown };
-  "alerts.rules.test": { body: void; reply: unknown };
-  "alerts.rules.dry-run": { body: void; reply: unknown };
-  "alerts.rules.get": { body: void; reply: unknown };
-  "alerts.rules.replace": { body: void; reply: unknown };
+  "prometheus.query": { body: void; reply: PrometheusAnswer };
+  "prometheus.query.form": { body: void; reply: PrometheusAnswer };
+  "prometheus.query_range": { body: void; reply: PrometheusAnswer };
+  "prometheus.query_range.form": { body: void; reply: PrometheusAnswer };
+  "prometheus.series": { body: void; reply: PrometheusAnswer };
+  "prometheus.series.form": { body: void; reply: PrometheusAnswer };
+  "prometheus.labels": { body: void; reply: PrometheusAnswer };
+  "prometheus.labels.form": { body: void; reply: PrometheusAnswer };
+  "prometheus.values": { body: void; reply: PrometheusAnswer };
+  "prometheus.metadata": { body: void; reply: PrometheusAnswer };
+  "prometheus.buildinfo": { body: void; reply: PrometheusAnswer };
+  "prometheus.write": { body: void; reply: void };
+  "alerts.list": { body: void; reply: AlertBodyPage };
+  "alerts.rules": { body: void; reply: RuleStatePage };
+  "alerts.rules.create": { body: void; reply: RuleBody };
+  "alerts.rules.test": { body: void; reply: Outcome };
+  "alerts.rules.dry-run": { body: void; reply: Rehearsal };
+  "alerts.rules.get": { body: void; reply: RuleState };
+  "alerts.rules.replace": { body: void; reply: RuleBody };
   "alerts.rules.delete": { body: void; reply: void };
-  "alerts.rules.enable": { body: void; reply: unknown };
-  "alerts.rules.disable": { body: void; reply: unknown };
-  "alerts.silences": { body: void; reply: unknown };
-  "alerts.silences.create": { body: void; reply: unknown };
-  "alerts.silences.end": { body: void; reply: unknown };
-  "alerts.history": { body: void; reply: unknown };
-  "alerts.decisions": { body: void; reply: unknown };
-  "alerts.get": { body: void; reply: unknown };
-  "alerts.acknowledge": { body: void; reply: unknown };
-  "alerts.unacknowledge": { body: void; reply: unknown };
-  "monitor.logs": { body: void; reply: unknown };
+  "alerts.rules.enable": { body: void; reply: RuleBody };
+  "alerts.rules.disable": { body: void; reply: RuleBody };
+  "alerts.silences": { body: void; reply: SilenceBodyPage };
+  "alerts.silences.create": { body: void; reply: SilenceBody };
+  "alerts.silences.end": { body: void; reply: void };
+  "alerts.history": { body: void; reply: AlertChangePage };
+  "alerts.decisions": { body: void; reply: AlertDecisionPage };
+  "alerts.get": { body: void; reply: AlertBody };
+  "alerts.acknowledge": { body: Notice; reply: AlertBody };
+  "alerts.unacknowledge": { body: void; reply: AlertBody };
+  "monitor.logs": { body: void; reply: LogEntryPage };
   "system.actors": { body: void; reply: ActorInfoPage };
   "system.actor": { body: void; reply: ActorInfo };
   "system.restart": { body: void; reply: Done };

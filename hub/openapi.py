@@ -24,6 +24,7 @@ _PART = re.compile(r"{(\w+)(?::[^{}]*)?}")
 _COMMON = (400, 404, 415, 422, 429, 500, 502, 503, 504)
 _GUARDED = (401, 403)
 _WRITES = (409, 412, 413)
+_WORDED = (400, 422, 503)
 """statuses of refusals, by what kind of operation can meet them"""
 
 PARAMETERS: Mapping[str, Json] = {
@@ -164,7 +165,14 @@ def _responses(operation: Operation, shape: Shape, schemas: Schemas) -> Json:
             response["content"] = content
         found[str(status)] = response
     refusals = (*_COMMON, *_GUARDED, *(_WRITES if operation.method != "GET" else ()))
-    return found | {str(status): {"$ref": f"#/components/responses/{status}"} for status in sorted(refusals)}
+    found |= {str(status): {"$ref": f"#/components/responses/{status}"} for status in sorted(refusals)}
+    return found | (_faults(shape, schemas) if shape.fault is not None else {})
+
+
+def _faults(shape: Shape, schemas: Schemas) -> Json:
+    """Return the refusals that the operation words itself; those from before it is reached are problems all the same."""
+    content = {JSON: {"schema": schemas.of(shape.fault, "out")}, PROBLEM: {"schema": {"$ref": "#/components/schemas/ProblemBody"}}}
+    return {str(status): {"description": HTTPStatus(status).phrase, "content": content} for status in _WORDED}
 
 
 def _refusals() -> Json:

@@ -142,7 +142,8 @@ class Operation:
     """One row of the table. *query* names every parameter it understands; any other is refused.
 
     The rest is for the API's description: types of the JSON *body* read and of the *reply* (None: no JSON), the *statuses* of success, a
-    body as *example*, and what bytes are where they are no JSON (*takes*, *gives*: media types). hub.shapes speaks for silent rows.
+    body as *example*, and what bytes are where they are no JSON (*takes*, *gives*: media types),
+    and the class of a *fault* in the question where it is not always a problem document. hub.shapes speaks for silent rows.
     """
 
     name: str
@@ -158,6 +159,7 @@ class Operation:
     example: object = None
     takes: tuple[str, ...] = ()
     gives: tuple[str, ...] = ()
+    fault: Any = None
 
     @property
     def scopes(self) -> frozenset[str]:

@@ -8,22 +8,43 @@ import attrs
 from actors.audit import AuditEntry
 from actors.conversations import Said
 from actors.intents import Entry
+from actors.laboratory import LINKS, NODES, STEPS, LabState
 from actors.progress import Progress
 from actors.runtime.stats import ActorInfo, Blocked, DeadLetterInfo, Lag, Waiting
-from actors.samples import Points
+from actors.samples import Points, Verdicts
 from actors.topology import TopologyChange
 from hub.bodies import page_of, timed
 from hub.operations import Operation
+from hub.replies import (
+    Adopted,
+    AlertBody,
+    AlertChange,
+    AlertDecision,
+    DeviceDiff,
+    LeaseBody,
+    LogEntry,
+    Notice,
+    PrometheusAnswer,
+    PrometheusFault,
+    Rehearsal,
+    RowDiff,
+    RuleBody,
+    RuleState,
+    SilenceBody,
+    ValidationBody,
+)
 from hub.rest.assistant import Sentence, Utterance
 from hub.rest.deploy import Checked, Nodes, Order
 from hub.rest.intent import Source, Text
-from hub.rest.lab import RowBody
+from hub.rest.lab import RowBody, Step
 from hub.times import Time
 from hub.ws.messages import ClientInfo
 from paranet.errors import Fault
+from paranet.metrics.alerts.ruletest import Outcome
 from paranet.models.device import Row
 from paranet.models.intent import Diagnostic, Report
 from paranet.models.topology import Demand, Link, Node
+from paranet.orchestrator.drift import Drift
 
 
 @attrs.frozen(kw_only=True)
@@ -95,23 +116,6 @@ class CompilationBody:
     diagnostics: tuple[Diagnostic, ...]
     devices: tuple[DeviceRows, ...]
     verification: Report
-
-
-@attrs.frozen(kw_only=True)
-class RowChange:
-    """One row before and after."""
-
-    before: Row
-    after: Row
-
-
-@attrs.frozen(kw_only=True)
-class RowDiff:
-    """What would change on a device."""
-
-    add: tuple[Row, ...]
-    change: tuple[RowChange, ...]
-    remove: tuple[Row, ...]
 
 
 @attrs.frozen(kw_only=True)
@@ -210,14 +214,6 @@ class Formatted:
 
 
 @attrs.frozen(kw_only=True)
-class DeviceDiff:
-    """What differs on a device."""
-
-    node: str
-    diff: RowDiff
-
-
-@attrs.frozen(kw_only=True)
 class Comparison:
     """From one compilation to another: *source* is a unified diff, by line."""
 
@@ -265,6 +261,7 @@ class Shape:
     example: object = None
     takes: tuple[str, ...] = ()
     gives: tuple[str, ...] = ()
+    fault: Any = None
 
 
 _ID = "0195f2ab-4c7e-7d3a-9b1e-2f6a8c0d1e3f"
@@ -277,6 +274,9 @@ _SOURCE = {"source": "path web { from r1 to r2 }", "name": "web"}
 _NODE_READ, _LINK_READ = Shape(reply=Node, statuses=(200, 304)), Shape(reply=Link, statuses=(200, 304))
 _DEPLOYMENT = timed(Progress)
 _OPEN = Mapping[str, object]
+_JSON = ("application/json",)
+_LAB = Shape(reply=LabState)
+_PROMETHEUS = Shape(reply=PrometheusAnswer, fault=PrometheusFault)
 
 SHAPES: Mapping[str, Shape] = {
     "topology.get": Shape(reply=TopologyBody, statuses=(200, 304)),
@@ -306,20 +306,40 @@ SHAPES: Mapping[str, Shape] = {
     "chat.get": Shape(reply=ConversationBody),
     "chat.forget": Shape(statuses=(204,)),
     "chat.stop": Shape(reply=Stopped),
-    "deploy.execute": Shape(body=Order, reply=_DEPLOYMENT, statuses=(200, 202), example={"compile_id": _ID}),
-    "deploy.validate": Shape(body=Checked, example={"compile_id": _ID}),
+    "deploy.execute": Shape(body=Order, reply=_DEPLOYMENT | ValidationBody, statuses=(200, 202), example={"compile_id": _ID}),
+    "deploy.validate": Shape(body=Checked, reply=ValidationBody, example={"compile_id": _ID}),
     "deploy.roll-back": Shape(reply=_DEPLOYMENT, statuses=(200, 202)),
-    "deploy.drift-adopt": Shape(body=Nodes, example={"nodes": ["r1"]}),
+    "deploy.drift-adopt": Shape(body=Nodes, reply=Adopted, example={"nodes": ["r1"]}),
     "deploy.drift-restore": Shape(body=Nodes, reply=_DEPLOYMENT, statuses=(200, 202), example={"nodes": ["r1"]}),
-    "lab.change-row": Shape(body=RowBody, example={"family": "ip.route", "key": "10.0.0.0/24", "value": {"next_hops": []}}),
-    "alerts.rules.create": Shape(statuses=(201,), takes=("application/json",), example=_RULE),
-    "alerts.rules.test": Shape(takes=("application/json",), example=_RULE),
-    "alerts.silences.create": Shape(statuses=(201,), takes=("application/json",), example=_SILENCE),
+    "deploy.drift": Shape(reply=page_of(Drift, unreachable=Mapping[str, str])),
+    "deploy.leases": Shape(reply=page_of(LeaseBody)),
+    "deploy.lease-release": Shape(reply=LeaseBody),
+    **{f"lab.{what}": _LAB for what in ("state", "remove-row", *(f"{a}-link" for a in LINKS), *(f"{a}-node" for a in NODES))},
+    **{f"lab.{action}-node": Shape(body=Step, reply=LabState, example={"step": "commit"}) for action in STEPS},
+    "lab.change-row": Shape(body=RowBody, reply=LabState, example={"family": "ip.route", "key": "10.0.0.0/24", "value": {"next_hops": []}}),
+    "alerts.list": Shape(reply=page_of(AlertBody)),
+    "alerts.get": Shape(reply=AlertBody),
+    "alerts.acknowledge": Shape(body=Notice, reply=AlertBody, example={"comment": "on it"}),
+    "alerts.unacknowledge": Shape(reply=AlertBody),
+    "alerts.history": Shape(reply=page_of(AlertChange)),
+    "alerts.decisions": Shape(reply=page_of(AlertDecision)),
+    "alerts.rules": Shape(reply=page_of(RuleState)),
+    "alerts.rules.get": Shape(reply=RuleState),
+    "alerts.rules.create": Shape(reply=RuleBody, statuses=(201,), takes=_JSON, example=_RULE),
+    "alerts.rules.replace": Shape(reply=RuleBody, takes=_JSON, example=_RULE),
+    "alerts.rules.enable": Shape(reply=RuleBody),
+    "alerts.rules.disable": Shape(reply=RuleBody),
+    "alerts.rules.dry-run": Shape(reply=Rehearsal, takes=_JSON, example=_RULE),
+    "alerts.rules.test": Shape(reply=Outcome, takes=_JSON, example=_RULE),
     "alerts.rules.delete": Shape(statuses=(204,)),
-    "monitor.push": Shape(
-        takes=("application/json",),
-        example=[{"metric": "paranet_node_cpu_ratio", "labels": {"node": "r1"}, "ts": 1795378476000, "value": 0.25}],
-    ),
+    "alerts.silences": Shape(reply=page_of(SilenceBody)),
+    "alerts.silences.create": Shape(reply=SilenceBody, statuses=(201,), takes=_JSON, example=_SILENCE),
+    "alerts.silences.end": Shape(statuses=(204,)),
+    "monitor.push": Shape(reply=Verdicts, takes=_JSON, example=[_SAMPLE]),
+    "monitor.logs": Shape(reply=page_of(LogEntry), gives=("application/x-ndjson",)),
+    **{f"prometheus.{what}": _PROMETHEUS for what in ("values", "metadata", "buildinfo")},
+    **{f"prometheus.{what}{form}": _PROMETHEUS for what in ("query", "query_range", "series", "labels") for form in ("", ".form")},
+    "prometheus.write": Shape(statuses=(204,)),
     "deploy.cancel": Shape(reply=_DEPLOYMENT, statuses=(200, 202)),
     "deploy.status": Shape(reply=_DEPLOYMENT),
     "deploy.plan": Shape(reply=PlanBody),

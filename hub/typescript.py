@@ -64,7 +64,9 @@ def _operations(doc: Json) -> str:
     for methods in doc["paths"].values():
         for operation in methods.values():
             body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
-            replies = [r["content"]["application/json"]["schema"] for r in operation["responses"].values() if _is_json(r)]
+            replies = [
+                r["content"]["application/json"]["schema"] for status, r in operation["responses"].items() if status < "300" and _is_json(r)
+            ]
             reply = " | ".join(dict.fromkeys(map(_type, replies))) or "void"
             lines.append(f'  "{operation["operationId"]}": {{ body: {_type(body) if body else "void"}; reply: {reply} }};\n')
     return "".join(lines)

@@ -171,7 +171,9 @@ async def dry_run(call: Call) -> Reply:
     made = read_rule(decode(call.body), "dry-run")
     now = int(call.house.system.now() * 1000)
     end = call.integer("end", now, 0, 1 << 53)
-    start = call.integer("start", end - 3_600_000, 0, 1 << 53)
+    start = call.integer("start", max(end - 3_600_000, 0), 0, 1 << 53)
+    if start > end:
+        raise InvalidInput("?start= must not be after ?end=")
     step = call.integer("step", max(int(made.interval * 1000), 1000), 1, 1 << 40)
     telemetry = call.house.system.ref("telemetry")
     answer = await telemetry.ask(QueryRange(promql=made.expr, start=start, end=end, step=step), timeout=TEST)

@@ -167,3 +167,10 @@ async def burning(api: Api) -> Any:
             _, body, _ = await api.call("GET", "/monitor/alerts?state=firing")
             if body["items"]:
                 return body["items"][0]
+
+
+@pytest.mark.parametrize(("span", "expected"), [("start=2298&end=2257", 400), ("end=2257", 200)])
+async def test_a_rule_is_tried_over_a_time_that_there_is(operator: Api, span: str, expected: int) -> None:
+    """An end before the start is refused; an end in the first hour of 1970 is not."""
+    status, body, _ = await operator.call("POST", f"/monitor/alerts/rules/dry-run?{span}", json=RULE)
+    assert status == expected, body
