@@ -23,6 +23,7 @@ from actors.orders import (
     GetDeployHistory,
     GetDeployment,
     GetLeases,
+    GetPlan,
     Key,
     RestoreDrift,
     RollBack,
@@ -34,6 +35,7 @@ from actors.queue import QUEUE_WITHIN, Queue, Waiting
 from actors.runtime import Actor, ActorStopped, Message, Ref, Request, Restart, Terminated, handles
 from paranet.errors import AlreadyExists, DevicesBusy, NotFound, ParaNetError, WrongState
 from paranet.orchestrator.drift import Drift
+from paranet.orchestrator.plan import Plan
 from paranet.orchestrator.waves import Strategy, split
 
 log = logging.getLogger(__name__)
@@ -277,6 +279,10 @@ class DeploySupervisor(Actor):
     async def get(self, message: GetDeployment) -> Progress:
         known = self._recent.get(message.deploy_id)
         return known if known is not None else await self._journal.progress(message.deploy_id)
+
+    @handles
+    async def plan(self, message: GetPlan) -> Plan:
+        return (await self._journal.load(message.deploy_id)).plan
 
     @handles
     async def history(self, message: GetDeployHistory) -> tuple[Progress, ...]:

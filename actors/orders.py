@@ -8,6 +8,7 @@ from actors.planner import Validation
 from actors.progress import Progress
 from actors.runtime import Request
 from paranet.orchestrator.gates import Gates
+from paranet.orchestrator.plan import Plan
 from paranet.orchestrator.waves import Strategy
 
 
@@ -62,6 +63,13 @@ class RestoreDrift(Request[Progress]):
 @attrs.frozen(kw_only=True)
 class GetDeployment(Request[Progress]):
     """Return how far a deployment is."""
+
+    deploy_id: str
+
+
+@attrs.frozen(kw_only=True)
+class GetPlan(Request[Plan]):
+    """Return what a deployment was planned to change."""
 
     deploy_id: str
 

@@ -284,6 +284,12 @@ export interface Demand {
   modality: "ip" | "ndn" | "geo" | "p4";
 }
 
+/** What changes on one device. */
+export interface DeviceChanges {
+  node: string;
+  diff: RowDiff;
+}
+
 /** What differs on a device. */
 export interface DeviceDiff {
   node: string;
@@ -802,6 +808,12 @@ export interface Parts {
 
 /** Answer with `pong`, or anything else, before the next one. */
 export interface Ping {
+}
+
+/** What a deployment was planned to change; *base* names the changes. */
+export interface PlanBody {
+  base: string;
+  changes: DeviceChanges[];
 }
 
 /** One series: *points* are (UNIX ms, value), oldest first. */
@@ -1325,6 +1337,7 @@ export interface Operations {
   "deploy.roll-back": { body: void; reply: Progress };
   "deploy.cancel": { body: void; reply: Progress };
   "deploy.status": { body: void; reply: Progress };
+  "deploy.plan": { body: void; reply: PlanBody };
   "deploy.history": { body: void; reply: ProgressPage };
   "deploy.drift": { body: void; reply: DriftPage };
   "deploy.drift-adopt": { body: Nodes; reply: Adopted };

@@ -129,6 +129,22 @@ class DevicePreview:
 
 
 @attrs.frozen(kw_only=True)
+class DeviceChanges:
+    """What changes on one device."""
+
+    node: str
+    diff: RowDiff
+
+
+@attrs.frozen(kw_only=True)
+class PlanBody:
+    """What a deployment was planned to change; *base* names the changes."""
+
+    base: str
+    changes: tuple[DeviceChanges, ...]
+
+
+@attrs.frozen(kw_only=True)
 class PreviewBody:
     """A compilation against the devices as they are now."""
 
@@ -326,6 +342,7 @@ SHAPES: Mapping[str, Shape] = {
     "prometheus.write": Shape(statuses=(204,)),
     "deploy.cancel": Shape(reply=_DEPLOYMENT, statuses=(200, 202)),
     "deploy.status": Shape(reply=_DEPLOYMENT),
+    "deploy.plan": Shape(reply=PlanBody),
     "deploy.history": Shape(reply=page_of(_DEPLOYMENT)),
     "monitor.metrics": Shape(reply=MetricsBody),
     "monitor.node": Shape(reply=MetricsBody),

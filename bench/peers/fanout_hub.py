@@ -102,7 +102,7 @@ def outlets(house: House) -> list[Any]:
 
 async def main() -> None:
     """Serve until killed."""
-    protocol.CHANNELS["bench"] = protocol.ChannelRoute(owner="bench", access=Access.VIEWER)  # type: ignore[index]
+    protocol.CHANNELS["bench"] = protocol.ChannelRoute(owner="bench", access=Access.VIEWER, area="bench")  # type: ignore[index]
     settings = Settings(
         server=Server(data_dir=Path(tempfile.mkdtemp())),
         admin=Admin(password=PASSWORD),

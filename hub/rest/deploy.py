@@ -22,6 +22,7 @@ from actors.orders import (
     GetDeployHistory,
     GetDeployment,
     GetLeases,
+    GetPlan,
     Key,
     RestoreDrift,
     RollBack,
@@ -29,7 +30,6 @@ from actors.orders import (
 )
 from actors.planner import changes_of
 from actors.progress import ENDINGS, Progress
-from hub.audited import audited
 from hub.operations import Access, Call, Operation, Reply, page
 from hub.times import moment, rfc3339
 from paranet.codec import unstructure
@@ -123,6 +123,12 @@ async def status(call: Call) -> Reply:
     return Reply(body=shown(await call.house.system.ref("deployer").ask(GetDeployment(deploy_id=call.path["id"]), timeout=ASK)))
 
 
+async def plan(call: Call) -> Reply:
+    """Return what a deployment was planned to change, by device."""
+    found = await call.house.system.ref("deployer").ask(GetPlan(deploy_id=call.path["id"]), timeout=ASK)
+    return Reply(body={"base": found.base, "changes": changes_of(found)})
+
+
 async def history(call: Call) -> Reply:
     """Return deployments, newest first: of a ?state=, by an ?author=, on a ?node=, begun between ?since= and ?until=."""
     limit = call.integer("limit", 50, 1, 500)
@@ -151,7 +157,8 @@ async def adopt(call: Call) -> Reply:
     if not nodes:
         raise InvalidInput("nodes: name the devices")
     request = Adopt(nodes=nodes)
-    adopted = await audited(call, "drift-adopt", ",".join(nodes), call.house.system.ref("deployer").ask(request, timeout=ASK))
+    call.about.extend(nodes)
+    adopted = await call.house.system.ref("deployer").ask(request, timeout=ASK)
     return Reply(body={"adopted": unstructure(adopted)})
 
 
@@ -169,9 +176,8 @@ async def leases(call: Call) -> Reply:
 
 async def force_release(call: Call) -> Reply:
     """Take a device from the deployment that holds it."""
-    node = call.path["id"]
-    request = ForceRelease(node=node)
-    lease = await audited(call, "lease-release", node, call.house.system.ref("deployer").ask(request, timeout=ASK))
+    request = ForceRelease(node=call.path["id"])
+    lease = await call.house.system.ref("deployer").ask(request, timeout=ASK)
     return Reply(body=_lease(lease))
 
 
@@ -257,6 +263,7 @@ OPERATIONS = (
     _row("roll-back", "POST", "rollback/{id}", roll_back, "Undo a deployment that succeeded"),
     _row("cancel", "POST", "cancel/{id}", cancel, "Stop and undo a deployment"),
     _row("status", "GET", "status/{id}", status, "How far a deployment is"),
+    _row("plan", "GET", "plan/{id}", plan, "What a deployment changes"),
     _row("history", "GET", "history", history, "Return deployments", "limit", "cursor", "state", "author", "node", "since", "until"),
     _row("drift", "GET", "drift", drift, "Rows that are not as they were deployed", "nodes"),
     _row("drift-adopt", "POST", "drift/adopt", adopt, "Take what devices show for what is wanted"),

@@ -6,7 +6,6 @@ from typing import Any
 import attrs
 
 from actors.laboratory import LINKS, NODES, STEPS, ChangeRow, GetLab, LabState, Tamper
-from hub.audited import audited
 from hub.operations import Access, Call, Operation, Reply
 from paranet.codec import unstructure
 from paranet.errors import InvalidInput
@@ -40,14 +39,14 @@ async def state(call: Call) -> Reply:
 async def tamper(call: Call, action: str) -> Reply:
     """Do one of the actions to a link or a node."""
     step = call.read(Step).step if action in STEPS and call.body else "commit"
-    return await _done(call, action, Tamper(action=action, target=call.path["id"], step=step))
+    return await _done(call, Tamper(action=action, target=call.path["id"], step=step))
 
 
 async def put_row(call: Call) -> Reply:
     """Install or replace a row behind the hub's back."""
     body = call.read(RowBody)
     row = Row(family=body.family, key=body.key, value=body.value)
-    return await _done(call, "change-row", ChangeRow(node=call.path["id"], row=row))
+    return await _done(call, ChangeRow(node=call.path["id"], row=row))
 
 
 async def delete_row(call: Call) -> Reply:
@@ -55,12 +54,11 @@ async def delete_row(call: Call) -> Reply:
     family, key = call.query.get("family"), call.query.get("key")
     if not family or not key:
         raise InvalidInput("?family= and ?key= name the row")
-    return await _done(call, "remove-row", ChangeRow(node=call.path["id"], key=(family, key)))
+    return await _done(call, ChangeRow(node=call.path["id"], key=(family, key)))
 
 
-async def _done(call: Call, action: str, request: Tamper | ChangeRow) -> Reply:
-    target = call.path["id"]
-    return _shown(await audited(call, f"lab-{action}", target, call.house.system.ref("lab").ask(request, timeout=ASK)))
+async def _done(call: Call, request: Tamper | ChangeRow) -> Reply:
+    return _shown(await call.house.system.ref("lab").ask(request, timeout=ASK))
 
 
 def _shown(found: LabState) -> Reply:

@@ -29,6 +29,9 @@ FILES: Mapping[str, str] = {
     "swagger-ui-dist/swagger-ui.css": "swagger-ui.css",
     "swagger-ui-dist/LICENSE": "swagger-ui.LICENSE.txt",
     "swagger-ui-dist/NOTICE": "swagger-ui.NOTICE.txt",
+    "uplot/LICENSE": "uplot.LICENSE.txt",
+    "uplot/dist/uPlot.esm.js": "uplot.js",
+    "uplot/dist/uPlot.min.css": "uplot.css",
 }
 """file in node_modules -> name in static/vendor. The standalone module holds Preact, whose licence lies in its own package only."""
 

@@ -1,9 +1,11 @@
 """Pages: rendered by jinja2, alive through the WebSocket. Their scripts come from /static only (CSP)."""
 
 import secrets
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import aiohttp_jinja2
+import attrs
 import jinja2
 from aiohttp import web
 
@@ -11,6 +13,7 @@ from actors.accounts import Role, User
 from hub.keys import HOUSE
 from hub.operations import Access
 from hub.signin import caller_of
+from hub.web.languages import LANGUAGES, catalogue, language_of
 from paranet import __version__
 from paranet.errors import Unauthenticated
 
@@ -21,18 +24,38 @@ HERE = Path(__file__).resolve().parent
 STATIC = HERE / "static"
 
 
-async def network(request: web.Request) -> web.Response:
-    """The topology with its load; who is not signed in is sent to do so."""
-    user = await _signed_in(request)
-    return _page(request, "network.html", user=user.username, role=user.role.word)
+@attrs.frozen(kw_only=True)
+class Page:
+    """A page for those who are signed in, with at least *role*; *name* stands in the navigation."""
+
+    path: str
+    name: str
+    template: str
+    role: Role = Role.VIEWER
 
 
-async def operators(request: web.Request) -> web.Response:
-    """The hub's actors and what may be done about them; whoever may not is sent to the network."""
-    user = await _signed_in(request)
-    if user.role < Role.OPERATOR:
-        raise web.HTTPSeeOther("/")
-    return _page(request, "operators.html", user=user.username, role=user.role.word)
+SIGNED_IN = (
+    Page(path="/", name="Network", template="network.html"),
+    Page(path="/intents", name="Intents", template="intents.html"),
+    Page(path="/deployments", name="Deployments", template="deployments.html", role=Role.OPERATOR),
+    Page(path="/monitor", name="Monitor", template="monitor.html"),
+    Page(path="/assistant", name="Assistant", template="assistant.html"),
+    Page(path="/operators", name="Operators", template="operators.html", role=Role.OPERATOR),
+)
+"""in the order of the navigation"""
+
+
+def shown(page: Page) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """Return the handler of *page*: who is not signed in is sent to do so, whoever may not see it to the network."""
+
+    async def handler(request: web.Request) -> web.Response:
+        user = await _signed_in(request)
+        if user.role < page.role:
+            raise web.HTTPSeeOther("/")
+        pages = [other for other in SIGNED_IN if user.role >= other.role]
+        return _page(request, page.template, user=user.username, role=user.role.word, pages=pages, path=page.path)
+
+    return handler
 
 
 async def login(request: web.Request) -> web.Response:
@@ -58,7 +81,13 @@ async def static(request: web.Request) -> web.StreamResponse:
     return web.FileResponse(file, headers={"Cache-Control": "no-cache"})
 
 
-PAGES = (("/", network), ("/operators", operators), ("/login", login), ("/docs", docs), ("/redoc", redoc), ("/static/{name:.+}", static))
+PAGES = (
+    *((page.path, shown(page)) for page in SIGNED_IN),
+    ("/login", login),
+    ("/docs", docs),
+    ("/redoc", redoc),
+    ("/static/{name:.+}", static),
+)
 ACCESS = Access.OPEN
 
 
@@ -75,12 +104,17 @@ async def _signed_in(request: web.Request) -> User:
 def _page(request: web.Request, template: str, more: str = "", **context: object) -> web.Response:
     """Render a page with a nonce of its own; *more* is what its policy allows beyond that of the others."""
     nonce = secrets.token_urlsafe(16)
-    response = aiohttp_jinja2.render_template(template, request, {"nonce": nonce, "version": __version__, **context})
+    language = language_of(request)
+    words = catalogue(language)
+    context |= {"nonce": nonce, "version": __version__, "language": language, "languages": LANGUAGES, "words": dict(words)}
+    response = aiohttp_jinja2.render_template(template, request, {**context, "_": lambda text: words.get(text, text)})
     response.headers["Content-Security-Policy"] = (
         f"default-src 'none'; script-src 'self' 'nonce-{nonce}'; img-src 'self' data:; connect-src 'self'; form-action 'self'; "
         f"base-uri 'none'; frame-ancestors 'none'; style-src 'self' 'nonce-{nonce}'{more}"
     )
     response.headers["Cache-Control"] = "no-store"
+    response.headers["Content-Language"] = language
+    response.headers["Vary"] = "Cookie, Accept-Language"
     return response
 
 

@@ -40,10 +40,11 @@ async def answer(house: "House", caller: Caller, remote: str, ask: Ask) -> Frame
     path = {name: _text(name, params.pop(name, None)) for name in names}
     headers = {name.replace("_", "-"): write(params.pop(name)) for name, write in HEADERS.items() if name in params}
     operation.check(caller, params)
+    await house.limits.check(operation, caller, remote)
     query = {name: _text(name, value) for name, value in params.items() if value is not None}
     raw = b"" if body is None else body.encode() if isinstance(body, str) and "content-type" in headers else orjson.dumps(body)
     call = Call(house=house, caller=caller, path=path, query=query, headers=headers, body=raw, remote=remote)
-    return _answered(ask.id, await operation.handler(call))
+    return _answered(ask.id, await operation.perform(call))
 
 
 def _text(name: str, value: object) -> str:

@@ -116,21 +116,27 @@ FRAMES: Mapping[str, type[Frame]] = {
 
 @attrs.frozen(kw_only=True)
 class ChannelRoute:
-    """Who writes a channel and which role may read it."""
+    """Who writes a channel, which role may read it, and the area of the API it belongs to, for scopes of machines' tokens."""
 
     owner: str
     access: Access
+    area: str
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        """Scopes of which a machine's token needs one."""
+        return frozenset({"*", "read", self.area, f"{self.area}:read"})
 
 
 CHANNELS: Mapping[str, ChannelRoute] = {
-    "topology": ChannelRoute(owner="topology", access=Access.VIEWER),
-    "telemetry": ChannelRoute(owner="telemetry", access=Access.VIEWER),
-    "alerts": ChannelRoute(owner="alerts", access=Access.VIEWER),
-    "log": ChannelRoute(owner="syslog", access=Access.OPERATOR),
-    "actors": ChannelRoute(owner="overseer", access=Access.OPERATOR),
-    "chat/": ChannelRoute(owner="chat", access=Access.VIEWER),
-    "deployments": ChannelRoute(owner="deployer", access=Access.OPERATOR),
-    "deploy/": ChannelRoute(owner="deployer", access=Access.OPERATOR),
+    "topology": ChannelRoute(owner="topology", access=Access.VIEWER, area="topology"),
+    "telemetry": ChannelRoute(owner="telemetry", access=Access.VIEWER, area="monitor"),
+    "alerts": ChannelRoute(owner="alerts", access=Access.VIEWER, area="alerts"),
+    "log": ChannelRoute(owner="syslog", access=Access.OPERATOR, area="logs"),
+    "actors": ChannelRoute(owner="overseer", access=Access.OPERATOR, area="system"),
+    "chat/": ChannelRoute(owner="chat", access=Access.VIEWER, area="chat"),
+    "deployments": ChannelRoute(owner="deployer", access=Access.OPERATOR, area="deploy"),
+    "deploy/": ChannelRoute(owner="deployer", access=Access.OPERATOR, area="deploy"),
 }
 """by name, or by prefix where the name ends in a slash"""
 

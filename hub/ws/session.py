@@ -170,6 +170,8 @@ class WsSession(Actor):
         route = channel_route(channel)
         if self._caller.user.role < route.access:
             raise Forbidden(f"channel {channel[:60]!r} needs role {Role(route.access).word}")
+        if self._caller.scopes is not None and not route.scopes & set(self._caller.scopes):
+            raise Forbidden(f"channel {channel[:60]!r} is outside the scopes of this token: {', '.join(self._caller.scopes)}")
         return route.owner
 
     @_take.register

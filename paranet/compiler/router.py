@@ -13,6 +13,7 @@ from paranet.compiler.spread import disjoint_pair, equal_ways, shares, walks
 from paranet.models.device import Span
 from paranet.models.intent import NamePromise, Path, Reach, Reservation
 from paranet.models.topology import Modality, Topology
+from paranet.models.units import format_bandwidth
 
 
 @attrs.define
@@ -243,6 +244,9 @@ class Router:
                 parts = shares(onward, op.source, op.target, op.bandwidth)
             network = self.network(op.modality, (op.source, op.target))
             for (node, edge), part in parts.items():
+                if len(ways) > 1 and part > network.room(node, edge) * (1 + 1e-9):
+                    self._no_room(op, node, edge, part, network.room(node, edge))
+                    return
                 network.reserve(node, edge, part)
                 routed.reservations.append(Reservation(intent=op.intent, link=edge.link, bandwidth=part, source=node))
         routed.paths += [self.path(op, way, share=len(ways)) for way in ways]
@@ -252,6 +256,14 @@ class Router:
         elif op.modality is Modality.NDN:
             producers = (op.target,) if op.strategy == "multicast" else op.targets
             routed.names.append(NamePromise(intent=op.intent, consumer=op.source, name=op.prefix, producers=producers))
+
+    def _no_room(self, op: RouteOp, node: str, edge: Edge, part: float, room: float) -> None:
+        """Report a way that an earlier route spreads packets over and that has no room for this one's part."""
+        message = (
+            f"{op.intent!r} would send {format_bandwidth(part)} of {op.prefix} from {node} to {edge.node} (link {edge.link}), "
+            f"where {format_bandwidth(max(0.0, room))} are left"
+        )
+        self._log.error("PN306", op.place("bandwidth"), message, hint="ask for less, or give the routes different prefixes")
 
     def path(self, op: RouteOp, found: Found, *, share: int = 1) -> Path:
         """Return the path that *op* takes, with one of *share* parts of its packets."""

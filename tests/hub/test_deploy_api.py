@@ -44,6 +44,16 @@ async def test_the_status_says_how_it_ended(square: Api) -> None:
     assert status["ended_at"] >= status["started_at"]
 
 
+async def test_the_plan_stays_readable(square: Api) -> None:
+    """What a deployment changed is told by device after it has ended; of one that never was there is none."""
+    compile_id = await compiled(square)
+    _, agreed, _ = await square.call("POST", "/deploy/validate", json={"compile_id": compile_id})
+    status = await executed(square, compile_id)
+    code, plan, _ = await square.call("GET", f"/deploy/plan/{status['deploy_id']}")
+    assert (code, plan) == (200, {"base": agreed["base"], "changes": agreed["changes"]})
+    assert (await square.call("GET", "/deploy/plan/nothing"))[0] == 404
+
+
 async def test_all_at_once_is_one_wave(square: Api) -> None:
     """The strategy is the caller's."""
     status = await executed(square, await compiled(square), strategy={"kind": "all-at-once"})

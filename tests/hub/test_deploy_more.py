@@ -119,8 +119,8 @@ async def test_drift_is_adopted(square: Api) -> None:
     status, body, _ = await square.call("POST", "/deploy/drift/adopt", json={"nodes": ["r1"]})
     assert (status, [d["kind"] for d in body["adopted"]]) == (200, ["missing"])
     assert await drift(square) == []
-    _, log, _ = await square.call("GET", "/system/audit")
-    assert ("drift-adopt", "r1") in [(e["action"], e["target"]) for e in log["items"]]
+    _, log, _ = await square.call("GET", "/system/audit?limit=1")
+    assert (log["items"][0]["action"], log["items"][0]["target"]) == ("deploy.drift-adopt", "r1")
 
 
 async def test_a_device_that_does_not_answer_is_named(square: Api) -> None:
@@ -199,7 +199,7 @@ async def test_the_laboratory_breaks_and_mends(square: Api) -> None:
     _, body, _ = await square.call("GET", "/lab")
     assert (body["cut"], body["dead"], body["hung"]) == ([], [], [])
     _, log, _ = await square.call("GET", "/system/audit")
-    assert [e["action"] for e in log["items"] if e["action"].startswith("lab-")][-1] == "lab-cut"
+    assert [e["action"] for e in log["items"] if e["action"].startswith("lab.")][-1] == "lab.cut-link"
 
 
 async def test_what_is_not_there_cannot_be_broken(square: Api) -> None:

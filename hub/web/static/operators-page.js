@@ -1,37 +1,27 @@
 // The operators' page: the tree comes over the socket; the actor looked at, lag and records are asked for while the page is seen.
 
 import { html, render } from "htm/preact";
-import { clock, milliseconds } from "./format.js";
+import { milliseconds } from "./format.js";
 import { ActorPanel, LoopPanel, Records } from "./operators-panel.js";
 import { Actors, TreeGrid } from "./operators-tree.js";
-import { ParaNetClient, Session, State } from "./paranet-client.js";
-import { forget } from "./remember.js";
+import { ParaNetClient, Session } from "./paranet-client.js";
+import { Rest } from "./rest.js";
+import { Shell } from "./shell.js";
 
-const API = "/api/v1/system";
-const PATIENCE = 1_500; // ms a reconnect may take before the banner says so
 const EVERY = { actor: 1_000, records: 2_000, lag: 5_000 }; // ms
 
 const place = (name) => document.getElementById(name);
-const [tree, panel, totals, records, banner, live] = ["tree", "panel", "totals", "records", "banner", "live"].map(place);
+const [tree, panel, totals, records] = ["tree", "panel", "totals", "records"].map(place);
 const actors = new Actors();
 const session = new Session();
 const client = new ParaNetClient({ session });
-const connection = { state: State.CONNECTING, lostAt: null, reason: "", newest: null };
+const rest = new Rest(session, "/api/v1/system");
+const shell = new Shell(client, { newest: () => newest, onState: () => shell.live && askAll(), draw });
 const view = { selected: null, cursor: null, filter: "", tab: "audit", detail: null, note: null, replayed: null };
+let newest = null; // UNIX ms at which the tree last changed
 const facts = { lag: null, blocks: null, audit: null, letters: null, waits: null };
 
 // ---- asking the hub
-
-async function ask(path, method = "GET", again = true) {
-  const response = await fetch(`${API}${path}`, { method, credentials: "same-origin", cache: "no-store" });
-  if (response.status === 401 && again) {
-    await session.renew();
-    return ask(path, method, false);
-  }
-  const body = await response.json();
-  if (!response.ok) throw new Error(body.detail ?? body.title ?? `HTTP ${response.status}`);
-  return body;
-}
 
 const actorPath = (path) => `/actors/${path.split("/").map(encodeURIComponent).join("/")}`;
 
@@ -40,7 +30,7 @@ function poll(wait, action) {
   const round = async () => {
     clearTimeout(round.timer);
     const turn = (round.turn = (round.turn ?? 0) + 1);
-    if (connection.state === State.LIVE && document.visibilityState === "visible") {
+    if (shell.live && document.visibilityState === "visible") {
       await action().catch(() => {}); // the socket tells when the hub is away; the next round asks again
     }
     if (turn === round.turn) round.timer = setTimeout(round, wait);
@@ -51,21 +41,23 @@ function poll(wait, action) {
 const look = poll(EVERY.actor, async () => {
   const path = view.selected;
   if (path === null || !actors.get(path)) return;
-  const detail = await ask(actorPath(path));
+  const detail = await rest.get(actorPath(path));
   if (path !== view.selected) return;
   view.detail = detail;
   draw();
 });
 const readRecords = poll(EVERY.records, async () => {
-  const [audit, letters, waits] = await Promise.all([ask("/audit?limit=50"), ask("/dead-letters?limit=100"), ask("/waits")]);
+  const [audit, letters, waits] = await Promise.all([rest.get("/audit?limit=50"), rest.get("/dead-letters?limit=100"), rest.get("/waits")]);
   Object.assign(facts, { audit: audit.items, letters, waits: waits.items });
   draw();
 });
 const readLag = poll(EVERY.lag, async () => {
-  const { lag, blocks } = await ask("/info");
+  const { lag, blocks } = await rest.get("/info");
   Object.assign(facts, { lag, blocks });
   draw();
 });
+
+const askAll = () => [look, readRecords, readLag].forEach((round) => round());
 
 async function act(action) {
   const path = view.selected;
@@ -75,7 +67,7 @@ async function act(action) {
   };
   say(`${action}: under way`);
   try {
-    const { outcome } = await ask(`${actorPath(path)}/${action}`, "POST");
+    const { outcome } = await rest.post(`${actorPath(path)}/${action}`);
     if (outcome === false) say(`${action}: done, but it did not start; its supervisor tries again`, true);
     else say(outcome?.left ? `${action}: done, ${outcome.left} messages were left` : `${action}: done`);
   } catch (error) {
@@ -87,7 +79,7 @@ async function act(action) {
 
 async function replay(id) {
   try {
-    const { accepted } = await ask(`/dead-letters/${id}/replay`, "POST");
+    const { accepted } = await rest.post(`/dead-letters/${id}/replay`);
     view.replayed = accepted ? { text: "replayed" } : { text: "refused again", bad: true };
   } catch (error) {
     view.replayed = { text: error.message, bad: true };
@@ -107,7 +99,7 @@ function draw() {
 
 function paint() {
   due = false;
-  showConnection();
+  shell.show();
   if (!actors.known) return;
   place("starting")?.remove();
   tree.setAttribute("aria-busy", "false");
@@ -141,39 +133,10 @@ function Totals() {
   </dl>`;
 }
 
-// ---- the connection
-
-const WORDS = { [State.CONNECTING]: "Connecting", [State.LIVE]: "Live", [State.LOST]: "Offline", [State.CLOSED]: "Closed" };
-
-function showConnection() {
-  const { state, lostAt, reason, newest } = connection;
-  live.dataset.state = state;
-  live.lastElementChild.textContent = state === State.LIVE && newest ? `Live ${clock(newest)}` : (WORDS[state] ?? "");
-  const down = state === State.CLOSED || (lostAt !== null && performance.now() - lostAt > PATIENCE);
-  document.body.classList.toggle("stale", down);
-  document.title = down ? "Connection lost – ParaNet Hub" : "Operators – ParaNet Hub";
-  const ended = `The hub ended the connection (${reason || "no reason given"}). Reload the page to start again.`;
-  const lost = `Connection lost, ${newest ? `data from ${clock(newest)}` : "no data yet"}. Trying to reconnect.`;
-  const text = !down ? "" : state === State.CLOSED ? ended : lost;
-  if (banner.firstElementChild.textContent !== text) banner.firstElementChild.textContent = text;
-  banner.hidden = !down;
-}
-
-client.addEventListener("state", ({ detail }) => {
-  if (detail.state === State.SIGNED_OUT) {
-    location.assign("/login");
-    return;
-  }
-  const away = detail.state !== State.LIVE;
-  if (away && connection.lostAt === null) setTimeout(draw, PATIENCE + 50);
-  Object.assign(connection, { state: detail.state, reason: detail.reason, lostAt: away ? (connection.lostAt ?? performance.now()) : null });
-  if (!away) for (const round of [look, readRecords, readLag]) round();
-  draw();
-});
-client.addEventListener("problem", ({ detail }) => console.warn(`${detail.channel ?? "hub"}: ${detail.code}: ${detail.detail}`));
+// ---- the tree
 
 function came() {
-  connection.newest = Date.now();
+  newest = Date.now();
   draw();
 }
 
@@ -254,13 +217,6 @@ addEventListener("keydown", (event) => {
   focusRow(back);
 });
 document.addEventListener("visibilitychange", () => {
-  if (document.visibilityState === "visible") for (const round of [look, readRecords, readLag]) round();
-});
-place("retry").addEventListener("click", client.retryNow);
-place("sign-out").addEventListener("click", async () => {
-  client.close();
-  forget();
-  await session.end().catch(() => {}); // whoever cannot reach the hub is signed out of this browser at least
-  location.assign("/login");
+  if (document.visibilityState === "visible") askAll();
 });
 client.connect();

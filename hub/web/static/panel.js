@@ -2,6 +2,7 @@
 
 import { html } from "htm/preact";
 import { bitrate, capacity, coordinates, milliseconds, NONE, packets, percent } from "./format.js";
+import { t } from "./i18n.js";
 import { KINDS, kindOf, loadClass } from "./kinds.js";
 import { WINDOW } from "./model.js";
 
@@ -23,16 +24,16 @@ function Overview({ network, focus }) {
     .filter(({ load }) => load !== undefined)
     .sort((a, b) => b.load - a.load)
     .slice(0, BUSIEST);
-  const reporting = network.newest === null ? "no data yet" : silent ? `${silent} without data` : "all reporting";
+  const reporting = network.newest === null ? t("no data yet") : silent ? t("without data: {count}", { count: silent }) : t("all reporting");
   return html`
-    <header><p class="kicker">Overview</p><h2>Network</h2></header>
+    <header><p class="kicker">${t("Overview")}</p><h2>${t("Network")}</h2></header>
     <dl class="figures">
-      <${Figure} name="Nodes" value=${network.nodes.size} note=${reporting} bad=${network.newest !== null && silent > 0} />
-      <${Figure} name="Links" value=${network.links.size} note="revision ${network.revision}" />
-      <${Figure} name="Delivered" value=${bitrate(delivered)} note=${offered !== undefined && `${bitrate(offered)} offered`} />
-      <${Figure} name="Dropped" value=${packets(drops)} note=${drops >= 1 && `most at ${network.nodes.get(dropsMostlyAt).name}`} bad=${drops >= 1} />
+      <${Figure} name=${t("Nodes")} value=${network.nodes.size} note=${reporting} bad=${network.newest !== null && silent > 0} />
+      <${Figure} name=${t("Links")} value=${network.links.size} note=${t("revision {revision}", { revision: network.revision })} />
+      <${Figure} name=${t("Delivered")} value=${bitrate(delivered)} note=${offered !== undefined && t("{rate} offered", { rate: bitrate(offered) })} />
+      <${Figure} name=${t("Dropped")} value=${packets(drops)} note=${drops >= 1 && t("most at {node}", { node: network.nodes.get(dropsMostlyAt).name })} bad=${drops >= 1} />
     </dl>
-    ${busiest.length > 0 && html`<h3>Busiest links</h3><${LinkList} rows=${busiest} focus=${focus} />`}`;
+    ${busiest.length > 0 && html`<h3>${t("Busiest links")}</h3><${LinkList} rows=${busiest} focus=${focus} />`}`;
 }
 
 function NodePanel({ network, focus, node }) {
@@ -51,42 +52,42 @@ function NodePanel({ network, focus, node }) {
       ${STATUS[figures.status]}
     </p>
     <dl class="figures">
-      <${Figure} name="Sending" value=${bitrate(figures.sending)} />
-      <${Figure} name="Receiving" value=${bitrate(figures.receiving)} />
-      <${Figure} name="Processor" value=${percent(figures.cpu)} />
-      <${Figure} name="Dropped" value=${packets(figures.drops)} bad=${figures.drops >= 1} />
+      <${Figure} name=${t("Sending")} value=${bitrate(figures.sending)} />
+      <${Figure} name=${t("Receiving")} value=${bitrate(figures.receiving)} />
+      <${Figure} name=${t("Processor")} value=${percent(figures.cpu)} />
+      <${Figure} name=${t("Dropped")} value=${packets(figures.drops)} bad=${figures.drops >= 1} />
     </dl>
-    <${Chart} points=${network.history(node.id)} newest=${network.newest} text="Processor load" />
-    ${rows.length > 0 && html`<h3>Links</h3><${LinkList} rows=${rows} focus=${focus} />`}
+    <${Chart} points=${network.history(node.id)} newest=${network.newest} text=${t("Processor load")} />
+    ${rows.length > 0 && html`<h3>${t("Links")}</h3><${LinkList} rows=${rows} focus=${focus} />`}
     <dl class="details">
-      ${node.region && html`<dt>Region</dt><dd>${node.region}</dd>`}
-      ${node.location && html`<dt>Location</dt><dd>${coordinates(node.location)}</dd>`}
-      ${address && html`<dt>Address</dt><dd><code>${address}</code></dd>`}
-      <dt>Type</dt><dd><code>${node.type}</code></dd>
+      ${node.region && html`<dt>${t("Region")}</dt><dd>${node.region}</dd>`}
+      ${node.location && html`<dt>${t("Location")}</dt><dd>${coordinates(node.location)}</dd>`}
+      ${address && html`<dt>${t("Address")}</dt><dd><code>${address}</code></dd>`}
+      <dt>${t("Type")}</dt><dd><code>${node.type}</code></dd>
     </dl>`;
 }
 
 const STATUS = {
   up: null,
-  down: html`<span class="chip bad">down</span>`,
-  unknown: html`<span class="chip bad">no data</span>`,
+  down: html`<span class="chip bad">${t("down")}</span>`,
+  unknown: html`<span class="chip bad">${t("no data")}</span>`,
 };
 
 function LinkPanel({ network, focus, link }) {
   const [source, target] = ends(network, link);
   return html`
-    <${Title} focus=${focus} kicker="Link" name="${source} – ${target}" />
+    <${Title} focus=${focus} kicker=${t("Link")} name="${source} – ${target}" />
     <p class="facts">
       <code>${link.id}</code><span class="chip">${capacity(link.bandwidth)}</span>
-      ${!link.enabled && html`<span class="chip bad">disabled</span>`}
+      ${!link.enabled && html`<span class="chip bad">${t("disabled")}</span>`}
     </p>
     <${Direction} ...${{ network, link }} from=${link.source.node} text="${source} → ${target}" />
     ${!link.directed && html`<${Direction} ...${{ network, link }} from=${link.target.node} text="${target} → ${source}" />`}
     <dl class="details">
-      <dt>Ports</dt><dd>${[link.source, link.target].map((end) => end.interface ?? NONE).join(" – ")}</dd>
-      <dt>Latency, nominal</dt><dd>${milliseconds(link.latency)}</dd>
-      <dt>MTU</dt><dd>${link.mtu} bytes</dd>
-      <dt>Cost</dt><dd>${link.cost}</dd>
+      <dt>${t("Ports")}</dt><dd>${[link.source, link.target].map((end) => end.interface ?? NONE).join(" – ")}</dd>
+      <dt>${t("Latency, nominal")}</dt><dd>${milliseconds(link.latency)}</dd>
+      <dt>MTU</dt><dd>${t("{count} bytes", { count: link.mtu })}</dd>
+      <dt>${t("Cost")}</dt><dd>${link.cost}</dd>
     </dl>`;
 }
 
@@ -95,12 +96,12 @@ function Direction({ network, link, from, text }) {
   return html`
     <h3>${text}</h3>
     <dl class="figures">
-      <${Figure} name="Load" value=${percent(utilization)} bad=${utilization >= 0.8} />
-      <${Figure} name="Traffic" value=${bitrate(sending)} />
-      <${Figure} name="Latency" value=${milliseconds(latency)} />
-      <${Figure} name="Dropped" value=${packets(drops)} bad=${drops >= 1} />
+      <${Figure} name=${t("Load")} value=${percent(utilization)} bad=${utilization >= 0.8} />
+      <${Figure} name=${t("Traffic")} value=${bitrate(sending)} />
+      <${Figure} name=${t("Latency")} value=${milliseconds(latency)} />
+      <${Figure} name=${t("Dropped")} value=${packets(drops)} bad=${drops >= 1} />
     </dl>
-    <${Chart} points=${network.history(from, link.id)} newest=${network.newest} text="Load ${text}" />`;
+    <${Chart} points=${network.history(from, link.id)} newest=${network.newest} text=${t("Load {ends}", { ends: text })} />`;
 }
 
 function Title({ focus, kicker, name }) {
@@ -109,7 +110,7 @@ function Title({ focus, kicker, name }) {
       <p class="kicker">${kicker}</p>
       <h2>${name}</h2>
       ${focus.selected &&
-      html`<button type="button" class="close" aria-label="Back to the overview" title="Back to the overview (Esc)"
+      html`<button type="button" class="close" aria-label=${t("Back to the overview")} title=${t("Back to the overview (Esc)")}
         onClick=${() => focus.select(null)}>×</button>`}
     </header>`;
 }
@@ -151,7 +152,7 @@ function Chart({ points, newest, text }) {
   const trace = (run) => run.map(([ts, value]) => `${x(ts)} ${y(value)}`).join("L");
   return html`
     <figure class="chart">
-      <svg viewBox="0 0 ${width} ${height}" preserveAspectRatio="none" role="img" aria-label="${text}, last two minutes">
+      <svg viewBox="0 0 ${width} ${height}" preserveAspectRatio="none" role="img" aria-label=${t("{text}, last two minutes", { text })}>
         ${[1, height / 2].map((at) => html`<line class="grid" x1="0" x2=${width} y1=${at} y2=${at} />`)}
         <line class="base" x1="0" x2=${width} y1=${height - 1} y2=${height - 1} />
         ${runs.map(
@@ -160,7 +161,7 @@ function Chart({ points, newest, text }) {
             <path class="trace" d="M${trace(run)}" />`,
         )}
       </svg>
-      <figcaption><span>2 min ago</span><span>${percent(top)} full scale</span><span>now</span></figcaption>
+      <figcaption><span>${t("2 min ago")}</span><span>${t("{share} full scale", { share: percent(top) })}</span><span>${t("now")}</span></figcaption>
     </figure>`;
 }
 

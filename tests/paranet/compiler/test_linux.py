@@ -28,7 +28,11 @@ route back  { from: h2; to: h1 }
 acl   shut  { deny: { from: h1; to: h2; port: 22 } }
 qos   slow  { match: { from: h1; to: h2; protocol: udp; port: 9 }; rate: 8kbps; burst: 15kB; at: r1 }
 """
-RECEIVE = "import socket; s = socket.socket(type=socket.SOCK_DGRAM); s.bind(('', {port})); s.settimeout(1.0); print('ready', flush=True)\n"
+# 33 is SO_RCVBUFFORCE: room for all of them, however late the receiver gets its turn
+RECEIVE = (
+    "import socket; s = socket.socket(type=socket.SOCK_DGRAM); s.setsockopt(1, 33, 2**22); "
+    "s.bind(('', {port})); s.settimeout(1.0); print('ready', flush=True)\n"
+)
 COUNT = """n = 0
 try:
     while True: n += len(s.recv(2000)) > 0

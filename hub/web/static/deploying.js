@@ -1,0 +1,14 @@
+// A person deploys what was compiled and proven; the page tells how far it is.
+
+import { t } from "./i18n.js";
+
+const SADLY = new Set(["failed", "rolled_back", "cancelled", "inconsistent"]);
+
+/** *tell* hears {text, bad, link} again and again until it has ended. Rejects with the problem when it is refused. */
+export async function deployAndFollow(client, compileId, tell) {
+  const { body } = await client.ask("deploy.execute", { body: { compile_id: compileId } });
+  const link = `/deployments#${body.deploy_id}`;
+  const heard = ({ state }) => tell({ text: t("Deployment: {state}.", { state }), bad: SADLY.has(state), link });
+  heard(body);
+  client.subscribe(`deploy/${body.deploy_id}`, { onSnapshot: heard, onEvents: (events) => events.filter(({ state }) => state).forEach(heard) });
+}

@@ -1,0 +1,149 @@
+// The list of deployments: the newest come over the socket, older ones and those on one device are asked for.
+
+import { html, useEffect, useState } from "htm/preact";
+import { t } from "./i18n.js";
+import { Moment, ms, Problem } from "./watch-parts.js";
+
+const LIVE_MOST = 500; // deployments kept of those the socket tells
+const FOUND_MOST = 1000; // and of those asked for
+const PAGE = 50;
+
+export const ENDINGS = new Set(["succeeded", "rolled_back", "cancelled", "failed"]);
+export const STATES = {
+  queued: t("queued"),
+  planned: t("planned"),
+  validating: t("validating"),
+  staging: t("staging"),
+  committing: t("committing"),
+  gating: t("gating"),
+  confirming: t("confirming"),
+  succeeded: t("succeeded"),
+  cancelling: t("cancelling"),
+  rolling_back: t("rolling back"),
+  rolled_back: t("rolled back"),
+  cancelled: t("cancelled"),
+  failed: t("failed"),
+};
+const LOOKS = { succeeded: "good", failed: "bad", rolled_back: "warn", rolling_back: "warn", cancelled: "warn", cancelling: "warn" };
+
+export function StateChip({ state }) {
+  return html`<span class="chip state ${LOOKS[state] ?? "busy"}">${STATES[state] ?? state}</span>`;
+}
+
+/** A deployment as the list shows it; the history tells whole ones, the channel counts. */
+function brief(item) {
+  const waves = Array.isArray(item.waves) ? item.waves : null;
+  const counted = waves ? { waves: waves.length, devices: waves.reduce((sum, wave) => sum + wave.devices.length, 0) } : {};
+  return { ...item, ...counted, started_at: ms(item.started_at), ended_at: ms(item.ended_at), eta: ms(item.eta) };
+}
+
+export class Deployments {
+  known = false;
+  moved = 0; // counts what has come
+  #live = new Map();
+  #found = new Map();
+
+  get = (id) => this.#live.get(id) ?? this.#found.get(id) ?? null;
+
+  get newest() {
+    return [...this.#live.keys()].sort().at(-1) ?? null;
+  }
+
+  replace(items) {
+    this.known = true;
+    this.#live.clear();
+    this.change(items);
+  }
+
+  change(items) {
+    this.moved += 1;
+    for (const item of items) this.#live.set(item.deploy_id, brief(item));
+    for (const id of [...this.#live.keys()].sort()) {
+      if (this.#live.size <= LIVE_MOST) break;
+      if (ENDINGS.has(this.#live.get(id).state)) this.#live.delete(id);
+    }
+  }
+
+  find(items, fresh) {
+    if (fresh) this.#found.clear();
+    for (const item of items.slice(0, Math.max(0, FOUND_MOST - this.#found.size))) this.#found.set(item.deploy_id, brief(item));
+    return this.#found.size >= FOUND_MOST;
+  }
+
+  /** Newest first. What is on a device only the hub knows: then only those that were found count. */
+  rows({ state, author, node }) {
+    const ids = new Set(node ? this.#found.keys() : [...this.#live.keys(), ...this.#found.keys()]);
+    const items = [...ids].sort().reverse().map(this.get);
+    return items.filter((item) => (!state || item.state === state) && (!author || item.author === author));
+  }
+}
+
+const NONE = { state: "", author: "", node: "" };
+
+export function List({ shell, deployments, selected, onSelect, live }) {
+  const [filter, setFilter] = useState(NONE);
+  const [more, setMore] = useState({ next: null, asked: false, full: false, error: null, busy: false });
+  const filtered = Object.values(filter).some(Boolean);
+  const rows = deployments.rows(filter);
+  const find = async (cursor) => {
+    setMore((old) => ({ ...old, busy: true, error: null }));
+    try {
+      const wanted = Object.fromEntries(Object.entries({ ...filter, cursor }).filter(([, value]) => value));
+      const { body } = await shell.client.ask("deploy.history", { limit: PAGE, ...wanted });
+      const full = deployments.find(body.items, !cursor);
+      setMore({ next: body.next, asked: true, full, error: null, busy: false });
+    } catch (error) {
+      setMore((old) => ({ ...old, error, busy: false }));
+    }
+  };
+  useEffect(() => {
+    if (!live || !filtered) return undefined;
+    const timer = setTimeout(() => find(null), 250);
+    return () => clearTimeout(timer);
+  }, [live, filter, filter.node ? deployments.newest : null]);
+  const set = (name) => ({ target }) => {
+    setMore({ next: null, asked: false, full: false, error: null, busy: false });
+    setFilter({ ...filter, [name]: target.value.trim() });
+  };
+  const older = more.asked ? more.next : rows.at(-1)?.deploy_id;
+  return html`
+    <form class="filters" role="search" onSubmit=${(event) => event.preventDefault()}>
+      <label>${t("State")}<select value=${filter.state} onChange=${set("state")}>
+        <option value="">${t("any")}</option>
+        ${Object.entries(STATES).map(([name, text]) => html`<option key=${name} value=${name}>${text}</option>`)}
+      </select></label>
+      <label>${t("By")}<input value=${filter.author} placeholder=${t("anybody")} onInput=${set("author")} autocapitalize="none" spellcheck="false" /></label>
+      <label>${t("On device")}<input value=${filter.node} placeholder=${t("any")} onInput=${set("node")} autocapitalize="none" spellcheck="false" /></label>
+    </form>
+    <${Problem} error=${more.error} />
+    ${rows.length === 0 && html`<p class="none">${filtered ? t("No deployment is like that.") : t("Nothing has been deployed yet. Write an intent, look at the preview, deploy it: it appears here at once.")}</p>`}
+    <ul class="items">
+      ${rows.map((item) => html`<${Item} key=${item.deploy_id} ...${{ item, onSelect }} selected=${item.deploy_id === selected} />`)}
+    </ul>
+    ${more.full
+      ? html`<p class="none">${t("The newest {count} are shown: filter for others.", { count: FOUND_MOST })}</p>`
+      : older && rows.length >= 20 && html`<button type="button" class="more" disabled=${more.busy} onClick=${() => find(older)}>${t("Older")}</button>`}`;
+}
+
+export const kindOf = (item) => (item.rolls_back ? t("Rollback") : item.restores ? t("Restoring drift") : t("Deployment"));
+export const shortId = (id) => id.slice(-12);
+
+function Item({ item, selected, onSelect }) {
+  const running = !ENDINGS.has(item.state);
+  return html`
+    <li>
+      <button type="button" class="item" aria-current=${selected ? "true" : undefined} data-deployment=${item.deploy_id} data-state=${item.state}
+        onClick=${() => onSelect(item.deploy_id)}>
+        <span class="title">${kindOf(item)} <code>${shortId(item.deploy_id)}</code></span>
+        <${StateChip} state=${item.state} />
+        <span class="sub"><${Moment} at=${item.started_at} /> · ${item.author} · ${t("{count} devices", { count: item.devices })}</span>
+        ${running && html`<span class="percent">${item.percent} %</span><${Bar} percent=${item.percent} />`}
+      </button>
+    </li>`;
+}
+
+export function Bar({ percent, look = "busy" }) {
+  return html`<svg class="progress ${look}" viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true">
+    <rect class="track" width="100" height="4" /><rect class="fill" width=${percent} height="4" />
+  </svg>`;
+}

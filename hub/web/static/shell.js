@@ -1,0 +1,115 @@
+// What all pages have around them (templates/_header.html): the connection's state, theme, language, signing out.
+
+import { clock } from "./format.js";
+import { language, t } from "./i18n.js";
+import { Session, State } from "./paranet-client.js";
+import { forget } from "./remember.js";
+
+const PATIENCE = 1_500; // ms a reconnect may take before the banner says so
+const WORDS = { [State.CONNECTING]: t("Connecting"), [State.LIVE]: t("Live"), [State.LOST]: t("Offline"), [State.CLOSED]: t("Closed") };
+const THEMES = { auto: ["◐", t("Theme: as the system")], light: ["☀", t("Theme: light")], dark: ["☾", t("Theme: dark")] };
+const YEAR = 31_536_000; // s
+
+const place = (id) => document.getElementById(id);
+
+export class Shell {
+  #title = document.title;
+  #connection = { state: State.CONNECTING, lostAt: null, reason: "" };
+
+  /** *newest* tells of when the page's data is (UNIX ms); *onState* hears of every change of the connection; *draw* shall call `show`. */
+  constructor(client, { newest = () => null, onState = () => {}, draw = () => this.show() } = {}) {
+    Object.assign(this, { client, newest, onState, draw });
+    client.addEventListener("state", ({ detail }) => this.#became(detail));
+    client.addEventListener("problem", ({ detail }) => console.warn(`${detail.channel ?? "hub"}: ${detail.code}: ${detail.detail}`));
+    place("retry").addEventListener("click", client.retryNow);
+    place("sign-out").addEventListener("click", () => this.#leave());
+    for (const button of document.querySelectorAll("[data-language]")) button.addEventListener("click", () => speak(button.dataset.language));
+    place("theme").addEventListener("click", turn);
+    showTheme();
+  }
+
+  get live() {
+    return this.#connection.state === State.LIVE;
+  }
+
+  /** The user's role: viewer, operator, admin. */
+  get role() {
+    return place("role").dataset.role;
+  }
+
+  get operates() {
+    return this.role !== "viewer";
+  }
+
+  show() {
+    const { state, lostAt, reason } = this.#connection;
+    const [live, banner, newest] = [place("live"), place("banner"), this.newest()];
+    const text = state === State.LIVE && newest ? t("Live {time}", { time: clock(newest) }) : (WORDS[state] ?? "");
+    live.dataset.state = state;
+    if (live.lastElementChild.textContent !== text) live.lastElementChild.textContent = text;
+    const down = state === State.CLOSED || (lostAt !== null && performance.now() - lostAt > PATIENCE);
+    document.body.classList.toggle("stale", down);
+    const title = down ? `${t("Connection lost")} – ParaNet Hub` : this.#title;
+    if (document.title !== title) document.title = title;
+    const told = !down ? "" : state === State.CLOSED ? ended(reason) : lost(newest);
+    if (banner.firstElementChild.textContent !== told) banner.firstElementChild.textContent = told;
+    banner.hidden = !down;
+  }
+
+  #became({ state, reason }) {
+    if (state === State.SIGNED_OUT) {
+      location.assign("/login");
+      return;
+    }
+    const away = state !== State.LIVE;
+    if (away && this.#connection.lostAt === null) setTimeout(() => this.draw(), PATIENCE + 50);
+    Object.assign(this.#connection, { state, reason, lostAt: away ? (this.#connection.lostAt ?? performance.now()) : null });
+    this.onState(state);
+    this.draw();
+  }
+
+  async #leave() {
+    this.client.close();
+    forget();
+    await new Session().end().catch(() => {}); // whoever cannot reach the hub is signed out of this browser at least
+    location.assign("/login");
+  }
+}
+
+const ended = (reason) => t("The hub ended the connection ({reason}). Reload the page to start again.", { reason: reason || t("no reason given") });
+
+function lost(newest) {
+  if (!newest) return t("Connection lost, no data yet. Trying to reconnect.");
+  return t("Connection lost, data from {time}. Trying to reconnect.", { time: clock(newest) });
+}
+
+function speak(code) {
+  if (code === language) return;
+  document.cookie = `paranet_language=${code}; path=/; max-age=${YEAR}; samesite=strict`;
+  location.reload();
+}
+
+// ---- theme
+
+const chosen = () => document.documentElement.dataset.theme ?? "auto";
+
+function turn() {
+  const names = Object.keys(THEMES);
+  const next = names[(names.indexOf(chosen()) + 1) % names.length];
+  if (next === "auto") delete document.documentElement.dataset.theme;
+  else document.documentElement.dataset.theme = next;
+  try {
+    localStorage.setItem("paranet-theme", next === "auto" ? "" : next);
+  } catch (error) {
+    console.info(`the theme is not remembered: ${error.message}`);
+  }
+  showTheme();
+}
+
+function showTheme() {
+  const [sign, text] = THEMES[chosen()] ?? THEMES.auto;
+  const button = place("theme");
+  button.textContent = sign;
+  button.title = text;
+  button.setAttribute("aria-label", text);
+}

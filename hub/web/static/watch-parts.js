@@ -1,0 +1,153 @@
+// Pieces that the deployments page and the monitor share: questions to the hub that are asked again, faults, tabs, tables, actions.
+
+import { html, useCallback, useEffect, useRef, useState } from "htm/preact";
+import { clock } from "./format.js";
+import { language, t } from "./i18n.js";
+import { TwoStep } from "./operators-panel.js";
+
+export { TwoStep };
+
+const DAY = new Intl.DateTimeFormat(language === "zh" ? "zh-CN" : "en-GB", { day: "numeric", month: "short" });
+const FAULTS = 12; // faults of one answer that are listed
+
+/**
+ * Ask the hub an operation, again whenever *params* or *live* change, and every *every* ms while the page is seen. Gives {body, error, again};
+ * the last good body stays while a later question fails. *params* null asks nothing.
+ */
+export function useAsked(shell, method, params, { every = null, live = shell.live } = {}) {
+  const [answer, setAnswer] = useState({ key: "", body: null, error: null });
+  const key = params === null ? "" : JSON.stringify([method, params]);
+  const turn = useRef(0);
+  const again = useCallback(async () => {
+    if (!key || !shell.live) return;
+    const mine = ++turn.current;
+    try {
+      const { body } = await shell.client.ask(...JSON.parse(key));
+      if (mine === turn.current) setAnswer({ key, body, error: null });
+    } catch (error) {
+      if (mine === turn.current && shell.live) setAnswer((old) => ({ key, body: old.key === key ? old.body : null, error }));
+    }
+  }, [key]);
+  useEffect(() => {
+    again();
+    const timer = every && setInterval(() => document.visibilityState === "visible" && again(), every);
+    return () => {
+      turn.current += 1;
+      clearInterval(timer);
+    };
+  }, [again, live, every]);
+  const own = answer.key === key;
+  return { body: own ? answer.body : null, error: own ? answer.error : null, again };
+}
+
+/** What somebody has done: `act(method, params, done)` asks the hub; *note* says how it went. Gives [note, act, setNote]. */
+export function useAct(shell, key) {
+  const [note, setNote] = useState(null);
+  useEffect(() => setNote(null), [key]);
+  const act = async (method, params, done, then) => {
+    setNote({ text: t("Under way…") });
+    try {
+      const answer = await shell.client.ask(method, params);
+      setNote({ text: typeof done === "function" ? done(answer.body) : done });
+      then?.(answer.body);
+    } catch (error) {
+      setNote({ error });
+    }
+  };
+  return [note, act, setNote];
+}
+
+export function Note({ note }) {
+  if (note?.error) return html`<${Problem} error=${note.error} />`;
+  return html`<p class="note" role="status">${note?.text ?? ""}</p>`;
+}
+
+/** A refusal of the hub, with the single faults it names. */
+export function Problem({ error }) {
+  if (!error) return null;
+  const faults = (error.errors ?? []).map((fault) => [fault.path, fault.message].filter(Boolean).join(": ")).filter((text) => text && !error.message.includes(text));
+  return html`
+    <div class="problem" role="alert">
+      <p>${error.message}</p>
+      ${faults.length > 0 && html`<ul>${faults.slice(0, FAULTS).map((text) => html`<li key=${text}>${text}</li>`)}</ul>`}
+      ${faults.length > FAULTS && html`<p>${t("and {count} more", { count: faults.length - FAULTS })}</p>`}
+    </div>`;
+}
+
+/** A refused PromQL expression, with a mark below the character where it breaks. */
+export function QueryProblem({ error, text }) {
+  if (!error) return null;
+  const at = error.position;
+  if (!Number.isInteger(at)) return html`<${Problem} error=${error} />`;
+  const from = text.lastIndexOf("\n", at - 1) + 1;
+  const line = text.slice(from).split("\n", 1)[0];
+  const start = Math.max(0, at - from - 60);
+  return html`
+    <div class="problem" role="alert">
+      <p>${error.message}</p>
+      <pre aria-hidden="true">${`${line.slice(start, start + 120)}\n${" ".repeat(at - from - start)}▲`}</pre>
+    </div>`;
+}
+
+/** Tabs with the keys of the ARIA pattern: arrows, Home, End. *tabs* is {name: text}. */
+export function Tabs({ tabs, tab, counts = {}, label, onTab, children }) {
+  const names = Object.keys(tabs);
+  const go = (name) => {
+    onTab(name);
+    document.getElementById(`tab-${name}`).focus();
+  };
+  const onKeyDown = (event) => {
+    const at = names.indexOf(tab);
+    const next = { ArrowRight: at + 1, ArrowLeft: at - 1 + names.length, Home: 0, End: names.length - 1 }[event.key];
+    if (next === undefined) return;
+    event.preventDefault();
+    go(names[next % names.length]);
+  };
+  return html`
+    <div class="tabs">
+      <div role="tablist" aria-label=${label} onKeyDown=${onKeyDown}>
+        ${names.map(
+          (name) => html`<button key=${name} id="tab-${name}" type="button" role="tab" aria-selected=${name === tab} aria-controls="tab-body"
+            tabindex=${name === tab ? 0 : -1} onClick=${() => onTab(name)}>
+            ${tabs[name]}${counts[name] > 0 && html`<span class="chip">${counts[name]}</span>`}
+          </button>`,
+        )}
+      </div>
+      ${children}
+    </div>`;
+}
+
+/** *rows* are lists of cells; *keys* say which row is which. */
+export function Table({ head, rows, keys, none, label }) {
+  if (rows.length === 0) return html`<p class="none">${none}</p>`;
+  return html`
+    <div class="scroller" tabindex="0" role="region" aria-label=${label}>
+      <table>
+        <thead><tr>${head.map((text) => html`<th scope="col">${text}</th>`)}</tr></thead>
+        <tbody>${rows.map((row, i) => html`<tr key=${keys?.[i] ?? i}>${row.map((cell) => html`<td>${cell}</td>`)}</tr>`)}</tbody>
+      </table>
+    </div>`;
+}
+
+/** UNIX s, UNIX ms or RFC 3339 to ms; null stays. */
+export function ms(at) {
+  if (at === null || at === undefined) return null;
+  return typeof at === "string" ? Date.parse(at) : at < 1e11 ? at * 1000 : at;
+}
+
+/** A time of day, with the day when it is not today's. */
+export function Moment({ at }) {
+  const when = ms(at);
+  if (when === null) return "–";
+  const date = new Date(when);
+  const today = date.toDateString() === new Date().toDateString();
+  return html`<time datetime=${date.toISOString()} title=${date.toLocaleString()}>${today ? "" : `${DAY.format(date)} `}${clock(when)}</time>`;
+}
+
+export function duration(seconds) {
+  if (!Number.isFinite(seconds)) return "–";
+  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
+  if (seconds < 120) return `${seconds.toFixed(0)} s`;
+  if (seconds < 7200) return `${(seconds / 60).toFixed(0)} min`;
+  return seconds < 172_800 ? `${(seconds / 3600).toFixed(0)} h` : `${(seconds / 86_400).toFixed(0)} d`;
+}

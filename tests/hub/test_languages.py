@@ -1,0 +1,47 @@
+"""The languages of the pages: chosen, negotiated, complete."""
+
+import re
+from pathlib import Path
+
+import pytest
+from aiohttp.test_utils import make_mocked_request
+
+from hub.web.languages import COOKIE, LANGUAGES, catalogue, language_of
+from hub.web.views import SIGNED_IN, STATIC
+
+TEMPLATES = STATIC.parent / "templates"
+CALL = re.compile(r"""(?<![\w.$])(?:t|_)\(\s*"((?:[^"\\]|\\.)*)\"""")
+HOLE = re.compile(r"\{(\w+)\}")
+ROLES = {"viewer", "operator", "admin"}
+
+
+def _written() -> set[str]:
+    """Return every text that a template or a script asks for."""
+    files: list[Path] = [*TEMPLATES.glob("*.html"), *STATIC.glob("*.js")]
+    found = {text.replace('\\"', '"') for file in files for text in CALL.findall(file.read_text())}
+    return found | {page.name for page in SIGNED_IN} | ROLES
+
+
+@pytest.mark.parametrize(
+    ("headers", "language"),
+    [
+        ({}, "en"),
+        ({"Accept-Language": "zh-CN,zh;q=0.9,en;q=0.8"}, "zh"),
+        ({"Accept-Language": "fr-FR,en;q=0.8,zh;q=0.5"}, "en"),
+        ({"Accept-Language": "*,;q=x"}, "en"),
+        ({"Accept-Language": "zh", "Cookie": f"{COOKIE}=en"}, "en"),
+        ({"Cookie": f"{COOKIE}=xx"}, "en"),
+    ],
+)
+def test_a_choice_comes_before_the_browser(headers: dict[str, str], language: str) -> None:
+    """What was chosen counts, else what the browser prefers, else English."""
+    assert language_of(make_mocked_request("GET", "/", headers=headers)) == language
+
+
+@pytest.mark.parametrize("language", sorted(set(LANGUAGES) - {"en"}))
+def test_every_text_is_translated(language: str) -> None:
+    """A catalogue has every text of the pages and no other, with the same values in it."""
+    words = catalogue(language)
+    assert _written() - set(words) == set()
+    assert set(words) - _written() == set()
+    assert [text for text, told in words.items() if set(HOLE.findall(text)) != set(HOLE.findall(told))] == []

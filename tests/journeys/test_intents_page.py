@@ -1,0 +1,66 @@
+"""The intents page in a real browser: an error is mended, a proof fails and is looked at, what is proven is deployed by a person."""
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.journeys.hub import Hub
+from tests.journeys.test_browser import SOON, Watch, page, sign_in
+
+__all__ = ["page"]
+
+pytestmark = [pytest.mark.journey, pytest.mark.browser]
+
+
+async def _open(page: Page, hub: Hub) -> Watch:
+    watch = Watch()
+    watch.over(page)
+    await sign_in(page, hub, hub.password)
+    await page.get_by_role("link", name="Intents").click()
+    await expect(page.locator("[data-node]")).to_have_count(12, timeout=SOON)
+    return watch
+
+
+async def test_an_intent_is_mended_proven_and_deployed(page: Page, hub: Hub) -> None:
+    """Findings lead to their place; nothing but what is proven can be deployed, in two presses; it shows in the history."""
+    watch = await _open(page, hub)
+    source, deploy = page.get_by_label("Source"), page.get_by_role("button", name="Deploy", exact=True)
+    await source.press_sequentially("route mine { from: mad")
+    await page.get_by_role("option", name="madrid").click()
+    await expect(page.get_by_text("PN107")).to_be_visible()
+    await source.press_sequentially("; to: viena }")
+    await expect(page.get_by_text("PN107")).to_have_count(0)
+    await expect(source).to_have_value("route mine { from: madrid; to: viena }")
+    await page.keyboard.press("Control+Enter")
+    await page.get_by_role("button", name="PN209").click()
+    await expect(deploy).to_be_disabled()
+    await page.keyboard.insert_text("vienna")
+    await page.keyboard.press("Control+Enter")
+    await expect(page.get_by_text("Proven")).to_be_visible()
+    await expect(page.locator("[data-way]")).to_have_count(1)
+    await deploy.click()
+    await page.get_by_role("button", name="Confirm deploy").click()
+    await expect(page.get_by_text("Deployment: succeeded.")).to_be_visible(timeout=SOON)
+    await page.get_by_role("tab", name="History").click()
+    compare = page.get_by_role("button", name="Compare")
+    await compare.nth(0).click()
+    await compare.nth(1).click()
+    await expect(page.get_by_role("region", name="Comparison")).to_contain_text("+route mine { from: madrid; to: vienna }")
+    assert watch.complaints == []
+
+
+async def test_a_sentence_fills_the_editor_and_a_witness_is_played(page: Page, hub: Hub) -> None:
+    """A question back is answered by a button; what the proof objects to is shown hop by hop; the page speaks Chinese."""
+    watch = await _open(page, hub)
+    source = page.get_by_label("Source")
+    await page.get_by_label("Say what you want").fill("connect london to paris via madridd")
+    await page.keyboard.press("Enter")
+    await expect(source).to_have_value("route london-paris { from: london; to: paris; via: madrid }\n")
+    await source.fill("route a { from: london; to: madrid }\nacl b { deny: { from: london; to: madrid }; at: paris }\n")
+    await page.get_by_role("button", name="Check").click()
+    await expect(page.get_by_text("Not proven.")).to_be_visible()
+    await expect(page.get_by_role("button", name="Deploy", exact=True)).to_be_disabled()
+    await page.get_by_role("button", name="Play").click()
+    await expect(page.get_by_role("group", name="Witness").locator("[aria-current]")).to_have_text("paris")
+    await page.get_by_role("button", name="中文").click()
+    await expect(page.get_by_role("button", name="检查")).to_be_visible()
+    assert watch.complaints == []
