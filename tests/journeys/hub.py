@@ -13,6 +13,8 @@ import attrs
 
 USERNAME, PASSWORD = "admin", "correct horse battery"
 START_WITHIN = 30.0
+ROOT = Path(__file__).resolve().parents[2]
+"""where the code under test lies, whatever is installed"""
 
 
 @attrs.define
@@ -39,7 +41,7 @@ def command(data_dir: Path, *flags: str) -> list[str]:
 def environment(**more: str) -> Mapping[str, str]:
     """Return our environment without settings of whoever runs the tests."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PARANET_")}
-    return {**clean, "PARANET_ADMIN_PASSWORD": PASSWORD, **more}
+    return {**clean, "PYTHONPATH": str(ROOT), "PARANET_ADMIN_PASSWORD": PASSWORD, **more}
 
 
 @asynccontextmanager
