@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 
 READ_TIMEOUT = 5.0
 MAKE_DRIVER = Callable[[Node], Driver]
+ANSWER_FIRST = 4
+"""turns of the loop that whoever changed the topology has to get its answer out, before a large network is made anew"""
 
 
 @attrs.frozen(kw_only=True)
@@ -94,6 +96,8 @@ class Devices(Actor):
 
     @handles
     async def topology_changed(self, message: TopologyChanged) -> None:
+        for _ in range(ANSWER_FIRST):
+            await asyncio.sleep(0)
         if self._network is not None:
             self._network.set_topology(message.state.topology)
         await self._follow(message.state.topology)
