@@ -152,8 +152,8 @@ class Agent:
 class Limits:
     """How often one may ask."""
 
-    user: str = ts.option(default="60000/minute", validator=_rate)
-    address: str = ts.option(default="6000/minute", validator=_rate)
+    user: str = ts.option(default="600000/minute", validator=_rate)
+    address: str = ts.option(default="60000/minute", validator=_rate)
     expensive: str = ts.option(default="600/minute", validator=_rate)
     sign_in: str = ts.option(default="1200/minute", validator=_rate)
 
