@@ -54,7 +54,8 @@ class Watch:
         self.requests.append(socket.url)
 
     def _on_failure(self, request: Request) -> None:
-        self.complaints.append(f"{request.url}: {request.failure}")
+        if request.failure != "net::ERR_ABORTED":  # a page that is left before all of it has come
+            self.complaints.append(f"{request.url}: {request.failure}")
 
     def _on_console(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
