@@ -4,6 +4,7 @@ Prints a table and writes bench/results/intent.json. Run: python -m bench.intent
 """
 
 import argparse
+import gc
 import json
 import random
 import statistics
@@ -55,13 +56,16 @@ def verified(source: str, topology: Topology) -> None:
 
 
 def timed(job: Callable[[], object], runs: int) -> list[float]:
-    """Return the milliseconds of *runs* runs, after one that does not count."""
+    """Return the milliseconds of *runs* runs, after one that does not count. Garbage is collected between them, as the hub does."""
     job()
     took = []
+    gc.disable()
     for _ in range(runs):
+        gc.collect()
         begin = time.perf_counter()
         job()
         took.append((time.perf_counter() - begin) * 1e3)
+    gc.enable()
     return took
 
 
