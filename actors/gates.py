@@ -146,14 +146,18 @@ class Gatekeeper:
 
     async def _throughput(self, since: float) -> str | None:
         """Wait for two readings of every flow that was there before, and compare."""
-        missing: set[str] = set()
-        for _ in range(max(1, round(PATIENCE * self._figures.interval / LOOK_EVERY)) if self._before else 0):
+        pause = min(LOOK_EVERY, self._figures.interval / 2)
+        left = math.ceil(PATIENCE * self._figures.interval / pause)
+        while self._before:
             after = await self._figures.flows(since, after=True)
             missing = self._before.keys() - after.keys() - self._promise.exempt
             if not missing:
                 return self._fallen(after)
-            await asyncio.sleep(LOOK_EVERY)
-        return f"throughput is inconclusive: no figures of flow {min(missing)}" if missing else None
+            if not left:
+                return f"throughput is inconclusive: no figures of flow {min(missing)}"
+            left -= 1
+            await asyncio.sleep(pause)
+        return None
 
     def _fallen(self, after: dict[str, float]) -> str | None:
         worse = fallen(self._before, after, self._promise.gates.keep_throughput, self._promise.exempt)

@@ -25,6 +25,8 @@ MARGIN = 5.0
 WITHIN = 300.0
 """seconds for one question and its answer"""
 FRAME = 64 * 2**20
+LOST = (aiohttp.ClientError, TimeoutError, ConnectionError)
+"""what goes wrong when the hub is away; it may come back"""
 
 
 @attrs.frozen(kw_only=True)
@@ -83,11 +85,17 @@ class HubClient:
         Raise ParaNetError with the hub's own words when it refuses or cannot be reached.
         """
         more = {"Content-Type": "application/json"} if body is not None else {}
-        sent = {"Authorization": f"Bearer {await self.token()}", **more, **(headers or {})}
-        return await self._request(method, path, params=query, headers=sent, data=orjson.dumps(body) if body is not None else data)
+        try:
+            sent = {"Authorization": f"Bearer {await self._good_token()}", **more, **(headers or {})}
+            return await self._request(method, path, params=query, headers=sent, data=orjson.dumps(body) if body is not None else data)
+        except LOST as error:
+            raise self._silent(error) from None
 
-    async def token(self) -> str:
-        """Return an access token that is good: signed in for, or renewed, when that is due. Raise ParaNetError."""
+    def _silent(self, error: Exception) -> ParaNetError:
+        return ParaNetError(f"{self.url} does not answer: {str(error) or type(error).__name__}")
+
+    async def _good_token(self) -> str:
+        """Return an access token that is good: signed in for, or renewed, when that is due. Raise ParaNetError, or one of LOST."""
         if self._token is not None and time.monotonic() < self._ends - MARGIN:
             return self._token
         if self._refresh_token is not None:
@@ -103,26 +111,27 @@ class HubClient:
 
         A lost connection is made again and goes on where it ended. Raise ParaNetError when the hub refuses for good.
         """
-        attempt = 0
+        attempt, met = 0, False
         while True:
             began, retry = time.monotonic(), None
             try:
                 async with aclosing(self._connection(channel, since, wanted)) as frames:
                     async for frame in frames:
+                        met = True
                         retry = _retry(frame) or retry
                         update = _update(frame)
                         if update is not None:
                             since = update.position or since
                             yield update
-            except (aiohttp.ClientError, TimeoutError, ConnectionError):
-                pass
+            except LOST as error:
+                if not met:  # not a loss: nobody was ever there
+                    raise self._silent(error) from None
             attempt = 0 if time.monotonic() - began > STEADY else attempt + 1
             await asyncio.sleep(retry if retry is not None else _pause(attempt))
 
     async def _connection(self, channel: str, since: str | None, wanted: Mapping[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
         """Yield the frames of one connection until it is lost. Raise ParaNetError when coming back is no use."""
-        headers = {"Authorization": f"Bearer {await self.token()}"}
-        async with self._session.ws_connect(f"{self.url}/ws", headers=headers, protocols=(SUBPROTOCOL,), max_msg_size=FRAME) as socket:
+        async with await self._upgrade() as socket:
             await socket.send_json({"type": "sub", "id": 1, "ch": channel, "filter": wanted, **({"since": since} if since else {})})
             async for message in socket:
                 if message.type is not aiohttp.WSMsgType.TEXT:
@@ -130,9 +139,9 @@ class HubClient:
                 frame = orjson.loads(message.data)
                 if frame["type"] == "ping":
                     await socket.send_json({"type": "pong"})
-                elif frame["type"] == "expiring":
+                elif frame["type"] == "expiring" and self._refresh_token is not None:
                     self._ends = 0.0
-                    await socket.send_json({"type": "auth", "id": 2, "token": await self.token()})
+                    await socket.send_json({"type": "auth", "id": 2, "token": await self._good_token()})
                 elif frame["type"] == "error" and not frame["error"]["retryable"]:
                     raise ParaNetError(f"{frame['error']['detail']} ({frame['error']['code']})")
                 else:
@@ -141,15 +150,22 @@ class HubClient:
         if code is not None and code >= CloseCode.BAD_TOKEN:
             raise ParaNetError(f"the hub has closed the connection for good ({code})")
 
+    async def _upgrade(self) -> aiohttp.ClientWebSocketResponse:
+        """Return a socket. A refusal (4xx) is for good."""
+        headers = {"Authorization": f"Bearer {await self._good_token()}"}
+        try:
+            return await self._session.ws_connect(f"{self.url}/ws", headers=headers, protocols=(SUBPROTOCOL,), max_msg_size=FRAME)
+        except aiohttp.WSServerHandshakeError as error:
+            if error.status in (408, 429) or error.status >= 500:
+                raise
+            raise ParaNetError(f"{self.url} lets nobody in with this token ({error.status})") from None
+
     async def _post(self, what: str, body: Any) -> Answer:
         return await self._request("POST", f"/auth/{what}", data=orjson.dumps(body), headers={"Content-Type": "application/json"})
 
     async def _request(self, method: str, path: str, **more: Any) -> Answer:
-        try:
-            async with self._session.request(method, f"{self.url}/api/v1{path}", **more) as response:
-                answer = Answer(status=response.status, body=await response.read(), headers=response.headers)
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise ParaNetError(f"{self.url} does not answer: {str(error) or type(error).__name__}") from None
+        async with self._session.request(method, f"{self.url}/api/v1{path}", **more) as response:
+            answer = Answer(status=response.status, body=await response.read(), headers=response.headers)
         if answer.status < 400:
             return answer
         if response.content_type != "application/problem+json":

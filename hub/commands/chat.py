@@ -33,7 +33,7 @@ async def _talk(client: HubClient, conversation: str | None) -> None:
     print(HELP, file=sys.stderr)
     proposal: dict[str, Any] | None = None
     async with client as hub:
-        await hub.token()
+        await hub.call("GET", "/auth/me")
         while (line := (await asyncio.to_thread(input, "> ")).strip()) not in ("exit", "quit"):
             try:
                 if line == "new":

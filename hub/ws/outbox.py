@@ -170,7 +170,10 @@ class Outbox:
         self.close(CloseCode.INTERNAL)  # in case nobody has given a better reason
         assert self._closing is not None
         if self._writer is not None:
-            await asyncio.wait((self._writer,))
+            _, late = await asyncio.wait((self._writer,), timeout=NO_PROGRESS)
+            for writer in late:  # it takes a little now and then: that could go on for ever
+                writer.cancel()
+                await asyncio.wait((writer,))
         self._queue.clear()
         await self._pipe.close(self._closing, self._closing.name.lower().encode())
 

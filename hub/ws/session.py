@@ -137,7 +137,7 @@ class WsSession(Actor):
 
     @singledispatchmethod
     async def _take(self, frame: Frame) -> None:
-        raise NotImplementedError(frame)
+        raise TypeError(f"nobody takes {type(frame).__name__}")
 
     @_take.register
     async def _(self, frame: Hello) -> None:

@@ -52,7 +52,9 @@ async def test_halved_throughput_rolls_back(carrying: Api) -> None:
     events = await followed(carrying, deploy_id)
     assert events[-1]["state"] == "rolled_back"
     assert "gating" in [e["state"] for e in events]
-    assert any("throughput fell: flow video delivers" in e["message"] for e in events)
+    assert any("throughput fell: flow video delivers" in e["message"] for e in events), "; ".join(
+        e["message"] for e in events if e["message"]
+    )
     assert await differences(carrying, worse) == before
 
 

@@ -7,7 +7,8 @@ from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
 
 from hub import settings as s
-from hub.limits import Counters
+from hub.limits import EXPENSIVE, SIGN_IN, Counters
+from hub.rest import OPERATIONS
 from hub.settings import Settings
 from tests.hub.api import sign_in
 from tests.hub.houses import opened
@@ -153,3 +154,8 @@ async def test_every_answer_names_its_request(settings: Settings, given_id: str,
     async with opened(settings) as (_, client), client.get("/api/v1/topology", headers={"X-Request-Id": given_id}) as response:
         assert (response.headers["X-Request-Id"] == given_id) is kept
         assert response.headers["X-Request-Id"]
+
+
+def test_every_operation_that_is_limited_is_there() -> None:
+    """A limit on a name that was changed would limit nothing."""
+    assert {operation.name for operation in OPERATIONS} >= EXPENSIVE | SIGN_IN

@@ -211,3 +211,25 @@ async def test_a_silent_client_is_pinged_then_let_go() -> None:
     assert [orjson.loads(raw)["type"] for raw in client.taken_] == ["ping"]
     outbox.beat()
     assert await finished(outbox, client) == CloseCode.NO_PONG
+
+
+async def test_a_goodbye_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also not for a client that takes a byte now and then, which is progress, but no end."""
+    monkeypatch.setattr("hub.ws.outbox.NO_PROGRESS", 0.02)
+
+    class Trickle(Client):
+        left = 1_000_000
+
+        @property
+        def pending(self) -> int:
+            self.left -= 1
+            return self.left
+
+    client = Trickle()
+    outbox = Outbox(client, LIMIT)
+    outbox.push(Frame(b"x"))
+    outbox.close(CloseCode.KICKED)
+    async with asyncio.timeout(5):
+        await outbox.say_goodbye()
+    assert client.code == CloseCode.KICKED
+    assert len(asyncio.all_tasks()) == 1

@@ -79,3 +79,13 @@ async def signed_in(hub: Hub) -> AsyncIterator[aiohttp.ClientSession]:
         token = (await response.json())["access_token"]
     async with aiohttp.ClientSession(hub.url, headers={"Authorization": f"Bearer {token}"}) as client:
         yield client
+
+
+async def measured(client: aiohttp.ClientSession) -> None:
+    """Wait until the devices' first readings are there: a hub that has just started has none, whatever it is asked."""
+    async with asyncio.timeout(START_WITHIN), client.ws_connect("/ws/telemetry", protocols=("paranet.v1.json",)) as socket:
+        async for message in socket:
+            frame = message.json()
+            if frame["type"] in ("events", "snapshot") and (frame.get("items") or frame.get("data")):
+                return
+    raise AssertionError("the socket was closed before there was a reading")

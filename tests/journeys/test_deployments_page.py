@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 from playwright.async_api import Locator, Page, expect
 
-from tests.journeys.hub import Hub
+from tests.journeys.hub import Hub, measured
 from tests.journeys.test_browser import SOON, Watch, page, sign_in
 
 __all__ = ["page"]
@@ -65,6 +65,7 @@ async def test_a_deployment_is_followed_and_rolled_back(page: Page, hub: Hub, cl
 async def test_a_closed_gate_says_why(page: Page, hub: Hub, client: aiohttp.ClientSession) -> None:
     """The finding of the gate is on the page, and it is the reason of the ending."""
     await _open(page, hub)
+    await measured(client)
     condition = {"metric": "paranet_node_up", "op": "<", "threshold": 0, "count": 1}
     deploy_id = await _deployed(client, gates={"conditions": [condition], "keep_throughput": 0})
     await _item(page, deploy_id).click()
@@ -76,6 +77,7 @@ async def test_a_closed_gate_says_why(page: Page, hub: Hub, client: aiohttp.Clie
 async def test_a_deployment_is_cancelled_and_holds_its_devices_until_then(page: Page, hub: Hub, client: aiohttp.ClientSession) -> None:
     """While a gate looks, leases name the deployment; cancelling takes two presses, and waits for the gate."""
     await _open(page, hub)
+    await measured(client)
     condition = {"metric": "paranet_node_up", "op": ">", "threshold": 0, "count": 8, "interval": 1}
     deploy_id = await _deployed(client, gates={"conditions": [condition], "keep_throughput": 0})
     await expect(_item(page, deploy_id)).to_have_attribute("data-state", "gating", timeout=LATER)

@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.journeys.hub import Hub
+from tests.journeys.hub import Hub, measured
 from tests.journeys.test_browser import SOON, Watch, page, sign_in
 
 __all__ = ["page"]
@@ -77,8 +77,9 @@ async def test_an_alert_is_acknowledged_and_silenced(page: Page, hub: Hub, clien
     await expect(page.get_by_role("region", name="Decisions")).to_contain_text("not sent", timeout=LATER)
 
 
-async def test_a_rule_is_tried_and_saved(page: Page, hub: Hub) -> None:
+async def test_a_rule_is_tried_and_saved(page: Page, hub: Hub, client: aiohttp.ClientSession) -> None:
     """A broken expression shows its position; a good one is tried on what was measured, saved, and switched off."""
+    await measured(client)
     await _open(page, hub, "Rules")
     await page.get_by_role("button", name="New rule").click()
     await page.get_by_label("Name").fill("AnyUp")
@@ -112,6 +113,7 @@ async def test_the_log_is_followed_and_searched(page: Page, hub: Hub, client: ai
 
 async def _complain(client: aiohttp.ClientSession) -> None:
     """Make the hub log a warning: a gate whose query has no answer."""
+    await measured(client)
     body = {"source": "route web { from: Amsterdam; to: Warsaw }", "name": "page"}
     async with client.post("/api/v1/intent/compile", json=body) as response:
         compile_id = (await response.json())["id"]

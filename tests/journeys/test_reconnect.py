@@ -11,6 +11,7 @@ import attrs
 import pytest
 
 from hub.client import HubClient
+from paranet.errors import ParaNetError
 from tests.journeys.hub import PASSWORD, USERNAME, Hub, running, signed_in
 
 pytestmark = pytest.mark.journey
@@ -105,3 +106,15 @@ async def test_the_python_client_goes_on_by_itself(tmp_path: Path) -> None:
             await change(hub, "r3")
             await third.wait()
     assert seen == [("snapshot", 1), ("events", 2), ("events", 3)]
+
+
+async def test_a_watch_that_nobody_answers_says_so(tmp_path: Path) -> None:
+    """A wrong address and a token that is not good end it at once, instead of being tried for ever."""
+    async with running(tmp_path / "data") as hub:
+        async with HubClient(hub.url, token="made up") as client, asyncio.timeout(20):
+            with pytest.raises(ParaNetError, match="lets nobody in"):
+                await anext(client.watch("topology"))
+        url = hub.url
+    async with HubClient(url, token="made up") as client, asyncio.timeout(20):
+        with pytest.raises(ParaNetError, match="does not answer"):
+            await anext(client.watch("topology"))
