@@ -47,7 +47,7 @@ from hub.settings import Agent, Settings
 from hub.ws.ask import answer
 from hub.ws.door import Door
 from hub.ws.outbox import Outbox
-from hub.ws.pipe import frames_can_be_shared
+from hub.ws.socket import Sockets
 from paranet import examples
 from paranet.agent.provider import Model, ModelFailed, OpenAIModel
 from paranet.controller.driver import Driver, NoDriver
@@ -72,6 +72,7 @@ class House:
         self.system = ActorSystem(now=now)
         self._show_first_password = show_first_password
         self._began = time.monotonic()
+        self.sockets = Sockets()
         self.waiting: dict[int, Outbox] = {}
         self.tickets = itertools.count(1)
 
@@ -94,12 +95,12 @@ class House:
             stack.push_async_callback(self._flash.close)
             await self._flash.load()  # damaged? better known now than when the devices boot
             self._http = await stack.enter_async_context(Client())
+            stack.push_async_callback(self.sockets.close)
             await stack.enter_async_context(self.system)
             self.redis = await stack.enter_async_context(Redis(self.settings.redis, self._elsewhere)) if self.settings.redis.url else None
             self.cache = Cache(self.redis, self.settings.server.cache)
             self.limits = Limits(self.settings.limits, self.redis, self.system.now)
             self._model = await _language_model(self.settings.agent, stack)
-            self.frames_shared = await frames_can_be_shared()
             stack.callback(logs.tap(self.system.ref("syslog")))
             await self._move_in(folder)
             self._stack = stack.pop_all()

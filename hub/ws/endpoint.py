@@ -1,54 +1,51 @@
 """From an HTTP upgrade to a session: sign-in is a phase that produces the caller; then the socket is a mailbox."""
 
 import asyncio
-import contextlib
+from typing import TYPE_CHECKING
 
-from aiohttp import WSMsgType, web
+from aiohttp import web
 
-from actors.runtime import ActorStopped, Ref
 from hub.auth import Caller, Tokens
 from hub.keys import HOUSE
 from hub.operations import Access
 from hub.signin import caller_of
 from hub.ws.closecodes import CloseCode
 from hub.ws.door import Enter
-from hub.ws.outbox import Outbox
-from hub.ws.pipe import pipe_to
-from hub.ws.protocol import SUBPROTOCOL, FilterBody, Hello, Sub, error_frame, parse
-from hub.ws.session import Received
+from hub.ws.protocol import FilterBody, Hello, Sub, parse
+from hub.ws.socket import Socket
+from hub.ws.upgrade import upgraded
 from paranet.errors import InvalidInput, ParaNetError, Unauthenticated
 from paranet.models.units import parse_seconds
 
+if TYPE_CHECKING:
+    from hub.house import House
+
 HELLO_WITHIN = 10.0
 ASK = 30.0
-BURST = 2.0
-"""seconds' worth of frames that a client may send at once"""
-RATE_RETRY = 5000
-"""ms after which a client that flooded may come back"""
 QUERY = frozenset({"nodes", "metrics", "interval", "since", "ticket"})
 
 
-async def everything(request: web.Request) -> web.WebSocketResponse:
+async def everything(request: web.Request) -> web.StreamResponse:
     """/ws: the client subscribes itself; it may sign in with a first frame `hello`."""
     return await _serve(request, None, hello=True)
 
 
-async def telemetry(request: web.Request) -> web.WebSocketResponse:
+async def telemetry(request: web.Request) -> web.StreamResponse:
     """/ws/telemetry?nodes=&metrics=&since=: subscribed from the start."""
     return await _serve(request, _from_query(request, "telemetry"))
 
 
-async def deployment(request: web.Request) -> web.WebSocketResponse:
+async def deployment(request: web.Request) -> web.StreamResponse:
     """/ws/deploy/{id}?since=: subscribed from the start."""
     return await _serve(request, _from_query(request, f"deploy/{request.match_info['id']}"))
 
 
-async def alerts(request: web.Request) -> web.WebSocketResponse:
+async def alerts(request: web.Request) -> web.StreamResponse:
     """/ws/alerts?since=: subscribed from the start."""
     return await _serve(request, _from_query(request, "alerts"))
 
 
-async def chat(request: web.Request) -> web.WebSocketResponse:
+async def chat(request: web.Request) -> web.StreamResponse:
     """/ws/chat/{id}?since=: subscribed from the start."""
     return await _serve(request, _from_query(request, f"chat/{request.match_info['id']}"))
 
@@ -79,29 +76,17 @@ def _from_query(request: web.Request, channel: str) -> Sub:
     return Sub(id=0, ch=channel, since=query.get("since"), filter=wanted)
 
 
-async def _serve(request: web.Request, first: Sub | None, *, hello: bool = False) -> web.WebSocketResponse:
+async def _serve(request: web.Request, first: Sub | None, *, hello: bool = False) -> web.StreamResponse:
+    """Sign the client in and begin its session; that goes on when this request is long over."""
     house = request.app[HOUSE]
     caller = await _caller(request)
     if caller is None and not hello:
         raise Unauthenticated("a token is required: Authorization header, session cookie or ticket")
-    limits = house.settings.realtime
-    socket = web.WebSocketResponse(
-        max_msg_size=limits.max_frame,
-        protocols=(SUBPROTOCOL,),
-        compress=limits.deflate and house.frames_shared,
-        timeout=2.0,
-        autoclose=True,
-    )
-    await socket.prepare(request)
-    outbox = Outbox(pipe_to(socket, request, shared=house.frames_shared), limits.max_backlog)
-    try:
-        if caller is None:
-            caller = await _greeted(socket, outbox, house.tokens)
+    async with upgraded(request, house.settings.realtime, house.sockets) as (response, socket):
+        caller = caller or await _greeted(socket, house.tokens)
         if caller is not None:
-            await _converse(socket, request, outbox, caller, first)
-    finally:
-        await outbox.say_goodbye()
-    return socket
+            await _enter(house, socket, Enter(caller=caller, ticket=next(house.tickets), address=request.remote or "", first=first))
+        return response
 
 
 async def _caller(request: web.Request) -> Caller | None:
@@ -110,12 +95,12 @@ async def _caller(request: web.Request) -> Caller | None:
     return await caller_of(request, tokens) if ticket is None else await tokens.admit(ticket)
 
 
-async def _greeted(socket: web.WebSocketResponse, outbox: Outbox, tokens: Tokens) -> Caller | None:
+async def _greeted(socket: Socket, tokens: Tokens) -> Caller | None:
     """Wait for `hello`; None when it did not come or did not convince."""
     try:
         async with asyncio.timeout(HELLO_WITHIN):
-            message = await socket.receive()
-        frame = parse(message.data) if message.type is WSMsgType.TEXT else None
+            text = await socket.first()
+        frame = parse(text) if text is not None else None
         if isinstance(frame, Hello):
             return await tokens.check(frame.token)
         error: ParaNetError = Unauthenticated("the first frame must be hello with a token")
@@ -123,48 +108,25 @@ async def _greeted(socket: web.WebSocketResponse, outbox: Outbox, tokens: Tokens
         error = Unauthenticated("no hello came")
     except ParaNetError as refusal:
         error = refusal
-    outbox.push(error_frame(error, None))
-    outbox.close(CloseCode.BAD_TOKEN)
+    socket.outbox.refuse(error)
+    socket.outbox.close(CloseCode.BAD_TOKEN)
     return None
 
 
-async def _converse(socket: web.WebSocketResponse, request: web.Request, outbox: Outbox, caller: Caller, first: Sub | None) -> None:
-    """Read until either side ends it; the session ends with it, before the goodbyes."""
-    house = request.app[HOUSE]
-    ticket = next(house.tickets)
-    house.waiting[ticket] = outbox
-    session: Ref | None = None
+async def _enter(house: "House", socket: Socket, enter: Enter) -> None:
+    """Begin the session; it and the socket end each other."""
+    outbox = house.waiting[enter.ticket] = socket.outbox
     try:
-        enter = Enter(caller=caller, ticket=ticket, address=request.remote or "", first=first)
         session = house.system.ref(await house.system.ref("ws").ask(enter, timeout=ASK))
-        with contextlib.suppress(TimeoutError, ActorStopped):
-            async with asyncio.timeout(None) as reading:
-                outbox.on_close = lambda: reading.reschedule(0.0)
-                if outbox.closed:  # while the session began
-                    outbox.on_close()
-                await _listen(socket, session, outbox, house.settings.realtime.max_rate)
     except ParaNetError as error:
-        outbox.push(error_frame(error, None))
+        outbox.refuse(error)
         retry = error.extra.get("retry_after")
         outbox.close(CloseCode.DRAIN, int(retry * 1000) if isinstance(retry, (int, float)) else None)
-    finally:
-        outbox.on_close = None
-        house.waiting.pop(ticket, None)
-        if session is not None:
+    else:
+        outbox.on_close = session.stop
+        if outbox.closed:  # while the session began
             session.stop()
-
-
-async def _listen(socket: web.WebSocketResponse, session: Ref, outbox: Outbox, rate: float) -> None:
-    """Hand every text frame to the session, one at a time, until either side ends it; a client that sends faster waits."""
-    loop = asyncio.get_running_loop()
-    allowed, since = BURST * rate, loop.time()
-    async for message in socket:
-        now = loop.time()
-        allowed, since = min(BURST * rate, allowed + (now - since) * rate) - 1, now
-        outbox.heard = True
-        if allowed < 0:
-            outbox.close(CloseCode.RATE, RATE_RETRY)
-        elif message.type is WSMsgType.TEXT:
-            await session.ask(Received(text=message.data), timeout=ASK)
-        elif message.type is WSMsgType.BINARY:
-            outbox.push(error_frame(InvalidInput("frames are text"), None))
+        else:
+            socket.serve(session)
+    finally:
+        house.waiting.pop(enter.ticket, None)

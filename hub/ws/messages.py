@@ -1,10 +1,10 @@
-"""What operators ask of the door."""
+"""What operators ask of the door, and what sockets tell their sessions."""
 
 from collections.abc import Mapping
 
 import attrs
 
-from actors.runtime import Request
+from actors.runtime import Message, Request
 
 
 @attrs.frozen(kw_only=True)
@@ -39,3 +39,10 @@ class Kick(Request[None]):
 @attrs.frozen(kw_only=True)
 class SendAway(Request[int]):
     """Ask all clients to come back later, in batches, each at a moment of its own; returns how many there were."""
+
+
+@attrs.frozen(kw_only=True)
+class Received(Message):
+    """A text frame came in. The next comes when the session listens again."""
+
+    text: str

@@ -5,7 +5,8 @@ the channel tell them later, conflated or from its ring; above the backlog allow
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol
 
 import orjson
 
@@ -13,7 +14,8 @@ from actors.channels import Position
 from actors.frames import Frame
 from hub.ws.closecodes import CloseCode
 from hub.ws.credit import Credit
-from hub.ws.pipe import Pipe
+from hub.ws.protocol import error_frame
+from paranet.errors import ParaNetError
 
 NO_PROGRESS = 10.0
 """seconds a client may take nothing before it is let go"""
@@ -24,6 +26,26 @@ REFUSE = 256 * 2**10
 MOST = 16
 """times the backlog allowed that one answer may be on top of it"""
 PING = Frame.of({"type": "ping"})
+
+
+class Pipe(Protocol):
+    """The way to the client. `Socket` tells what each does."""
+
+    @property
+    def busy(self) -> bool: ...
+
+    @property
+    def pending(self) -> int: ...
+
+    def write(self, frame: Frame) -> None: ...
+
+    def write_all(self, frames: Iterable[Frame]) -> None: ...
+
+    async def taken(self) -> None: ...
+
+    def listen(self) -> None: ...
+
+    def close(self, code: int, reason: str) -> None: ...
 
 
 class Outbox:
@@ -114,10 +136,8 @@ class Outbox:
         if self._idle:  # the writer had nothing left to send: a large answer is not the client's fault, until it has been taken
             self._burst += frame.size
         if self._bytes > self._max_backlog + min(self._burst, MOST * self._max_backlog):
-            self._queue.clear()
-            self._bytes = 0
+            self._let_go()
             self.close(CloseCode.SLOW)
-        self._begin()
 
     def grant(self, channel: str, allowed: int) -> None:
         """Allow so many more bytes of a channel; from the first grant on its events need credit."""
@@ -151,31 +171,46 @@ class Outbox:
             self._pinged = True
             self.push(PING)
 
+    def refuse(self, error: ParaNetError, reply_to: int | None = None, *, channel: str | None = None) -> None:
+        """Send the error frame for what was asked; *channel* is one that ends by it."""
+        self.push(error_frame(error, reply_to, channel=channel))
+
+    def listen(self) -> None:
+        """Have the client's next frame come."""
+        self._pipe.listen()
+
     def close(self, code: CloseCode, retry_ms: int | None = None) -> None:
-        """Take no more frames, and have the goodbye said after what waits has been sent. Only the first reason counts."""
-        if self._closing is None:
-            self._end(code)
-            bye = Frame.of({"type": "bye", "code": int(code), "retry_ms": retry_ms})
+        """Take no more frames, and say goodbye after what waits has been sent. Only the first reason counts."""
+        if self._closing is not None:
+            return
+        bye = Frame.of({"type": "bye", "code": int(code), "retry_ms": retry_ms})
+        self._end(code)
+        if self._writer is None:
+            self._pipe.write(bye)
+            self._goodbye()
+        else:
             self._queue.append(bye)
             self._bytes += bye.size
-            self._begin()
+            asyncio.get_running_loop().call_later(NO_PROGRESS, self._goodbye)  # a client may take a little now and then, for ever
+
+    def lost(self) -> None:
+        """The client has gone, or said goodbye itself."""
+        self._let_go()
+        if self._closing is None:
+            self._end(CloseCode.INTERNAL)
 
     def _end(self, code: CloseCode) -> None:
         self._closing = code
         if self.on_close is not None:
             self.on_close()
 
-    async def say_goodbye(self) -> None:
-        """Send what waits, then close the socket. Whoever reads it calls this, when nobody does any more."""
-        self.close(CloseCode.INTERNAL)  # in case nobody has given a better reason
-        assert self._closing is not None
-        if self._writer is not None:
-            _, late = await asyncio.wait((self._writer,), timeout=NO_PROGRESS)
-            for writer in late:  # it takes a little now and then: that could go on for ever
-                writer.cancel()
-                await asyncio.wait((writer,))
+    def _let_go(self) -> None:
         self._queue.clear()
-        await self._pipe.close(self._closing, self._closing.name.lower().encode())
+        self._bytes = 0
+
+    def _goodbye(self) -> None:
+        assert self._closing is not None
+        self._pipe.close(self._closing, self._closing.name.lower())
 
     def _begin(self) -> None:
         if self._writer is None:
@@ -191,15 +226,16 @@ class Outbox:
                     break
                 self._pipe.write_all(self._batch())
         except (TimeoutError, ConnectionError):
-            self._queue.clear()
-            self._bytes = 0
+            self._let_go()
             if self._closing is None:
                 self._end(CloseCode.SLOW)
-            return
         finally:
             self._writer = None
         self._idle, self._burst = True, 0
-        self._offer_room()
+        if self._closing is None:
+            self._offer_room()
+        else:
+            self._goodbye()
 
     def _batch(self) -> list[Frame]:
         batch: list[Frame] = []

@@ -9,10 +9,11 @@ import attrs
 from actors.accounts import Role
 from actors.channels import Filter, Outlets, Position, Subscribe, Unsubscribe
 from actors.frames import Frame as Message_
-from actors.runtime import Actor, Mailbox, Message, Overflow, Request, handles
+from actors.runtime import Actor, Mailbox, Message, Overflow, handles
 from hub.auth import Caller, Tokens
 from hub.settings import Realtime
 from hub.ws.closecodes import CloseCode
+from hub.ws.messages import Received
 from hub.ws.outbox import Outbox
 from hub.ws.protocol import Ack, Ask, Auth, Frame, Grant, Hello, Pong, Sub, Unsub, channel_route, error_frame, frame_id, parse
 from paranet.errors import Forbidden, InvalidInput, NotFound, ParaNetError, Unauthenticated
@@ -26,13 +27,6 @@ RETRY = (0.5, 5.0)
 """seconds after which clients are asked to come back: spread, so that they do not come all at once"""
 
 Answer = Callable[[Caller, str, Ask], Awaitable[Message_]]
-
-
-@attrs.frozen(kw_only=True)
-class Received(Request[None]):
-    """A text frame came in; the answer means the next may come."""
-
-    text: str
 
 
 @attrs.frozen(kw_only=True)
@@ -125,15 +119,16 @@ class WsSession(Actor):
         try:
             frame = parse(message.text)
         except ParaNetError as error:
-            self._outbox.push(error_frame(error, frame_id(message.text)))
-            return
-        await self._guarded(frame, getattr(frame, "id", None))
+            self._outbox.refuse(error, frame_id(message.text))
+        else:
+            await self._guarded(frame, getattr(frame, "id", None))
+        self._outbox.listen()
 
     async def _guarded(self, frame: Frame, reply_to: int | None) -> None:
         try:
             await self._take(frame)
         except ParaNetError as error:
-            self._outbox.push(error_frame(error, reply_to))
+            self._outbox.refuse(error, reply_to)
 
     @singledispatchmethod
     async def _take(self, frame: Frame) -> None:
@@ -227,7 +222,7 @@ class WsSession(Actor):
             self._outbox.conflated += told.conflated
         except ParaNetError as error:
             del self._subscribed[channel]
-            self._outbox.push(error_frame(error, None, channel=channel))
+            self._outbox.refuse(error, channel=channel)
 
     @_take.register
     async def _(self, frame: Auth) -> None:
@@ -270,7 +265,7 @@ class WsSession(Actor):
                 self._owner(channel)
             except Forbidden as error:
                 await self._leave_channel(channel)
-                self._outbox.push(error_frame(error, None, channel=channel))
+                self._outbox.refuse(error, channel=channel)
                 if self._first is not None and channel == self._first.ch:
                     self._leave(CloseCode.FORBIDDEN)
 

@@ -7,6 +7,8 @@ from actors.frames import Frame
 
 TEXT = 0x81
 """FIN and opcode 1"""
+CLOSE, PONG = 0x88, 0x8A
+"""FIN and their opcodes"""
 COMPRESSED = 0x40
 """RSV1: the payload is deflated (RFC 7692)"""
 WINDOW_BITS = 15
@@ -26,6 +28,12 @@ def framed(payload: bytes, flags: int = 0) -> bytes:
     else:
         head = struct.pack("!BBQ", TEXT | flags, 127, size)
     return head + payload
+
+
+def control(first: int, payload: bytes) -> bytes:
+    """Return a control frame, cut to the 125 bytes it may have."""
+    payload = payload[:125]
+    return bytes((first, len(payload))) + payload
 
 
 def deflated(payload: bytes) -> bytes:

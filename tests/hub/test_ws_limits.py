@@ -221,25 +221,21 @@ async def _rest(reader: asyncio.StreamReader) -> bytes:
 async def test_a_client_that_is_let_go_keeps_no_connection_open(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """When it never reads again: its session ends and the connection is cut, not left to drain for ever."""
     monkeypatch.setattr("hub.ws.outbox.NO_PROGRESS", 0.3)
-    monkeypatch.setattr("hub.ws.pipe.GOODBYE", 0.3)
-    async with opened(realtime(settings, max_backlog=2 * MIB)) as (_, client):
+    monkeypatch.setattr("hub.ws.socket.GOODBYE", 0.3)
+    async with opened(realtime(settings, max_backlog=2 * MIB)) as (house, client):
         admin = await sign_in(client, "admin")
         await admin.call("POST", "/topology/nodes", json={"id": "r1"})
         _, writer = await deaf(client, admin, '{"type":"sub","id":1,"ch":"topology"}')
-        runner = client.server.runner
-        assert runner is not None
-        server = runner.server
-        assert server is not None
         try:
             async with connected(admin, max_msg_size=8 * MIB) as healthy:
                 await healthy.subscribe("topology")
                 await healthy.hear("snapshot")
                 await clients(admin, until=2)
-                before = len(server.connections)
+                assert len(house.sockets) == 2
                 await flood(admin, healthy, 14)
                 await clients(admin, until=1)
                 async with asyncio.timeout(6):
-                    while len(server.connections) >= before:
+                    while len(house.sockets) > 1:
                         await admin.call("GET", "/system/info")
         finally:
             writer.close()
