@@ -1,11 +1,15 @@
 """Who listens to which channel. An outlet is where frames for one client go; clients with the same wish share what is sent."""
 
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import attrs
 
 from actors.frames import Frame
+
+TURN = 500
+"""outlets that are served in one turn of the loop: however many there are, others wait for a few ms at most"""
 
 Hook = Callable[[Callable[[], object]], object]
 """run something when the current turn of the loop is over"""
@@ -43,12 +47,15 @@ class Outlet(Protocol):
 class Group:
     """Subscribers of one channel with the same filter, and what is about to be sent to all of them."""
 
-    __slots__ = ("audience", "emit", "first", "held", "last", "members", "waiting")
+    __slots__ = ("_frame", "_left", "audience", "emit", "first", "held", "last", "members", "waiting")
 
     def __init__(self, audience: "Audience") -> None:
         self.audience = audience
         self.members: dict[str, Outlet] = {}
         self.waiting: list[bytes] = []
+        self._frame: Frame
+        self._left: list[str] = []
+        """who has not got the frame yet"""
         self.first = self.last = 0
         self.held: list[Any] = []
         self.emit: Callable[[], None] | None = None
@@ -60,15 +67,31 @@ class Group:
         self.waiting.append(payload)
         self.last = last
 
-    def flush(self) -> None:
-        """Hand what waits to every member; who refuses is a member no more."""
-        if not self.waiting:
-            return
+    @property
+    def pending(self) -> bool:
+        """Whether somebody has not got what waits."""
+        return bool(self.waiting or self._left)
+
+    def flush(self, most: int) -> int:
+        """Hand what waits to the members, to so many at most; return to how many. Who refuses is a member no more."""
+        handed = 0
+        while self.pending and handed < most:
+            if not self._left:
+                self._begin_round()
+                continue
+            handed += 1
+            path = self._left.pop()
+            outlet = self.members.get(path)
+            if outlet is not None and not outlet.push(self._frame):
+                del self.members[path]
+        return handed
+
+    def _begin_round(self) -> None:
+        """Make one frame of what waits, for all who are members now."""
         audience = self.audience
-        frame = Frame(*self.waiting, channel=audience.name, epoch=audience.epoch, first=self.first, last=self.last)
+        self._frame = Frame(*self.waiting, channel=audience.name, epoch=audience.epoch, first=self.first, last=self.last)
         self.waiting.clear()
-        for path in [path for path, outlet in self.members.items() if not outlet.push(frame)]:
-            del self.members[path]
+        self._left = [*self.members]
 
 
 class Audience:
@@ -87,14 +110,14 @@ class Audience:
         for group in list(self.groups.values()):
             if group.emit is not None:
                 group.emit()
-            group.flush()
+            group.flush(sys.maxsize)
 
 
 class Outlets:
     """The outlets of this process by subscriber path, and what they are attached to.
 
     A message names its subscriber; only here the name becomes a live object. What is published in one turn of the loop goes out
-    together at its end, when *soon* runs it; without one it goes out at once.
+    together at its end, when *soon* runs it, to many in several turns; without one it goes out at once.
     """
 
     def __init__(self, soon: Hook = lambda run: run(), later: Delay | None = None) -> None:
@@ -160,8 +183,14 @@ class Outlets:
 
     def _flush(self) -> None:
         dirty, self._dirty = self._dirty, {}
+        left = TURN
         for group in dirty:
-            group.flush()
+            if left > 0:
+                left -= group.flush(left)
+            if group.pending:
+                self._dirty[group] = None
+        if self._dirty:
+            self._soon(self._flush)
 
 
 def newest(items: Sequence[Any], key: Callable[[Any], object]) -> list[Any]:

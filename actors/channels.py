@@ -15,7 +15,7 @@ from actors.frames import Frame
 from actors.runtime import Request
 from paranet.errors import InvalidInput
 
-__all__ = ["Channel", "Filter", "Outlet", "Outlets", "Position", "Subscribe", "Subscribed", "Unsubscribe", "keyed"]
+__all__ = ["EVERYTHING", "Channel", "Filter", "Outlet", "Outlets", "Position", "Subscribe", "Subscribed", "Unsubscribe", "keyed"]
 
 RING_ITEMS = 10_000
 RING_BYTES = 4 * 2**20

@@ -5,7 +5,7 @@ from typing import Any
 
 import attrs
 
-from actors.channels import Filter
+from actors.channels import EVERYTHING, Filter
 from actors.frames import Frame as Message
 from hub.codec import decode, encode
 from hub.operations import Access
@@ -39,6 +39,8 @@ class FilterBody:
         """Return it as channels take it. Raise InvalidInput."""
         if self.interval and not SHORTEST <= self.interval <= LONGEST:
             raise InvalidInput(f"filter.interval: must be from {SHORTEST:g} to {LONGEST:g} s, not {self.interval:g}")
+        if not (self.nodes or self.metrics or self.interval):
+            return EVERYTHING
         return Filter(nodes=frozenset(self.nodes), metrics=frozenset(self.metrics), interval=self.interval)
 
 

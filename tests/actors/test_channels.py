@@ -338,6 +338,27 @@ def test_what_one_turn_brings_goes_out_together() -> None:
     assert late.raw[-1] is early.raw[-1]
 
 
+def test_many_are_served_in_several_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others have the loop in between; what is published meanwhile comes after, to each in its order; who leaves is left out."""
+    monkeypatch.setattr("actors.audience.TURN", 2)
+    turns: list[Callable[[], object]] = []
+    outlets = Outlets(soon=turns.append)
+    channel = Channel("things", outlets, epoch="e")
+    clients = {path: joined(channel, outlets, path) for path in "abcde"}
+    channel.publish([thing(1)])
+    turns.pop(0)()
+    assert sum(len(client.items) for client in clients.values()) == 2
+    channel.publish([thing(2)])
+    gone = next(path for path, client in clients.items() if not client.items)
+    channel.detach(gone)
+    while turns:
+        assert len(turns) == 1
+        turns.pop(0)()
+    assert {path: [item["n"] for item in client.items] for path, client in clients.items()} == {
+        path: [] if path == gone else [1, 2] for path in "abcde"
+    }
+
+
 def test_an_interval_brings_the_newest_at_most_once_in_it() -> None:
     """The first at once, what follows when the time is over; positions count all."""
     alarms: list[tuple[float, Callable[[], object]]] = []
@@ -396,6 +417,7 @@ class ChannelModel(RuleBasedStateMachine):
         self.patch = pytest.MonkeyPatch()
         self.patch.setattr("actors.channels.SNAPSHOT_PART", 3)
         self.patch.setattr("actors.channels.RING_BYTES", 150)
+        self.patch.setattr("actors.audience.TURN", 1)
         self.turns: list[Callable[[], object]] = []
         self.outlets, self.clock, self.values = Outlets(soon=self.turns.append), Clock(0.0), itertools.count()
         self.channel = self.opened("e1", 0)
@@ -408,9 +430,15 @@ class ChannelModel(RuleBasedStateMachine):
         conflate = keyed(lambda item: item["key"])
         return Channel("model", self.outlets, epoch=epoch, offset=offset, conflate=conflate, clock=self.clock, ring_items=6)
 
+    @precondition(lambda self: self.turns)
     @rule()
     def turn(self) -> None:
-        """The loop comes round."""
+        """The loop comes round; one client more is served."""
+        self.turns.pop(0)()
+
+    @rule()
+    def quiet(self) -> None:
+        """Nothing is left to do."""
         while self.turns:
             self.turns.pop(0)()
 
@@ -426,7 +454,7 @@ class ChannelModel(RuleBasedStateMachine):
         client = self.attached.get(name)
         if client is None:
             return
-        self.turn()
+        self.quiet()
         if client.refused_at is not None:
             client.go_on(self.channel, name, self.snapshot)
         client.room = True
