@@ -2,7 +2,9 @@
 
 import asyncio
 import os
+import socket as net
 from collections.abc import Iterable
+from socket import AF_INET, AF_INET6, IPPROTO_TCP
 from typing import TYPE_CHECKING
 
 from actors.frames import Frame
@@ -23,6 +25,10 @@ BURST = 2.0
 """seconds' worth of frames that a client may send at once"""
 RATE_RETRY = 5000
 """ms after which a client that flooded may come back"""
+
+
+UNSENT = 128 * 2**10
+"""bytes that may lie in the kernel before they are on their way: what a slow client has not taken is to be seen here, and conflated"""
 
 
 class Socket(asyncio.Protocol):
@@ -55,7 +61,7 @@ class Socket(asyncio.Protocol):
         self.outbox: Outbox
         self._loop = asyncio.get_running_loop()
         self._transport = transport
-        self._descriptor = _descriptor(transport)
+        self._descriptor = _prepared(transport)
         self._sockets = sockets
         self._reader: FrameReader | None = reader
         """None once nothing that comes is of interest any more"""
@@ -280,9 +286,13 @@ class Sockets:
         self._sheets.clear()
 
 
-def _descriptor(transport: asyncio.Transport) -> int:
-    """Return what may be written to without the transport; -1 where there is no such thing, or it would pass by the encryption."""
+def _prepared(transport: asyncio.Transport) -> int:
+    """Bound what the kernel keeps. Return what may be written to past the transport; -1 where there is no such thing, or TLS is."""
     sock = transport.get_extra_info("socket")
-    if sock is None or transport.get_extra_info("sslcontext") is not None or not hasattr(os, "memfd_create"):
+    if sock is None:
+        return -1
+    if sock.family in (AF_INET, AF_INET6) and hasattr(net, "TCP_NOTSENT_LOWAT"):
+        sock.setsockopt(IPPROTO_TCP, net.TCP_NOTSENT_LOWAT, UNSENT)
+    if transport.get_extra_info("sslcontext") is not None or not hasattr(os, "memfd_create"):
         return -1
     return int(sock.fileno())

@@ -241,6 +241,24 @@ async def test_a_client_that_is_let_go_keeps_no_connection_open(settings: Settin
             writer.close()
 
 
+async def test_what_a_client_has_not_taken_lies_in_the_hub(settings: Settings) -> None:
+    """Not in the kernel, which would swallow megabytes of it that nobody could conflate any more."""
+    async with opened(settings) as (_, client):
+        admin = await sign_in(client, "admin")
+        await admin.call("POST", "/topology/nodes", json={"id": "r1"})
+        _, writer = await deaf(client, admin, '{"type":"sub","id":1,"ch":"topology"}')
+        try:
+            async with connected(admin, max_msg_size=8 * MIB) as healthy:
+                await healthy.subscribe("topology")
+                await healthy.hear("snapshot")
+                await clients(admin, until=2)
+                await flood(admin, healthy, 1)
+                _, body, _ = await admin.call("GET", "/system/clients")
+                assert max(one["backlog"] for one in body["items"]) > 600_000
+        finally:
+            writer.close()
+
+
 async def test_a_client_that_reads_gets_what_is_larger_than_its_backlog(settings: Settings) -> None:
     """One large event or snapshot does not make a client slow: only what it leaves lying does."""
     async with opened(realtime(settings, max_backlog=10_000)) as (_, client):
