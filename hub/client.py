@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from types import TracebackType
 from typing import Any, Self
@@ -44,7 +44,10 @@ class Answer:
 
 @attrs.frozen(kw_only=True)
 class Update:
-    """A part of a channel: its whole state (`snapshot`) or what came next (`events`), up to *position* (`epoch:offset`)."""
+    """A part of a channel: its whole state (`snapshot`) or what came next (`events`), up to *position* (`epoch:offset`).
+
+    `resync` has no items: what came before no longer connects with what follows, which is the state, or a log from its beginning.
+    """
 
     kind: str
     items: Any
@@ -106,7 +109,7 @@ class HubClient:
             )
         return self._take(await self._post("login", {"username": self._username, "password": self._password}))
 
-    async def watch(self, channel: str, *, since: str | None = None, **wanted: Any) -> AsyncIterator[Update]:
+    async def watch(self, channel: str, *, since: str | None = None, **wanted: Any) -> AsyncGenerator[Update, None]:
         """Yield everything of a channel in order, each once; *wanted* is its filter (`nodes`, `metrics`, `interval`).
 
         A lost connection is made again and goes on where it ended. Raise ParaNetError when the hub refuses for good.
@@ -119,7 +122,7 @@ class HubClient:
                     async for frame in frames:
                         met = True
                         retry = _retry(frame) or retry
-                        update = _update(frame)
+                        update = _update(frame, resumed=since is not None)
                         if update is not None:
                             since = update.position or since
                             yield update
@@ -179,7 +182,9 @@ class HubClient:
         return self._token
 
 
-def _update(frame: Mapping[str, Any]) -> Update | None:
+def _update(frame: Mapping[str, Any], *, resumed: bool) -> Update | None:
+    if frame["type"] == "resync" or (frame["type"] == "ok" and resumed and frame.get("recovered") is False):
+        return Update(kind="resync", items=(), position="")
     if frame["type"] == "snapshot":  # a position only with the last part: who is cut off in between has to begin anew
         return Update(kind="snapshot", items=frame["data"], position=f"{frame['epoch']}:{frame['offset']}" if frame["last"] else "")
     if frame["type"] == "events":

@@ -36,7 +36,7 @@ async def _print(client: HubClient, options: argparse.Namespace) -> None:
     left = options.count
     async with client as hub:
         async for update in hub.watch(options.channel, since=options.since, **wanted, **more):
-            items = update.items if isinstance(update.items, list) else [update.items]
+            items = [update.items] if isinstance(update.items, dict) else update.items
             for item in items:
                 sys.stdout.write(orjson.dumps(item).decode() + "\n")
                 left = None if left is None else left - 1

@@ -8,6 +8,7 @@ from aiohttp import web
 from hub.auth import Caller, Tokens
 from hub.keys import HOUSE
 from hub.operations import Access
+from hub.problems import TooManyClients
 from hub.signin import caller_of
 from hub.ws.closecodes import CloseCode
 from hub.ws.door import Enter
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from hub.house import House
 
 HELLO_WITHIN = 10.0
+STRANGERS = 1000
+"""sockets that may be open without a session: for their `hello` some seconds, for the door some ms, for their goodbyes"""
 ASK = 30.0
 QUERY = frozenset({"nodes", "metrics", "interval", "since", "ticket"})
 
@@ -82,6 +85,8 @@ async def _serve(request: web.Request, first: Sub | None, *, hello: bool = False
     caller = await _caller(request)
     if caller is None and not hello:
         raise Unauthenticated("a token is required: Authorization header, session cookie or ticket")
+    if caller is None and len(house.sockets) - len(house.outlets) >= STRANGERS:
+        raise TooManyClients(f"{STRANGERS} clients have not said who they are yet", retry_after=10)
     async with upgraded(request, house.settings.realtime, house.sockets) as (response, socket):
         caller = caller or await _greeted(socket, house.tokens)
         if caller is not None:

@@ -112,7 +112,10 @@ class Socket(asyncio.Protocol):
         except BrokenFrame as broken:
             self._reader = None
             self.outbox.lost()
-            self._say_close(broken.code, broken.detail)
+            if self._cut is None:
+                self._say_close(broken.code, broken.detail)
+                if self._transport.can_write_eof():  # the client need not wait for more; closing at once could take this from it
+                    self._transport.write_eof()
         if self._gone:
             return
         if self._reader is None or self._listened or not len(self._reader):

@@ -1,11 +1,14 @@
 """Who is connected, and what reaches open sockets from outside."""
 
 import asyncio
+import json
+from contextlib import aclosing
 from typing import Any, cast
 
 import pytest
 
 from hub.operations import Access
+from hub.client import HubClient
 from hub.settings import Settings
 from hub.ws.messages import SendAway
 from hub.ws.protocol import CHANNELS, ChannelRoute
@@ -119,6 +122,41 @@ async def test_a_flood_of_frames_ends_the_socket(settings: Settings) -> None:
         bye = await socket.until("bye")
         assert (bye["code"], bye["retry_ms"]) == (4013, 5000)
         assert await socket.closed() == 4013
+
+
+async def test_a_flood_of_pings_is_one_too(settings: Settings) -> None:
+    """Every frame counts, also those that no session sees; what a client does not take is not piled up for it."""
+    async with opened(realtime(settings, max_rate=10.0)) as (_, client), connected(await sign_in(client, "viewer")) as socket:
+        for _ in range(50):
+            await socket.ws.ping(b"x" * 125)
+        assert (await socket.until("bye"))["code"] == 4013
+
+
+async def test_strangers_are_bounded(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has not said who it is takes no room from those who have: 503, and their sockets open as before."""
+    monkeypatch.setattr("hub.ws.endpoint.STRANGERS", 2)
+    async with opened(settings) as (_, client):
+        viewer = await sign_in(client, "viewer")
+        async with client.ws_connect("/ws") as first, client.ws_connect("/ws"):
+            async with client.get("/ws", headers={"Upgrade": "websocket"}) as response:
+                assert (response.status, response.headers["Retry-After"]) == (503, "10")
+                assert (await response.json())["code"] == "too-many-clients"
+            async with connected(viewer) as known:
+                await known.subscribe("topology")
+            await first.send_str(json.dumps({"type": "hello", "token": viewer.token}))
+            await Socket(first).hear("welcome")
+            async with client.ws_connect("/ws"):
+                pass
+
+
+async def test_the_python_client_tells_when_the_thread_is_lost(anonymous: Client, viewer: Api) -> None:
+    """A position that the channel does not hold: `resync`, then the state; nobody takes it for what came next."""
+    async with HubClient(str(anonymous.make_url("")), token=viewer.token) as hub:
+        async with aclosing(hub.watch("topology", since="elsewhere:7")) as updates:
+            lost, state = await anext(updates), await anext(updates)
+        async with aclosing(hub.watch("topology")) as updates:
+            assert (await anext(updates)).kind == "snapshot"
+    assert (lost.kind, lost.items, state.kind) == ("resync", (), "snapshot")
 
 
 async def test_a_foreign_page_cannot_use_the_cookie(anonymous: Client, viewer: Api) -> None:

@@ -85,7 +85,26 @@ async def test_broken_frames_close_only_their_own_socket(anonymous: Client, view
         everything = await last_words(reader)
         writer.close()
         assert struct.pack("!H", code) in everything[-200:]
+        assert (b"at most 65536 bytes" in everything) is (code == 1009)
         await other.subscribe("topology")
+
+
+async def test_frames_are_handled_one_after_the_other(anonymous: Client, viewer: Api) -> None:
+    """However many come at once: what has not been handled waits in the network, and keeps its order."""
+    reader, writer = await upgraded(anonymous, viewer)
+    writer.write(b"".join(raw(0x81, b'{"type":"unsub","id":%d,"ch":"c"}' % n) for n in range(300)))
+    async with asyncio.timeout(10):
+        said = await reader.readuntil(b'"id":299,"ch":"c"}')
+    assert [int(part.partition(b",")[0]) for part in said.split(b'"type":"ok","id":')[1:]] == list(range(300))
+    writer.close()
+
+
+async def test_the_clients_own_goodbye_is_answered(anonymous: Client, viewer: Api) -> None:
+    """With its code; then the connection ends, and what comes after it is not looked at."""
+    reader, writer = await upgraded(anonymous, viewer)
+    writer.write(raw(0x88, struct.pack("!H", 4999) + b"bye") + raw(0x83, b"noise"))
+    assert (await last_words(reader)).endswith(raw(0x88, struct.pack("!H", 4999), mask=False))
+    writer.close()
 
 
 async def test_half_a_frame_and_gone(anonymous: Client, viewer: Api) -> None:
