@@ -7,8 +7,8 @@ from typing import Any, cast
 
 import pytest
 
-from hub.operations import Access
 from hub.client import HubClient
+from hub.operations import Access
 from hub.settings import Settings
 from hub.ws.messages import SendAway
 from hub.ws.protocol import CHANNELS, ChannelRoute
