@@ -5,6 +5,8 @@ import json
 import resource
 import sys
 import tempfile
+import time
+from collections import deque
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import attrs  # noqa: E402
 import uvloop  # noqa: E402
 from aiohttp import web  # noqa: E402
 
+from actors.audience import Group  # noqa: E402
 from actors.channels import Channel, Outlets, Subscribe, Subscribed, Unsubscribe  # noqa: E402
 from actors.runtime import Actor, Request, handles  # noqa: E402
 from hub.app import make_app  # noqa: E402
@@ -85,8 +88,21 @@ def controls(house: House) -> web.Application:
             }
         )
 
+    async def published(_request: web.Request) -> web.Response:
+        """Return when each frame of telemetry was published (UNIX s), by its last offset."""
+        return web.json_response(dict(stamps))
+
+    stamps: deque[tuple[int, float]] = deque(maxlen=10_000)
+    send = house.outlets.send
+
+    def stamped(group: Group, payload: bytes, first: int, last: int) -> None:
+        if group.audience.name == "telemetry":
+            stamps.append((last, time.time()))
+        send(group, payload, first, last)
+
+    house.outlets.send = stamped  # type: ignore[method-assign]  # to look at the clock there and nowhere else
     app = web.Application()
-    app.add_routes([web.get("/go", go), web.get("/cpu", cpu)])
+    app.add_routes([web.get("/go", go), web.get("/cpu", cpu), web.get("/published", published)])
     return app
 
 
