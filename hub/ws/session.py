@@ -9,7 +9,7 @@ import attrs
 from actors.accounts import Role
 from actors.channels import Filter, Outlets, Position, Subscribe, Unsubscribe
 from actors.frames import Frame as Message_
-from actors.runtime import Actor, Mailbox, Message, Overflow, handles
+from actors.runtime import Actor, Conflate, Mailbox, Message, handles
 from hub.auth import Caller, Tokens
 from hub.settings import Realtime
 from hub.ws.closecodes import CloseCode
@@ -70,7 +70,8 @@ class Client:
 class WsSession(Actor):
     """Bad frames get an error frame and never end the session; a crash does, with 1011."""
 
-    mailbox = Mailbox(capacity=8, overflow=Overflow.BLOCK)
+    mailbox = Mailbox(capacity=64, lossy={Recheck: Conflate(lambda _: None), Room: Conflate(lambda _: None)})
+    """never full: one frame, one of these each, the token's timer, and the answers of as many jobs as there may be"""
     jobs_limit = 4
 
     def __init__(self, client: Client, first: Sub | None, answer: Answer, outlets: Outlets, tokens: Tokens, settings: Realtime) -> None:

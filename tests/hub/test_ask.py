@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from hub.house import House
 from hub.rest import OPERATIONS
 from tests.hub.api import Api
 from tests.hub.sockets import Socket, connected
@@ -91,3 +92,27 @@ async def test_text_goes_as_it_is_with_its_type(operator: Api) -> None:
     async with connected(operator) as socket:
         frame = await ask(socket, operation("POST", "/topology/import"), body=dot, content_type="application/xml", format="graphml")
     assert (frame["status"], frame["body"]["added"]["nodes"]) == (200, ["0"])
+
+
+async def test_answers_that_pile_up_keep_no_frame_out(house: House, viewer: Api) -> None:
+    """While a subscription takes its time, many answers come in; the frame after it is handled all the same."""
+    topology, telemetry = house.system.cell("topology"), house.system.cell("telemetry")
+    assert topology is not None
+    assert telemetry is not None
+    async with connected(viewer) as socket:
+        topology.suspend()
+        telemetry.suspend()
+        for n in range(1, 41):
+            await socket.say(type="ask", id=n, method="topology.get", params={})
+        await socket.say(type="sub", id=41, ch="telemetry")
+        await socket.say(type="unsub", id=42, ch="topology")
+        async with asyncio.timeout(10):
+            while not telemetry.queued:
+                await viewer.call("GET", "/system/info")
+            topology.resume()
+            (session,) = (cell for cell in house.system.cells() if cell.path.startswith("ws/"))
+            while session.queued < 41:
+                await viewer.call("GET", "/system/info")
+        telemetry.resume()
+        answers = {(await socket.hear("ok", skip=("snapshot", "events")))["id"] for _ in range(42)}
+    assert answers == set(range(1, 43))

@@ -291,6 +291,18 @@ async def test_a_drain_says_goodbye(settings: Settings) -> None:
         assert all(isinstance(bye["retry_ms"], int) and bye["retry_ms"] > 0 for bye in byes)
 
 
+async def test_who_has_not_said_hello_is_sent_away_too(settings: Settings) -> None:
+    """The house waits for its goodbye."""
+    async with opened(settings) as (house, client), client.ws_connect("/ws") as ws:
+        closing = asyncio.ensure_future(house.sockets.close())
+        assert (await Socket(ws).hear("bye"))["code"] == 4000
+        assert not closing.done()
+        assert await Socket(ws).closed() == 4000
+        async with asyncio.timeout(2):
+            await closing
+        assert not len(house.sockets)
+
+
 def test_close_codes_say_whether_to_come_back() -> None:
     """4000-4499: yes; 4500-4999: no."""
     assert {code.name: code.come_back for code in CloseCode if code >= 4000} == {
