@@ -34,13 +34,14 @@ def make_app(house: House) -> web.Application:
     """Return the application over a house that is open."""
     server = house.settings.server
     origins = frozenset(words(server.origins))
-    around: list[Middleware] = [behind(server.trusted_proxies)] if server.trusted_proxies else []
-    around += [answer_errors, *([preflight(origins)] if origins else [])]
+    around: list[Middleware] = [answer_errors]
+    around += [behind(server.trusted_proxies)] if server.trusted_proxies else []
+    around += [preflight(origins)] if origins else []
     app = web.Application(middlewares=around, client_max_size=server.max_body)
     app[HOUSE] = house
     app.on_response_prepare.append(headers_for(origins))
     for operation in OPERATIONS:
-        app.router.add_route(operation.method, operation.path, _served(operation), expect_handler=expected)
+        app.router.add_route(operation.method, operation.path, _served(operation, house), expect_handler=expected)
     for path, socket in endpoint.ROUTES:
         app.router.add_get(path, socket, allow_head=False)
     for path, figures in MACHINES:
@@ -49,11 +50,10 @@ def make_app(house: House) -> web.Application:
     return app
 
 
-def _served(operation: Operation) -> Handler:
+def _served(operation: Operation, house: House) -> Handler:
     """Return the aiohttp handler: sign-in, role, query and body are checked here, once for all operations."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        house = request.app[HOUSE]
         caller = await _caller(request, house) if operation.access else None
         request[TRAIL].standing = await house.limits.check(operation, caller, request.remote or "")
         operation.check(caller, request.query)
@@ -65,7 +65,7 @@ def _served(operation: Operation) -> Handler:
             caller=caller,
             path=request.match_info,
             query=request.query,
-            headers={name.lower(): value for name, value in request.headers.items()},
+            headers=request.headers,
             cookies=request.cookies,
             body=body,
             filename=filename,
@@ -146,17 +146,16 @@ async def _streamed(reply: Reply, request: web.Request) -> web.StreamResponse:
 
 
 def _response(reply: Reply, request: web.Request) -> web.Response:
-    headers = dict(reply.headers)
+    headers = {"Cache-Control": "no-cache" if reply.etag is not None else "no-store", **reply.headers}
     if reply.etag is not None:
         headers["ETag"] = reply.etag
     if reply.location is not None:
         headers["Location"] = reply.location
-    headers.setdefault("Cache-Control", "no-cache" if reply.etag is not None else "no-store")
-    if reply.status in (204, 304):
-        response = web.Response(status=reply.status, headers=headers)
-    else:
+    raw = None
+    if reply.status not in (204, 304):
+        headers["Content-Type"] = reply.content_type
         raw = reply.raw if reply.raw is not None else encode(reply.body)
-        response = web.Response(status=reply.status, body=raw, content_type=reply.content_type, headers=headers)
+    response = web.Response(status=reply.status, body=raw, headers=headers)
     for name, (value, path, age) in reply.cookies.items():
         response.set_cookie(name, value, path=path, max_age=age, httponly=True, samesite="Strict", secure=request.secure)
     return response

@@ -13,9 +13,10 @@ HOUSE = web.AppKey("house", House)
 class Trail:
     """What is known of a request when its answer is sent; shared with the clone that a proxy's word makes."""
 
-    id: str = ""
+    id: str
+    remote: str | None
+    secure: bool
     standing: Standing | None = None
-    secure: bool = False
 
 
 TRAIL = web.RequestKey("trail", Trail)

@@ -1,7 +1,7 @@
 """How often one may ask: per user, per address, per expensive operation. Counted here, or in Redis for all hubs together."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 
 import attrs
 from limits import RateLimitItem, parse
@@ -39,10 +39,10 @@ class Counters:
     """Counts within windows of the clock, in this process; counts of windows that are over are dropped when a new one begins."""
 
     def __init__(self) -> None:
-        self._counts: dict[str, int] = {}
-        self._ends: dict[int, list[str]] = {}
+        self._counts: dict[Hashable, int] = {}
+        self._ends: dict[int, list[Hashable]] = {}
 
-    def count(self, key: str, end: int, now: float) -> int:
+    def count(self, key: Hashable, end: int, now: float) -> int:
         """Return how often this was called with the key, which is of the window up to *end*."""
         found = self._counts.get(key)
         if found is not None:
@@ -86,10 +86,11 @@ class Limits:
 
     async def _count(self, item: RateLimitItem, what: str, who: str) -> Standing:
         now, window = self._now(), item.get_expiry()
-        begin = int(now // window) * window
-        key = f"{what}:{who}:{begin}"
-        used = await self._used(key, begin + window, now)
-        reset = max(1, round(begin + window - now))
+        end = int(now // window) * window + window
+        used = self._counters.count((what, who, end), end, now)
+        if self._redis is not None and self._redis.up:
+            used = max(used, await self._together(self._redis, f"{what}:{who}:{end - window}", int(end - now) + 1))
+        reset = max(1, round(end - now))
         if used > item.amount:
             self.refused += 1
             raise TooManyRequests(
@@ -100,15 +101,13 @@ class Limits:
             )
         return Standing(limit=item.amount, window=window, left=item.amount - used, reset=reset)
 
-    async def _used(self, key: str, end: int, now: float) -> int:
-        here = self._counters.count(key, end, now)
-        if self._redis is None or not self._redis.up:
-            return here
+    async def _together(self, redis: Redis, key: str, seconds: int) -> int:
+        """Count for all hubs, for so many seconds; 0 when Redis has just gone."""
         if self._shared is None:
-            pool = self._redis.client.connection_pool
+            pool = redis.client.connection_pool
             self._shared = RedisStorage("redis://", implementation="redispy", key_prefix="paranet:limit", connection_pool=pool)
         try:
-            return max(here, await self._shared.incr(key, max(1, int(end - now) + 1)))
+            return await self._shared.incr(key, seconds)
         except LOST as error:
-            self._redis.lost(error)
-            return here
+            redis.lost(error)
+            return 0

@@ -11,6 +11,7 @@ from ipaddress import ip_address, ip_network
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
+from multidict import CIMultiDict
 
 from hub import problems
 from hub.keys import TRAIL, Trail
@@ -24,15 +25,18 @@ faults = logging.getLogger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Signal = Callable[[web.Request, web.StreamResponse], Awaitable[None]]
 
-HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "X-Frame-Options": "DENY",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-}
-CLOSED = "default-src 'none'; frame-ancestors 'none'"
+HEADERS = CIMultiDict(
+    {
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+        "X-Frame-Options": "DENY",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+        "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    }
+)
+"""what an answer carries that does not say otherwise itself"""
 HSTS = "max-age=31536000"
 EXPOSED = "ETag, Location, Link, Retry-After, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, X-Request-Id"
 PREFLIGHT = {
@@ -50,13 +54,10 @@ _RUN = secrets.token_hex(4)
 async def answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Turn every error into problem+json; what nobody foresaw becomes a bare 500 and a trace in the log."""
     began = time.perf_counter()
-    given = request.headers.get("X-Request-Id", "")
-    name = given if _ID.fullmatch(given) else f"{_RUN}-{next(_NUMBERS):x}"
-    trail = request.get(TRAIL)
-    if trail is None:
-        request[TRAIL] = trail = Trail(secure=request.secure)
-    trail.id = name
-    mark = REQUEST.set(name)
+    given = request.headers.get("X-Request-Id")
+    name = given if given and _ID.fullmatch(given) else f"{_RUN}-{next(_NUMBERS):x}"
+    trail = request[TRAIL] = Trail(id=name, remote=request.remote, secure=request.secure)
+    REQUEST.set(name)  # not taken back: aiohttp handles every request in a context of its own
     try:
         response = await handler(request)
     except ParaNetError as error:
@@ -70,11 +71,9 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
     except Exception:
         faults.exception("%s %s failed", request.method, request.path)
         response = problems.response(ParaNetError("the hub failed on this request; its log has the trace"), request.path)
-    finally:
-        REQUEST.reset(mark)
     if log.isEnabledFor(logging.DEBUG):
         took = (time.perf_counter() - began) * 1000
-        extra = {"method": request.method, "path": request.path, "status": response.status, "ms": round(took, 2), "remote": request.remote}
+        extra = {"method": request.method, "path": request.path, "status": response.status, "ms": round(took, 2), "remote": trail.remote}
         log.debug("%s %s %d %.1f ms", request.method, request.path, response.status, took, extra={**extra, "request": name})
     return response
 
@@ -99,9 +98,9 @@ def behind(proxies: str) -> Middleware:
             remote = hop
             if not trusted(hop):
                 break
-        scheme = request.headers.get("X-Forwarded-Proto", request.scheme)
-        request[TRAIL] = Trail(secure=scheme == "https")
-        return await handler(request.clone(remote=remote[:64], scheme="https" if scheme == "https" else "http"))
+        trail = request[TRAIL]
+        trail.remote, trail.secure = remote[:64], request.headers.get("X-Forwarded-Proto", request.scheme) == "https"
+        return await handler(request.clone(remote=trail.remote, scheme="https" if trail.secure else "http"))
 
     return believe
 
@@ -126,21 +125,18 @@ def headers_for(origins: frozenset[str]) -> Signal:
         if response.status == 101:
             return  # it only opens a socket
         headers = response.headers
-        for name, value in HEADERS.items():
-            if name not in headers:
-                headers[name] = value
-        if "Content-Security-Policy" not in headers:
-            headers["Content-Security-Policy"] = CLOSED
+        headers.merge(HEADERS)
         trail = request.get(TRAIL)
         if trail is not None:
             headers["X-Request-Id"] = trail.id
             if trail.secure:
                 headers["Strict-Transport-Security"] = HSTS
             if trail.standing is not None:
-                headers.update(trail.standing.headers)
-        origin = request.headers.get("Origin") if origins else None
-        if origins:
-            headers["Vary"] = "Origin"
+                headers.extend(trail.standing.headers)
+        if not origins:
+            return
+        headers["Vary"] = "Origin"
+        origin = request.headers.get("Origin")
         if origin in origins and request.path.startswith(("/api/", "/openapi.json")):
             headers["Access-Control-Allow-Origin"] = str(origin)
             headers["Access-Control-Expose-Headers"] = EXPOSED

@@ -34,7 +34,7 @@ class Access(IntEnum):
 
 @attrs.frozen(kw_only=True)
 class Call:
-    """One question: who asks, about what (*path*), how (*query*, *headers* in lower case), with which body."""
+    """One question: who asks, about what (*path*), how (*query*, *headers* by names in lower case), with which body."""
 
     house: "House"
     caller: Caller | None
@@ -106,7 +106,10 @@ class Call:
 
     def has_already(self, revision: int) -> bool:
         """Tell whether the caller has this revision (RFC 9110, If-None-Match)."""
-        tags = {tag.strip().removeprefix("W/") for tag in self.headers.get("if-none-match", "").split(",")}
+        given = self.headers.get("if-none-match")
+        if given is None:
+            return False
+        tags = {tag.strip().removeprefix("W/") for tag in given.split(",")}
         return etag(revision) in tags or "*" in tags
 
     def cursor(self) -> str | None:

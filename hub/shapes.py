@@ -291,7 +291,7 @@ SHAPES: Mapping[str, Shape] = {
     "topology.links.replace": Shape(body=Link, reply=Link, example=_LINK),
     "topology.links.remove": Shape(statuses=(204,)),
     "topology.import": Shape(reply=ImportResult, takes=("application/json", "application/octet-stream", "multipart/form-data")),
-    "topology.export": Shape(gives=("application/json", "application/xml", "text/plain", "application/octet-stream")),
+    "topology.export": Shape(statuses=(200, 304), gives=("application/json", "application/xml", "text/plain", "application/octet-stream")),
     "topology.history": Shape(reply=page_of(timed(TopologyChange))),
     "intent.compile": Shape(body=Source, reply=CompilationBody, statuses=(201,), example=_SOURCE),
     "intent.preview": Shape(reply=PreviewBody),

@@ -148,6 +148,8 @@ async def export_topology(call: Call) -> Reply:
     """Give the topology out as a file."""
     chosen = named(call.query.get("format", "json"))
     state = await _store(call).ask(GetTopology(), timeout=ASK)
+    if call.has_already(state.revision):
+        return Reply(status=304, etag=etag(state.revision))
     content = hashlib.sha256(state.document).hexdigest()
     raw = await call.house.cache.get(f"export:{chosen.name}:{content}", partial(asyncio.to_thread, chosen.write, state.topology))
     disposition = f'attachment; filename="topology-{state.revision}{chosen.suffixes[0]}"'

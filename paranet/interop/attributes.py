@@ -19,9 +19,7 @@ class Attributes:
 
     def __init__(self, values: dict[str, object]) -> None:
         self._values = values
-        self._spelled: dict[str, str] = {}
-        for name in values:
-            self._spelled.setdefault(name.lower(), name)
+        self._spelled = {name.lower(): name for name in reversed(values)}  # of several spellings the first counts
 
     def peek(self, *names: str) -> str | None:
         """Return the first of *names* (lower case) that says anything, as one line of text."""
@@ -51,12 +49,12 @@ class Attributes:
         return self._values
 
     def _find(self, names: tuple[str, ...]) -> tuple[str, str] | None:
+        spelled = self._spelled
         for name in names:
-            if name not in self._spelled:
+            if name not in spelled:
                 continue
-            value = self._values.get(self._spelled[name])
-            text = value if isinstance(value, str) else "" if value is None or isinstance(value, (dict, list)) else str(value)
-            if text := " ".join(text.split()):
+            value = self._values.get(spelled[name])
+            if value is not None and not isinstance(value, (dict, list)) and (text := " ".join(str(value).split())):
                 return name, text
         return None
 

@@ -7,7 +7,6 @@ ids, and what the format's own words could not say of a part stands beside them 
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import attrs
@@ -147,8 +146,10 @@ class Assembly:
         for i, (vertex, given) in enumerate(zip(vertices.values(), own, strict=True)):
             file_id = vertex.file_id
             node_id = given or ids.take(file_id if is_id(file_id) else slug(file_id) or f"n{i + 1}")
-            with self._at(vertex.place):
+            try:
                 found[file_id] = self._node(vertex, node_id, ports.get(file_id, ()))
+            except BadField as error:
+                self._invalid.append(Fault(path=vertex.place, message=str(error)))
         return found
 
     def _slugs(self, vertices: Sequence[Vertex], ids: Ids) -> list[str | None]:
@@ -215,8 +216,10 @@ class Assembly:
             link_id = taken or ids.take(f"{ends[0][:60]}--{ends[1][:60]}", mark="--")
             if edge.attributes.take("id") != taken and word and not taken:
                 edge.attributes.put("id", word)
-            with self._at(edge.place):
+            try:
                 links.append(self._link(edge, link_id, ends, nodes))
+            except BadField as error:
+                self._invalid.append(Fault(path=edge.place, message=str(error)))
         return links
 
     def _link(self, edge: Edge, link_id: str, ends: Sequence[str], nodes: Mapping[str, Node]) -> Link:
@@ -256,14 +259,6 @@ class Assembly:
         self._counts["distance" if here and there else "latency"] += 1
         return Seconds(here.distance(there) / FIBRE_SPEED) if here and there else _MODEL.latency
 
-    @contextmanager
-    def _at(self, place: str) -> Iterator[None]:
-        """Turn a value that the model refuses into a fault at *place*."""
-        try:
-            yield
-        except BadField as error:
-            self._invalid.append(Fault(path=place, message=str(error)))
-
 
 def whole(said: _Part, residue: Mapping[str, Any], place: str) -> _Part:
     """Return the part with the fields that only the residue tells."""
@@ -272,17 +267,19 @@ def whole(said: _Part, residue: Mapping[str, Any], place: str) -> _Part:
 
 def _location(a: Attributes) -> Location | None:
     """Return the place when both coordinates are given; a single one stays among the properties."""
-    if a.peek("latitude", "lat") is None or a.peek("longitude", "lon", "lng") is None:
+    if a.peek("longitude", "lon", "lng") is None or (latitude := a.number("latitude", "lat")) is None:
         return None
-    latitude, longitude = a.number("latitude", "lat"), a.number("longitude", "lon", "lng")
-    return None if latitude is None or longitude is None else Location(latitude=latitude, longitude=longitude)
+    longitude = a.number("longitude", "lon", "lng")
+    return None if longitude is None else Location(latitude=latitude, longitude=longitude)
 
 
 def _with_units(a: Attributes) -> float | None:
     """Return LinkSpeed times LinkSpeedUnits where both are plain, and leave them alone where not (`< 10`, `10/100`)."""
     factor = _FACTORS.get((a.peek("linkspeedunits") or "")[:1])
+    if factor is None:
+        return None
     text = a.peek("linkspeed") or ""
-    if factor is None or not (_PLAIN.fullmatch(text) or text.lower() in _NOT_FINITE):
+    if not (_PLAIN.fullmatch(text) or text.lower() in _NOT_FINITE):
         return None
     speed = a.number("linkspeed")
     a.take("linkspeedunits")

@@ -51,16 +51,21 @@ class Keys:
         """Return the data of a node or an edge, defaults included."""
         values: dict[str, object] = {}
         for child in element:
-            if child.tag == "data":
-                name, value = self._value(child)
-                if name in values:
-                    self._odd["twice", name] += 1
-                else:
-                    values[name] = value
+            if child.tag != "data":
+                continue
+            key = self._keys.get(child.get("key", ""))
+            if key is None or len(child):
+                name, value = self._unusual(child, key)
+            else:
+                name, value = key.name, self._typed(key, child.text or "")
+            if name in values:
+                self._odd["twice", name] += 1
+            elif value is not None:
+                values[name] = value
         for key in self._defaults:
             if key.domain in (element.tag, "all"):
                 values.setdefault(key.name, self._typed(key, key.default or ""))
-        return Attributes({name: value for name, value in values.items() if value is not None})
+        return Attributes(values)
 
     def warnings(self) -> Iterable[Fault]:
         """Yield one line for every attribute whose values were not what it was declared to hold."""
@@ -73,20 +78,19 @@ class Keys:
             }[oddity]
             yield Fault(path=f"key {shown(name)}", message=message)
 
-    def _value(self, data: Element) -> tuple[str, object]:
+    def _unusual(self, data: Element, key: _Key | None) -> tuple[str, object]:
         key_id = data.get("key", "")
-        key = self._keys.get(key_id)
         if len(data):  # yEd keeps a drawing here, with the label inside
             self._odd["drawing", key.name if key else key_id] += 1
             labels = (e.text for e in data.iter() if e.tag in ("NodeLabel", "EdgeLabel"))
             return "label", next((text for text in labels if text and text.strip()), None)
-        if key is None:
-            self._odd["undeclared", key_id] += 1
-            return key_id, data.text or ""
-        return key.name, self._typed(key, data.text or "")
+        self._odd["undeclared", key_id] += 1
+        return key_id, data.text or ""
 
     def _typed(self, key: _Key, text: str) -> object:
         """Return *text* as its key says; text that is not, and numbers that JSON has no word for, stay text."""
+        if key.kind == "string":
+            return text
         plain = text.strip()
         value: object = None
         if key.kind == "boolean":

@@ -33,11 +33,14 @@ def parse(data: bytes) -> Element:
         raise refusal(f"line {line}, column {column + 1}", str(error).partition(": line ")[0]) from None
     except (LookupError, ValueError) as error:  # the declared encoding is unknown, no text encoding or multi-byte
         raise refusal("line 1", f"the encoding cannot be read: {error}") from None
+    for element in root.iter():
+        if "}" in element.tag:
+            element.tag = element.tag.rpartition("}")[2]
     level = [root]
     for _ in range(MAX_DEPTH):
-        for element in level:
-            element.tag = element.tag.rpartition("}")[2]
         level = [child for element in level for child in element]
+        if not level:
+            break
     if level:
         raise refusal(level[0].tag, f"elements are nested more than {MAX_DEPTH} deep")
     return root

@@ -35,7 +35,8 @@ def parse_quantity(text: str, units: dict[str, float], *, what: str) -> float:
 
 
 def _examples(units: dict[str, float]) -> str:
-    return ", ".join(list(units)[:6])
+    """Return one word for each size, the first of several."""
+    return ", ".join(reversed({size: unit for unit, size in reversed(units.items())}.values()))
 
 
 def parse_bandwidth(text: str) -> Bandwidth:

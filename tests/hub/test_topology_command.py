@@ -1,6 +1,7 @@
 """`paranet topology` against a hub that runs beside it."""
 
 import asyncio
+import io
 import json
 from functools import partial
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from hub.cli import main
+from hub.commands.topology import LARGE
 from tests.hub.api import Client
 from tests.hub.networks import square
 from tests.hub.staff import PASSWORD
@@ -40,6 +42,22 @@ async def test_a_file_is_taken_in_and_given_out(anonymous: Client, file: Path, c
     assert out.read_text().startswith("nodes:\n- id: r1")
     assert await paranet(anonymous, "diff", str(out), "--exit-code") == 0
     assert capsys.readouterr().out == "no difference\n"
+
+
+async def test_standard_input_is_taken_in_with_a_bar_when_it_is_large(
+    anonymous: Client, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On a terminal the bar is drawn piece by piece until all has gone; what was taken in is the whole file."""
+    nodes = [{"id": f"n{i}", "properties": {"note": "x" * 200}} for i in range(2000)]
+    data = json.dumps({"nodes": nodes}).encode()
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data)))
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    assert await paranet(anonymous, "import", "-") == 0
+    said = capsys.readouterr()
+    assert said.out.count("+ node ") == len(nodes)
+    assert len(data) > LARGE
+    assert said.err.count("\r[") > 1
+    assert said.err.endswith(f"\r[{'#' * 40}] 100 %\n")
 
 
 async def test_differences_have_an_exit_code(anonymous: Client, file: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -152,6 +152,14 @@ async def test_what_is_exported_is_a_file(operator: Api) -> None:
     assert set(body) == {"nodes", "links", "demands"}
 
 
+async def test_an_export_the_caller_has_is_not_written_again(operator: Api) -> None:
+    """If-None-Match with the ETag of the export: 304, whatever the format."""
+    await build_square(operator)
+    status, body, headers = await operator.call("GET", "/topology/export?format=graphml", headers={"If-None-Match": '"1"'})
+    assert (status, body, headers["ETag"]) == (304, None, '"1"')
+    assert (await operator.call("GET", "/topology/export?format=json", headers={"If-None-Match": '"0"'}))[0] == 200
+
+
 async def test_an_export_imports_as_the_same_topology(operator: Api) -> None:
     """Export, empty the hub, import: nothing differs but the revision; exporting again gives the same bytes."""
     body = square() | {"demands": [{"id": "d", "source": "r1", "target": "r3", "rate": "1Gbps"}]}
