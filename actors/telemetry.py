@@ -165,9 +165,8 @@ class TelemetryCollector(Actor):
         )
         open_chunks, damaged = decoded(await self._store.open_chunks())
         await self._store.discard("chunk", damaged)
-        for series_id, pieces in open_chunks.items():
-            for times, values in pieces:
-                self._replay(by_id.get(series_id), times, values, reopened=True)
+        for series_id, (times, values) in open_chunks.items():
+            self._replay(by_id.get(series_id), times, values, reopened=True)
         entries, self._journal = await self._store.journal()
         for series_id, (times, values) in entries:
             self._replay(by_id.get(series_id), times, values)

@@ -191,21 +191,23 @@ async def queries(table: Table, scale: float, prometheus: str | None) -> None:
     folder = Path(tempfile.mkdtemp(prefix="bench-"))
     dice = np.random.default_rng(2)
     end = int(time.time()) // 60 * 60
+    turns = max(int(20 * scale), 8)
+    span = 3600 + 300 * turns  # every query finds a whole hour
     for interval in (10, 1):
         shutil.rmtree(folder, ignore_errors=True)
-        points = 5400 // interval
+        points = span // interval
         values = rows(KINDS[1], 500, points, dice)
-        ts = [(end - 5400 + interval * i) * 1000 for i in range(points)]
+        ts = [(end - span + interval * (i + 1)) * 1000 for i in range(points)]
         async with hub(folder) as (session, _):
             for start in range(0, points, 600):
                 part = {"ts": ts[start : start + 600], "values": [row[start : start + 600] for row in values]}
                 await push(session, orjson.dumps({"series": identities("cold_total", 500), **part}))
         async with hub(folder) as (session, _):
-            took = [await timed_query(session, end - 300 * i) for i in range(max(int(20 * scale), 8))]
+            took = [await timed_query(session, end - 300 * i) for i in range(turns)]
         table.add(f"500 series x 1 h of {interval} s, sum by (rate), cold, p95", 1000 * quantile(took, 0.95), "ms", "150")
         table.add("  median", 1000 * statistics.median(took), "ms")
         if prometheus is not None and interval == 10:
-            await peer(table, prometheus, ts, values, end, scale)
+            await peer(table, prometheus, ts, values, end, turns)
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -253,7 +255,7 @@ def written(names: list[dict[str, Any]], ts: list[int], values: list[list[float]
     return bytes(cramjam.snappy.compress_raw(b"".join(out)))
 
 
-async def peer(table: Table, program: str, ts: list[int], values: list[list[float]], end: int, scale: float) -> None:
+async def peer(table: Table, program: str, ts: list[int], values: list[list[float]], end: int, turns: int) -> None:
     """The same samples by remote-write into a Prometheus, and the same query."""
     folder = Path(tempfile.mkdtemp(prefix="bench-prometheus-"))
     (folder / "p.yml").write_text("global: {}\n")
@@ -277,7 +279,7 @@ async def peer(table: Table, program: str, ts: list[int], values: list[list[floa
             took = time.perf_counter() - began
             table.add("Prometheus: remote-write of the same samples", 500 * len(ts) / took, "samples/s")
             table.add("  CPU of a core", 100 * (cpu(process.pid) - before) / took, "%")
-            times = [await timed_query(session, end - 300 * i, "") for i in range(max(int(20 * scale), 8))]
+            times = [await timed_query(session, end - 300 * i, "") for i in range(turns)]
             table.add("Prometheus: the same query, p95", 1000 * quantile(times, 0.95), "ms")
     finally:
         process.terminate()
