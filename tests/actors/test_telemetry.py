@@ -311,7 +311,7 @@ async def test_a_full_disk_loses_nothing(tmp_path: Path, clock: Clock) -> None:
     """What could not be written is written when there is room again; the collector goes on meanwhile."""
     async with collecting(tmp_path, clock) as bench:
         for at in times(700):
-            bench.feed(at, cpu=random.random())
+            bench.feed(at, cpu=random.random(), **{f"more{i}": random.random() for i in range(4)})
         ((pages,),) = await bench.database.fetch("PRAGMA page_count")
         await bench.database.fetch(f"PRAGMA max_page_count = {pages!r}")
         await bench.save()
@@ -320,7 +320,7 @@ async def test_a_full_disk_loses_nothing(tmp_path: Path, clock: Clock) -> None:
         assert len((await bench.read())["cpu", "a"]) == 701
         await bench.database.fetch("PRAGMA max_page_count = 100000")
         await bench.save()
-        assert await bench.database.fetch("SELECT sum(n) FROM chunk") == [(600,)]
+        assert await bench.database.fetch("SELECT sum(n) FROM chunk") == [(3000,)]
     async with collecting(tmp_path, clock) as bench:
         assert len((await bench.read())["cpu", "a"]) == 701
 
