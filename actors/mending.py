@@ -46,7 +46,7 @@ async def _put(database: Database, table: str, rows: list[tuple[Value, ...]]) ->
     marks = ", ".join("?" * len(columns.split(",")))
     orphans = "" if table not in ("chunk", "rollup") else " WHERE EXISTS (SELECT 1 FROM series WHERE id = ?2)"
     async with database.transaction() as tx:
-        await tx.execute_many(f"INSERT OR IGNORE INTO {table} ({columns}) SELECT {marks}{orphans}", rows)  # noqa: S608  # from the table above
+        await tx.execute_many(f"INSERT OR IGNORE INTO {table} ({columns}) SELECT {marks}{orphans}", rows)  # tables above
     return len(rows)
 
 

@@ -311,7 +311,7 @@ async def test_a_full_disk_loses_nothing(tmp_path: Path, clock: Clock) -> None:
     """What could not be written is written when there is room again; the collector goes on meanwhile."""
     async with collecting(tmp_path, clock) as bench:
         for at in times(700):
-            bench.feed(at, cpu=random.random(), **{f"more{i}": random.random() for i in range(4)})
+            bench.feed(at, cpu=random.random(), m1=random.random(), m2=random.random(), m3=random.random(), m4=random.random())
         ((pages,),) = await bench.database.fetch("PRAGMA page_count")
         await bench.database.fetch(f"PRAGMA max_page_count = {pages!r}")
         await bench.save()
