@@ -12,11 +12,11 @@ import numpy as np
 import orjson
 import zstandard
 
-from actors.storage import Database, Transaction
+from actors.storage import Database
 from actors.storage.database import Value
 from paranet.errors import QueryTooLarge
 from paranet.metrics import chunk, decoder, rollup
-from paranet.metrics.hot import MAX_SPAN, SEAL
+from paranet.metrics.hot import MAX_SPAN, SEAL, Run
 from paranet.metrics.labels import NAME, Labels, labels_of
 
 log = logging.getLogger(__name__)
@@ -29,20 +29,27 @@ _MOST_ROWS = 200_000
 """chunks that one query may read"""
 _INSERT_CHUNK = "INSERT OR REPLACE INTO chunk (series, t0, t1, n, codec, crc, blob) VALUES (?, ?, ?, ?, ?, ?, ?)"
 _INSERT_ROLLUP = "INSERT OR REPLACE INTO rollup (series, tier, t0, t1, n, crc, blob) VALUES (?, ?, ?, ?, ?, ?, ?)"
+_INSERT_JOURNAL = "INSERT INTO journal (n, crc, blob) VALUES (?, ?, ?)"
 ROLLUPS_LIVE = 8
 """how many times longer than raw samples rollups are kept"""
 
 
 @attrs.define(kw_only=True)
 class Batch:
-    """What goes to disk in one transaction. *sealed* are whole chunks, *open* those that may still grow, *fresh* goes to the journal."""
+    """What goes to disk: first new *series* and, to the journal, what is *fresh* and what was sealed before it got there (*hasty*).
+
+    Then, in a second transaction, chunks: *sealed* are whole, *open* ones may still grow.
+    """
 
     series: list[tuple[int, Labels]] = attrs.field(factory=list)
     sealed: list[tuple[int, Arrays]] = attrs.field(factory=list)
     open: list[tuple[int, Arrays]] = attrs.field(factory=list)
-    fresh: list[tuple[int, Arrays]] = attrs.field(factory=list)
+    fresh: list[Run] = attrs.field(factory=list)
+    hasty: list[Run] = attrs.field(factory=list)
     forget_journal: int = 0
     """journal rows up to this one are in chunks now"""
+    forget_hasty: list[int] = attrs.field(factory=list)
+    """so are these, once *sealed* is written"""
 
     def __bool__(self) -> bool:
         return bool(self.series or self.sealed or self.open or self.fresh or self.forget_journal)
@@ -97,20 +104,37 @@ class ChunkStore:
         )
 
     async def write(self, batch: Batch) -> int:
-        """Put a batch on disk; return the journal row it made, or 0. Raise StorageFailed."""
-        chunks, rollups, journal = await asyncio.to_thread(_encoded, batch)
+        """Put a batch on disk; return the last journal row it made for what is fresh, or 0. Raise StorageFailed.
+
+        What the journal has is taken out of the batch: it can be written again when its chunks could not be.
+        """
+        row = await self.save(batch)
+        if batch.sealed or batch.open or batch.forget_journal:
+            chunks, rollups = await asyncio.to_thread(_encoded, batch)
+            forgotten = [(i,) for i in batch.forget_hasty]
+            async with self._database.transaction() as tx:
+                await tx.execute_many(_INSERT_CHUNK, chunks)
+                await tx.execute_many(_INSERT_ROLLUP, rollups)
+                await tx.execute_many("DELETE FROM journal WHERE id = ?", forgotten)
+                if batch.forget_journal:
+                    await tx.execute("DELETE FROM journal WHERE id <= ?", (batch.forget_journal,))
+        return row
+
+    async def save(self, batch: Batch) -> int:
+        """Put a batch's series and its journal on disk, which is quick; return as `write` does. Raise StorageFailed."""
+        if not (batch.series or batch.fresh or batch.hasty):
+            return 0
+        hasty, fresh = await asyncio.to_thread(lambda: ([*map(_journal_row, batch.hasty)], [*map(_journal_row, batch.fresh)]))
         async with self._database.transaction() as tx:
             await tx.execute_many(
                 "INSERT OR IGNORE INTO series (id, metric, labels) VALUES (?, ?, ?)",
                 [(i, dict(labels).get(NAME, ""), _labels_text(labels)) for i, labels in batch.series],
             )
-            await tx.execute_many(_INSERT_CHUNK, chunks)
-            await tx.execute_many(
-                "INSERT OR REPLACE INTO rollup (series, tier, t0, t1, n, crc, blob) VALUES (?, ?, ?, ?, ?, ?, ?)", rollups
-            )
-            if batch.forget_journal:
-                await tx.execute("DELETE FROM journal WHERE id <= ?", (batch.forget_journal,))
-            return await _add_journal(tx, journal, len(batch.fresh))
+            forget = [await tx.insert(_INSERT_JOURNAL, row) for row in hasty]
+            rows = [await tx.insert(_INSERT_JOURNAL, row) for row in fresh]
+        batch.forget_hasty += forget
+        batch.series, batch.hasty, batch.fresh = [], [], []
+        return max(rows, default=0)
 
     async def chunks(self, series: Sequence[int], start: int, end: int) -> list[tuple[Value, ...]]:
         """Return (id, series, n, crc, blob) of chunks that touch the time, by series and time. Raise QueryTooLarge."""
@@ -194,13 +218,12 @@ def _labels_text(labels: Labels) -> str:
     return orjson.dumps({name: value for name, value in labels if name != NAME}).decode()
 
 
-def _encoded(batch: Batch) -> tuple[list[tuple[Value, ...]], list[tuple[Value, ...]], bytes]:
-    """Return the rows of chunks and rollups, and the journal's blob. Runs in a thread."""
+def _encoded(batch: Batch) -> tuple[list[tuple[Value, ...]], list[tuple[Value, ...]]]:
+    """Return the rows of chunks and rollups. Runs in a thread."""
     encoder = chunk.Encoder()
     chunks = [_chunk_row(encoder, series, arrays) for series, arrays in (*batch.open, *batch.sealed)]
     made = [_rollup_row(series, times, values, rollup.MINUTE) for series, (times, values) in batch.sealed]
-    rollups = [row for row in made if row is not None]
-    return chunks, rollups, _journal_blob(batch.fresh)
+    return chunks, [row for row in made if row is not None]
 
 
 def _chunk_row(encoder: chunk.Encoder, series: int, arrays: Arrays) -> tuple[Value, ...]:
@@ -217,16 +240,15 @@ def _rollup_row(series: int, times: Any, values: Any, tier: int) -> tuple[Value,
     return series, tier, int(times[0]), int(buckets.starts[-1]) + tier - 1, len(buckets), chunk.checksum(blob), blob
 
 
-def _journal_blob(fresh: Sequence[tuple[int, Arrays]]) -> bytes:
-    """Return fresh samples as one compressed run: how many series, their ids and counts, all times, all values."""
-    if not fresh:
-        return b""
-    ids = np.array([series for series, _ in fresh], dtype="<i8")
-    counts = np.array([len(times) for _, (times, _) in fresh], dtype="<i8")
-    times, values = np.concatenate([t for _, (t, _) in fresh]), np.concatenate([v for _, (_, v) in fresh])
-    plain = b"".join((len(fresh).to_bytes(8, "little"), ids.tobytes(), counts.tobytes(), times.tobytes(), values.tobytes()))
-    packed: bytes = zstandard.ZstdCompressor(level=1).compress(plain)
-    return packed
+def _journal_row(run: Run) -> tuple[Value, ...]:
+    """Return how many series there are, the checksum, and the blob: how many, their ids and counts, all times, all values; compressed.
+
+    It is fed piece by piece: put together beforehand, a second of many samples would leave the process larger for good.
+    """
+    pieces = [len(run.ids).to_bytes(8, "little"), run.ids, run.counts, run.times, run.values]
+    packer = zstandard.ZstdCompressor(level=1).compressobj(size=8 + 16 * len(run.ids) + 16 * len(run.times))
+    blob = b"".join([*(packer.compress(piece) for piece in pieces), packer.flush()])
+    return len(run.ids), chunk.checksum(blob), blob
 
 
 def _read_journal(blob: bytes) -> list[tuple[int, Arrays]]:
@@ -237,12 +259,6 @@ def _read_journal(blob: bytes) -> list[tuple[int, Arrays]]:
     times, values = np.frombuffer(plain, "<i8", total, at), np.frombuffer(plain, "<f8", total, at + 8 * total)
     cuts = np.cumsum(counts)[:-1]
     return list(zip(ids.tolist(), zip(np.split(times, cuts), np.split(values, cuts), strict=True), strict=True))
-
-
-async def _add_journal(tx: Transaction, blob: bytes, n: int) -> int:
-    if not blob:
-        return 0
-    return await tx.insert("INSERT INTO journal (n, crc, blob) VALUES (?, ?, ?)", (n, chunk.checksum(blob), blob))
 
 
 def decoded(rows: Sequence[tuple[Value, ...]]) -> tuple[dict[int, Arrays], list[int]]:

@@ -30,7 +30,7 @@ from actors.samples import (
 )
 from paranet.errors import ParaNetError, StorageFailed, TooFast
 from paranet.metrics.alerts.assess import assess, basis
-from paranet.metrics.hot import SEAL, HotSeries, shown_name
+from paranet.metrics.hot import SEAL, HotSeries, Run, shown_name
 from paranet.metrics.index import Index
 from paranet.metrics.labels import NAME, Labels, labels_of, series_name
 from paranet.metrics.matchers import Matcher
@@ -47,6 +47,8 @@ SWEEP = 60.0
 """seconds between two looks for what is too old"""
 BEHIND = 5_000_000
 """samples that may wait for the disk before more are refused"""
+ROW = 2000
+"""series that one row of the journal holds at most: not more than a few MiB"""
 PIECE = 500
 """chunks that are written at once at the end"""
 SILENT = 60_000
@@ -109,6 +111,7 @@ class TelemetryCollector(Actor):
     async def on_start(self) -> None:
         self._index = Index()
         self._pending: dict[int, list[Arrays]] = defaultdict(list)
+        self._hasty: list[tuple[int, Arrays]] = []
         self._waiting = 0
         self._batch: Batch | None = None
         self._saving = self._sweeping = False
@@ -127,16 +130,14 @@ class TelemetryCollector(Actor):
 
     async def on_stop(self) -> None:
         """Journal first, which is quick; then chunks piece by piece; the journal goes last. Cut short anywhere, nothing is lost."""
-        last = self._collect()  # a batch under way may be on disk or not: its chunks are among the pending still
-        series = [*(self._batch.series if self._batch is not None else ()), *last.series]
-        pieces = [Batch(series=series, fresh=[*(self._batch.fresh if self._batch is not None else ()), *last.fresh])]
-        pieces += [Batch(sealed=last.sealed[i : i + PIECE]) for i in range(0, len(last.sealed), PIECE)]
+        last, left = self._collect(), self._batch or Batch()  # what is under way may be on disk or not: its chunks are pending still
+        whole = Batch(series=[*left.series, *last.series], fresh=[*left.fresh, *last.fresh], hasty=[*left.hasty, *last.hasty])
+        pieces = [Batch(sealed=last.sealed[i : i + PIECE]) for i in range(0, len(last.sealed), PIECE)]
         rest = [(s.id, s.tail(s.unsealed)) for s in self._index if s.unsealed]
         pieces += [Batch(open=rest[i : i + PIECE]) for i in range(0, len(rest), PIECE)]
         try:
-            for piece in (*pieces, Batch(forget_journal=1 << 62)):
-                if piece:
-                    await self._store.write(piece)
+            for piece in (whole, *pieces, Batch(forget_journal=1 << 62)):
+                await self._store.write(piece)
         except StorageFailed as error:
             log.warning("what is not in the journal is lost: %s", error.detail)
 
@@ -188,10 +189,12 @@ class TelemetryCollector(Actor):
                 self._seal(series)
 
     def _seal(self, series: HotSeries) -> None:
-        arrays = series.seal()
-        if len(arrays[0]):
-            self._pending[series.id].append(arrays)
-            self._waiting += len(arrays[0])
+        times, values, saved = series.seal()
+        if len(times):
+            self._pending[series.id].append((times, values))
+            self._waiting += len(times)
+            if saved < len(times):
+                self._hasty.append((series.id, (times[saved:], values[saved:])))
 
     # What comes in.
 
@@ -272,7 +275,10 @@ class TelemetryCollector(Actor):
         sealed = [(i, arrays) for i, pieces in self._pending.items() for arrays in pieces]
         batch = Batch(series=self._intake.unwritten, sealed=sealed)
         self._intake.unwritten = []
-        batch.fresh = [(s.id, s.fresh()) for s in self._index if s.unsealed > s.saved]
+        batch.hasty = [Run.joined(self._hasty[i : i + ROW]) for i in range(0, len(self._hasty), ROW)]
+        self._hasty = []
+        fresh = [s for s in self._index if s.unsealed > s.saved]
+        batch.fresh = [Run.fresh(fresh[i : i + ROW]) for i in range(0, len(fresh), ROW)]
         batch.open, batch.forget_journal = self._checkpoint()
         return batch
 
