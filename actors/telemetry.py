@@ -2,7 +2,7 @@
 
 import logging
 from collections import defaultdict, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -130,16 +130,21 @@ class TelemetryCollector(Actor):
 
     async def on_stop(self) -> None:
         """Journal first, which is quick; then chunks piece by piece; the journal goes last. Cut short anywhere, nothing is lost."""
-        last, left = self._collect(), self._batch or Batch()  # what is under way may be on disk or not: its chunks are pending still
-        whole = Batch(series=[*left.series, *last.series], fresh=[*left.fresh, *last.fresh], hasty=[*left.hasty, *last.hasty])
-        pieces = [Batch(sealed=last.sealed[i : i + PIECE]) for i in range(0, len(last.sealed), PIECE)]
-        rest = [(s.id, s.tail(s.unsealed)) for s in self._index if s.unsealed]
-        pieces += [Batch(open=rest[i : i + PIECE]) for i in range(0, len(rest), PIECE)]
         try:
-            for piece in (whole, *pieces, Batch(forget_journal=1 << 62)):
+            for piece in self._rest():
                 await self._store.write(piece)
         except StorageFailed as error:
             log.warning("what is not in the journal is lost: %s", error.detail)
+
+    def _rest(self) -> Iterator[Batch]:
+        last, left = self._collect(), self._batch or Batch()  # what is under way may be on disk or not: its chunks are pending still
+        yield Batch(series=[*left.series, *last.series], fresh=[*left.fresh, *last.fresh], hasty=[*left.hasty, *last.hasty])
+        for i in range(0, len(last.sealed), PIECE):
+            yield Batch(sealed=last.sealed[i : i + PIECE])
+        still_open = [s for s in self._index if s.unsealed]
+        for i in range(0, len(still_open), PIECE):
+            yield Batch(open=[(s.id, s.tail(s.unsealed)) for s in still_open[i : i + PIECE]])
+        yield Batch(forget_journal=1 << 62)
 
     def inspect(self) -> Mapping[str, object]:
         return {

@@ -1,8 +1,10 @@
 """actors.telemetry"""
 
+import asyncio
 import logging
 import random
 import shutil
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,7 +13,7 @@ from typing import Any
 import pytest
 
 from actors.channels import Filter, Outlets, Subscribe
-from actors.chunks import ChunkStore
+from actors.chunks import Batch, ChunkStore
 from actors.device import Readings
 from actors.runtime import ActorSystem, Ref
 from actors.runtime.inspect import state_of
@@ -19,7 +21,7 @@ from actors.samples import Ingest, Line, QueryRange, ReadMetrics
 from actors.storage import Database
 from actors.telemetry import Flush, Save, Sweep, TelemetryCollector, select
 from paranet.controller.driver import Sample
-from paranet.errors import TooLarge
+from paranet.errors import StorageFailed, TooLarge
 from paranet.metrics.labels import labels_of
 from paranet.metrics.promql.values import Vector
 from tests.actors.conftest import Clock
@@ -202,6 +204,39 @@ async def test_a_stop_puts_everything_on_disk(tmp_path: Path, clock: Clock) -> N
         assert (await bench.read())["cpu", "a"] == [(START, 1.0), (START + 10_000, 2.0)]
         assert await bench.database.fetch("SELECT n FROM chunk") == [(2,)]
         assert await bench.database.fetch("SELECT * FROM journal") == []
+
+
+async def test_a_stop_that_is_cut_short_loses_nothing(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not one of the samples that were sealed in a hurry either: the journal had them before the first chunk was begun."""
+    async with collecting(tmp_path, clock) as bench:
+        begun, go_on, loop = asyncio.Event(), threading.Event(), asyncio.get_running_loop()
+
+        def endless(batch: Batch) -> Any:
+            loop.call_soon_threadsafe(begun.set)
+            go_on.wait(T)
+            raise StorageFailed("too late")
+
+        monkeypatch.setattr("actors.chunks._encoded", endless)
+        lines = [Line(labels=labels_of("m", {"node": str(i)}), times=list(times(700)), values=[1.5] * 700) for i in range(50)]
+        clock.now = times(700)[-1] / 1000
+        assert (await bench.collector.ask(Ingest(lines=lines), timeout=T)).accepted == 35_000
+        stopping = asyncio.create_task(bench.system.drain(T), name="stop")
+        await begun.wait()
+        cell = bench.system.cell("telemetry")
+        assert cell is not None
+        cell.kill()
+        await stopping
+        go_on.set()
+        assert await bench.database.fetch("SELECT count(*) FROM chunk") == [(0,)]
+    monkeypatch.undo()
+    async with collecting(tmp_path, clock) as bench:
+        found = await bench.read()
+        assert len(found) == 50
+        assert all(points == [(at, 1.5) for at in times(700)] for points in found.values())
+        await bench.save()
+    async with collecting(tmp_path, clock) as bench:
+        assert await bench.database.fetch("SELECT sum(n), count(*) FROM chunk") == [(35_000, 100)]
+        assert await bench.database.fetch("SELECT id FROM journal") == []
 
 
 async def test_rollups_answer_long_queries(tmp_path: Path, clock: Clock) -> None:
