@@ -113,6 +113,7 @@ class TelemetryCollector(Actor):
         self._pending: dict[int, list[Arrays]] = defaultdict(list)
         self._hasty: list[tuple[int, Arrays]] = []
         self._waiting = 0
+        self._collected = self._on_disk = 0
         self._batch: Batch | None = None
         self._saving = self._sweeping = False
         self._to_checkpoint: list[HotSeries] = []
@@ -151,6 +152,7 @@ class TelemetryCollector(Actor):
             "series": len(self._index),
             "subscribers": self._channel.subscribers,
             "waiting": self._waiting,
+            "unsaved": self._intake.counts["accepted"] - self._on_disk,
             "damaged": self._store.damaged,
             **self._intake.counts,
         }
@@ -269,6 +271,7 @@ class TelemetryCollector(Actor):
             return
         if self._batch is None:
             self._batch = self._collect()
+            self._collected = self._intake.counts["accepted"]
         if not self._batch:
             self._batch = None
             return
@@ -317,6 +320,7 @@ class TelemetryCollector(Actor):
             log.error("samples wait: %s", message.error)
             return
         self._journal = max(self._journal, message.journal)
+        self._on_disk = self._collected
         self._batch = None
         for series_id, arrays in batch.sealed:
             self._waiting -= len(arrays[0])
