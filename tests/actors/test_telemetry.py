@@ -5,6 +5,7 @@ import logging
 import random
 import shutil
 import threading
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -75,7 +76,7 @@ class Bench:
             await self.read("nothing")
 
     async def counts(self) -> dict[str, object]:
-        await self.read()
+        await self.read("nothing")
         cell = self.system.cell("telemetry")
         assert cell is not None
         return state_of(cell)
@@ -292,6 +293,21 @@ async def test_the_number_of_series_has_a_limit(tmp_path: Path, clock: Clock) ->
             bench.feed(START + turn, one=1.0, two=2.0, three=3.0, four=4.0)
             assert set(await bench.read()) == {("one", "a"), ("two", "a")}
             assert (await bench.counts())["over_limit"] == 2
+
+
+async def test_a_flood_of_series_stops_at_the_limit(tmp_path: Path, clock: Clock) -> None:
+    """100,000 series against 20,000: each that is too many is counted, ten are named, and what is known goes on."""
+    async with collecting(tmp_path, clock, max_series=20_000) as bench:
+        counts: Counter[str] = Counter()
+        for start in range(0, 100_000, 10_000):
+            lines = [Line(labels=labels_of("m", {"i": str(i)}), times=(START,), values=(1.0,)) for i in range(start, start + 10_000)]
+            verdicts = await bench.collector.ask(Ingest(lines=lines), timeout=T)
+            counts += Counter({"accepted": verdicts.accepted, **verdicts.rejected})
+        assert counts == {"accepted": 20_000, "over_limit": 80_000}
+        assert len(verdicts.first) == 10
+        known = Line(labels=labels_of("m", {"i": "0"}), times=(START + 1,), values=(2.0,))
+        assert (await bench.collector.ask(Ingest(lines=[known]), timeout=T)).accepted == 1
+        assert (await bench.counts())["series"] == 20_000
 
 
 async def test_a_damaged_chunk_is_left_out(tmp_path: Path, clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
