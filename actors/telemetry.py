@@ -1,6 +1,8 @@
 """TelemetryCollector: owns the series, their hot window and the way of samples to disk, answers queries, and publishes every tick."""
 
+import functools
 import logging
+import re
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -32,7 +34,7 @@ from paranet.errors import ParaNetError, StorageFailed, TooFast
 from paranet.metrics.alerts.assess import assess, basis
 from paranet.metrics.hot import SEAL, HotSeries, Run, shown_name
 from paranet.metrics.index import Index
-from paranet.metrics.labels import NAME, Labels, labels_of, series_name
+from paranet.metrics.labels import NAME, Labels, labels_of, series_name, unquoted
 from paranet.metrics.matchers import Matcher
 from paranet.metrics.promql.ast import Range, Selector
 from paranet.metrics.promql.parse import parse
@@ -455,7 +457,22 @@ def select(item: dict[str, Any], wanted: Filter) -> dict[str, Any] | None:
     """Return the part of a node's readings a filter wants; a metric is meant with all its labels."""
     if wanted.nodes and item["node"] not in wanted.nodes:
         return None
-    if not wanted.metrics:
+    if not wanted.metrics and not wanted.labels:
         return item
-    values = {name: value for name, value in item["values"].items() if name.partition("{")[0] in wanted.metrics}
+    names = {label.partition("=")[0] for label in wanted.labels}
+    values = {
+        name: value
+        for name, value in item["values"].items()
+        if (not wanted.metrics or name.partition("{")[0] in wanted.metrics)
+        and (not names or len({label.partition("=")[0] for label in wanted.labels & _labels_in(name)}) == len(names))
+    }
     return {**item, "values": values} if values else None
+
+
+@functools.lru_cache(maxsize=50_000)
+def _labels_in(name: str) -> frozenset[str]:
+    """Return the labels of a series' shown name as `name=value`."""
+    return frozenset(f"{label}={unquoted(value)}" for label, value in _LABEL.findall(name))
+
+
+_LABEL = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*")')

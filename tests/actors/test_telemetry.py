@@ -428,6 +428,20 @@ async def test_filters_choose_nodes_and_metrics(bench: Bench) -> None:
         assert [(item["node"], item["values"]) for item in recorder.items] == wanted
 
 
+def test_labels_choose_series() -> None:
+    """Of one name any value will do, of several names all must be there; values may be any text."""
+    item = {"ts": 1, "node": "a", "values": {'tx{link="l",interface="e"}': 1.0, 'tx{link="m",interface="e"}': 2.0, 'x{a="b\\"\\\\,"}': 3.0}}
+    for labels, wanted in (
+        ({"link=l"}, {1.0}),
+        ({"link=l", "link=m"}, {1.0, 2.0}),
+        ({"link=l", "link=m", "interface=e"}, {1.0, 2.0}),
+        ({"link=l", "interface=f"}, set()),
+        ({'a=b"\\,'}, {3.0}),
+    ):
+        found = select(item, Filter(labels=frozenset(labels)))
+        assert set(found["values"].values() if found else ()) == wanted
+
+
 def test_a_metric_is_chosen_with_all_its_labels() -> None:
     """And an item of which nothing is left is none."""
     item = {"ts": 1, "node": "a", "values": {'tx{link="l"}': 1.0, 'tx{link="m"}': 2.0, "tx_rate": 3.0}}
