@@ -222,7 +222,7 @@ def _encoded(batch: Batch) -> tuple[list[tuple[Value, ...]], list[tuple[Value, .
     """Return the rows of chunks and rollups. Runs in a thread."""
     encoder = chunk.Encoder()
     chunks = [_chunk_row(encoder, series, arrays) for series, arrays in (*batch.open, *batch.sealed)]
-    made = [_rollup_row(series, times, values, rollup.MINUTE) for series, (times, values) in batch.sealed]
+    made = [_rollup_row(encoder, series, times, values, rollup.MINUTE) for series, (times, values) in batch.sealed]
     return chunks, [row for row in made if row is not None]
 
 
@@ -232,11 +232,11 @@ def _chunk_row(encoder: chunk.Encoder, series: int, arrays: Arrays) -> tuple[Val
     return series, int(times[0]), int(times[-1]), len(times), chunk.CODEC, chunk.checksum(blob), blob
 
 
-def _rollup_row(series: int, times: Any, values: Any, tier: int) -> tuple[Value, ...] | None:
+def _rollup_row(encoder: chunk.Encoder, series: int, times: Any, values: Any, tier: int) -> tuple[Value, ...] | None:
     buckets = rollup.rolled(times, values, tier)
     if not len(buckets):
         return None
-    blob = rollup.encode(buckets, tier)
+    blob = rollup.encode(encoder, buckets, tier)
     return series, tier, int(times[0]), int(buckets.starts[-1]) + tier - 1, len(buckets), chunk.checksum(blob), blob
 
 

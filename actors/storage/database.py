@@ -56,7 +56,7 @@ class Database:
             raise StorageFailed(f"{path}: {error}") from error
         database = cls(connection, path)
         try:
-            durable, page = ("FULL", 4096) if schema == "control" else ("NORMAL", 16384)  # of pages of 4 KiB chunks fill three quarters
+            durable, page = ("FULL", 4096) if schema == "control" else ("NORMAL", 32768)  # of pages of 4 KiB chunks fill three quarters
             for pragma in (f"page_size={page}", "journal_mode=WAL", f"synchronous={durable}", "foreign_keys=ON", "busy_timeout=5000"):
                 await connection.execute(f"PRAGMA {pragma}")
             await database._migrate(schema)

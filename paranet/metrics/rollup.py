@@ -1,5 +1,6 @@
 """Rollups: a bucket of time keeps min, max, sum, count and last of a series. Buckets of the same time can be merged."""
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,6 +18,8 @@ MINUTE = 60_000
 HOUR = 3_600_000
 """ms of buckets; only those of a minute are kept, hours are made of them when they are asked for"""
 _COLUMNS = ("least", "most", "total", "count", "last")
+_NO_GAPS = 1 << 62
+"""in the number of the first bucket: every bucket follows the one before it"""
 _NAMES = ("starts", *_COLUMNS)
 
 
@@ -80,12 +83,20 @@ def merged(parts: list[Buckets], width: int) -> Buckets:
     )
 
 
-def encode(buckets: Buckets, width: int) -> bytes:
-    """Return buckets of a tier as bytes: their numbers, then all columns as one series of values."""
+def encode(encoder: Encoder, buckets: Buckets, width: int) -> bytes:
+    """Return buckets of a tier as bytes: the first one's number, the gaps where there are any, then all columns as one series of values."""
     ticks = buckets.starts // width
     columns = np.concatenate((buckets.least, buckets.most, _short(buckets.total), buckets.count, buckets.last))
     gaps = np.diff(ticks, prepend=ticks[0]).astype("<u4").tobytes()
-    return int(ticks[0]).to_bytes(8, "little") + gaps + Encoder().encode(np.arange(len(columns), dtype=np.int64), columns)
+    head = int(ticks[0]).to_bytes(8, "little") + gaps
+    if gaps == _without_gaps(len(ticks)):
+        head = (int(ticks[0]) | _NO_GAPS).to_bytes(8, "little")
+    return head + encoder.encode(np.arange(len(columns), dtype=np.int64), columns)
+
+
+@functools.lru_cache(maxsize=256)
+def _without_gaps(n: int) -> bytes:
+    return np.minimum(np.arange(n), 1).astype("<u4").tobytes()
 
 
 def _short(values: Array) -> Array:
@@ -95,17 +106,19 @@ def _short(values: Array) -> Array:
 
 def decode_many(blobs: Sequence[bytes], counts: Sequence[int], width: int) -> Buckets:
     """Return the buckets of a tier that blobs hold, one blob after the other. Raise ValueError when the bytes are none."""
-    if any(len(blob) < 8 + 4 * n for blob, n in zip(blobs, counts, strict=True)):
+    if any(len(blob) < 8 for blob in blobs):
         raise ValueError("not a rollup: cut short")
-    _, columns = decoder.decode_many(
-        [blob[8 + 4 * n :] for blob, n in zip(blobs, counts, strict=True)], [len(_COLUMNS) * n for n in counts]
-    )
+    heads = np.frombuffer(b"".join([blob[:8] for blob in blobs]), dtype="<i8")
+    cuts = np.where(heads & _NO_GAPS, 8, 8 + 4 * np.asarray(counts)).tolist()
+    raw = b"".join([blob[8:cut] or _without_gaps(n) for blob, cut, n in zip(blobs, cuts, counts, strict=True)])
+    if len(raw) != 4 * sum(counts):
+        raise ValueError("not a rollup: cut short")
     each = np.repeat(counts, counts)
     begin = np.cumsum(counts) - counts
-    gaps = np.frombuffer(b"".join([blob[8 : 8 + 4 * n] for blob, n in zip(blobs, counts, strict=True)]), dtype="<u4")
-    ticks = np.cumsum(gaps, dtype=np.int64)
-    first = np.frombuffer(b"".join([blob[:8] for blob in blobs]), dtype="<i8") - ticks[begin]
-    at = np.arange(len(gaps)) + np.repeat((len(_COLUMNS) - 1) * begin, counts)
+    _, columns = decoder.decode_many([blob[cut:] for blob, cut in zip(blobs, cuts, strict=True)], [len(_COLUMNS) * n for n in counts])
+    ticks = np.cumsum(np.frombuffer(raw, dtype="<u4"), dtype=np.int64)
+    first = (heads & ~_NO_GAPS) - ticks[begin]
+    at = np.arange(len(ticks)) + np.repeat((len(_COLUMNS) - 1) * begin, counts)
     found = {name: columns[at + i * each] for i, name in enumerate(_COLUMNS)}
     return Buckets(starts=(ticks + np.repeat(first, counts)) * width, **found)
 

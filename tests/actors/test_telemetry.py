@@ -346,23 +346,23 @@ async def test_what_is_too_old_is_deleted(tmp_path: Path, clock: Clock) -> None:
 async def test_a_cap_on_bytes_makes_the_oldest_go(tmp_path: Path, clock: Clock) -> None:
     """However young it is."""
     dice = random.Random(1)
-    async with collecting(tmp_path, clock, max_bytes=300_000) as bench:
-        line = [dice.random() for _ in range(60_000)]
+    async with collecting(tmp_path, clock, max_bytes=700_000) as bench:
+        line = [dice.random() for _ in range(120_000)]
         request = Ingest(
-            lines=(Line(labels=labels_of("cpu", {"node": "a"}), times=[START - 60_000 + i for i in range(60_000)], values=line),)
+            lines=(Line(labels=labels_of("cpu", {"node": "a"}), times=[START - 120_000 + i for i in range(120_000)], values=line),)
         )
         await bench.collector.ask(request, timeout=T)
         await bench.save()
-        assert await ChunkStore(bench.database).size() > 300_000
+        assert await ChunkStore(bench.database).size() > 700_000
         await bench.sweep()
-        assert await ChunkStore(bench.database).size() <= 300_000
+        assert await ChunkStore(bench.database).size() <= 700_000
 
 
 async def test_a_full_disk_loses_nothing(tmp_path: Path, clock: Clock) -> None:
     """What could not be written is written when there is room again; the collector goes on meanwhile."""
     async with collecting(tmp_path, clock) as bench:
         for at in times(700):
-            bench.feed(at, cpu=random.random(), m1=random.random(), m2=random.random(), m3=random.random(), m4=random.random())
+            bench.feed(at, "a", cpu=random.random(), **{f"m{i}": random.random() for i in range(9)})
         ((pages,),) = await bench.database.fetch("PRAGMA page_count")
         await bench.database.fetch(f"PRAGMA max_page_count = {pages!r}")
         await bench.save()
@@ -371,7 +371,7 @@ async def test_a_full_disk_loses_nothing(tmp_path: Path, clock: Clock) -> None:
         assert len((await bench.read())["cpu", "a"]) == 701
         await bench.database.fetch("PRAGMA max_page_count = 100000")
         await bench.save()
-        assert await bench.database.fetch("SELECT sum(n) FROM chunk") == [(3000,)]
+        assert await bench.database.fetch("SELECT sum(n) FROM chunk") == [(6000,)]
     async with collecting(tmp_path, clock) as bench:
         assert len((await bench.read())["cpu", "a"]) == 701
 

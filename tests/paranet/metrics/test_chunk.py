@@ -83,7 +83,7 @@ def test_rollups_of_parts_make_the_rollup_of_the_whole(samples: list[tuple[int, 
     floats = np.array([value for _, value in samples])
     whole = rollup.rolled(times, floats, rollup.MINUTE)
     parts = [rollup.rolled(t, v, rollup.MINUTE) for t, v in ((times[:cut], floats[:cut]), (times[cut:], floats[cut:])) if len(t)]
-    blobs = [rollup.encode(part, rollup.MINUTE) for part in parts]
+    blobs = [rollup.encode(ENCODER, part, rollup.MINUTE) for part in parts]
     joined = rollup.merged([rollup.decode_many(blobs, [len(part) for part in parts], rollup.MINUTE)], rollup.MINUTE)
     for name in ("starts", "least", "most", "count", "last"):
         assert getattr(joined, name).tolist() == getattr(whole, name).tolist()
