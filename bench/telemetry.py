@@ -203,9 +203,9 @@ async def queries(table: Table, scale: float, program: str | None) -> None:
     folder = Path(tempfile.mkdtemp(prefix="bench-"))
     dice = np.random.default_rng(2)
     end = int(time.time()) // 60 * 60
-    turns = max(int(20 * scale), 8)
-    span = 3600 + 300 * turns  # every query finds a whole hour
-    moments = [end - 300 * i for i in range(turns)]
+    turns = max(int(40 * scale), 8)
+    span = 3600 + 150 * turns  # every query finds a whole hour
+    moments = [end - 150 * i for i in range(turns)]
     for interval in (10, 1):
         shutil.rmtree(folder, ignore_errors=True)
         points = span // interval
