@@ -102,6 +102,14 @@ class AlertBook:
         )
         return [{"id": i, "at": at, "alert": name, **orjson.loads(str(body))} for i, at, name, body in rows]
 
+    async def told(self) -> dict[str, float]:
+        """Return the alerts of which the last thing that was sent is that they fire, and when that was."""
+        rows = await self._database.fetch(
+            "SELECT alert, at FROM alert_decision WHERE json_extract(body, '$.state') = 'firing' AND id IN"
+            " (SELECT max(id) FROM alert_decision WHERE json_extract(body, '$.decision') = 'sent' GROUP BY alert) LIMIT 1000000"
+        )
+        return {str(alert): float(str(at)) for alert, at in rows}
+
 
 def _text(value: object) -> str:
     return orjson.dumps(unstructure(value)).decode()

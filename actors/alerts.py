@@ -105,6 +105,9 @@ class AlertEvaluator(Actor):
         state = await self.system.ref("topology").ask(GetTopology(), timeout=ASK)
         self._graph.follow(state.topology)
         self.timers.every("flags", Reflag(), interval=FLAGS)
+        for alert in self._by_id.values():
+            if alert.is_loud:
+                self._tell(alert)  # the notifier knows whether that has been said before
         self._plan()
 
     async def on_stop(self) -> None:

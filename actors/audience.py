@@ -26,12 +26,14 @@ class Filter:
 
     nodes: frozenset[str] = frozenset()
     metrics: frozenset[str] = frozenset()
+    labels: frozenset[str] = frozenset()
+    """`name=value`; of one name any value will do, of several names all must be there"""
     interval: float = 0.0
 
     @property
     def selects(self) -> bool:
         """Whether some items are left out."""
-        return bool(self.nodes or self.metrics)
+        return bool(self.nodes or self.metrics or self.labels)
 
 
 EVERYTHING = Filter()

@@ -1,9 +1,10 @@
 """ChunkStore: the telemetry database as the collector sees it: series, sealed chunks, rollups, and the journal of what is not sealed."""
 
 import asyncio
+import functools
+import itertools
 import logging
-import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import attrs
@@ -11,10 +12,11 @@ import numpy as np
 import orjson
 import zstandard
 
-from actors.storage import Database, Transaction
+from actors.storage import Database
 from actors.storage.database import Value
-from paranet.metrics import chunk, rollup
-from paranet.metrics.hot import MAX_SPAN, SEAL
+from paranet.errors import QueryTooLarge
+from paranet.metrics import chunk, decoder, rollup
+from paranet.metrics.hot import MAX_SPAN, SEAL, Run
 from paranet.metrics.labels import NAME, Labels, labels_of
 
 log = logging.getLogger(__name__)
@@ -23,22 +25,31 @@ Arrays = tuple[Any, Any]
 """times and values of one series"""
 _MANY = 2000
 """rows deleted at once, so that the writer is never gone for long"""
+_MOST_ROWS = 200_000
+"""chunks that one query may read"""
 _INSERT_CHUNK = "INSERT OR REPLACE INTO chunk (series, t0, t1, n, codec, crc, blob) VALUES (?, ?, ?, ?, ?, ?, ?)"
 _INSERT_ROLLUP = "INSERT OR REPLACE INTO rollup (series, tier, t0, t1, n, crc, blob) VALUES (?, ?, ?, ?, ?, ?, ?)"
+_INSERT_JOURNAL = "INSERT INTO journal (n, crc, blob) VALUES (?, ?, ?)"
 ROLLUPS_LIVE = 8
 """how many times longer than raw samples rollups are kept"""
 
 
 @attrs.define(kw_only=True)
 class Batch:
-    """What goes to disk in one transaction. *sealed* are whole chunks, *open* those that may still grow, *fresh* goes to the journal."""
+    """What goes to disk: first new *series* and, to the journal, what is *fresh* and what was sealed before it got there (*hasty*).
+
+    Then, in a second transaction, chunks: *sealed* are whole, *open* ones may still grow.
+    """
 
     series: list[tuple[int, Labels]] = attrs.field(factory=list)
     sealed: list[tuple[int, Arrays]] = attrs.field(factory=list)
     open: list[tuple[int, Arrays]] = attrs.field(factory=list)
-    fresh: list[tuple[int, Arrays]] = attrs.field(factory=list)
+    fresh: list[Run] = attrs.field(factory=list)
+    hasty: list[Run] = attrs.field(factory=list)
     forget_journal: int = 0
     """journal rows up to this one are in chunks now"""
+    forget_hasty: list[int] = attrs.field(factory=list)
+    """so are these, once *sealed* is written"""
 
     def __bool__(self) -> bool:
         return bool(self.series or self.sealed or self.open or self.fresh or self.forget_journal)
@@ -87,42 +98,61 @@ class ChunkStore:
     async def open_chunks(self) -> list[tuple[Value, ...]]:
         """Return the newest chunk of each series if it may still grow; rows as of `chunks`."""
         return await self._database.fetch(
-            "SELECT id, series, n, codec, crc, blob FROM chunk WHERE n < ? AND codec = ? AND t1 - t0 <= ? AND id IN"
+            "SELECT id, series, n, crc, blob FROM chunk WHERE n < ? AND t1 - t0 <= ? AND id IN"
             " (SELECT (SELECT c.id FROM chunk c WHERE c.series = series.id ORDER BY t0 DESC LIMIT 1) FROM series) LIMIT 1000000",
-            (SEAL, chunk.ZSTD, MAX_SPAN),
+            (SEAL, MAX_SPAN),
         )
 
     async def write(self, batch: Batch) -> int:
-        """Put a batch on disk; return the journal row it made, or 0. Raise StorageFailed."""
-        chunks, rollups, journal = await asyncio.to_thread(_encoded, batch)
+        """Put a batch on disk; return the last journal row it made for what is fresh, or 0. Raise StorageFailed.
+
+        What the journal has is taken out of the batch: it can be written again when its chunks could not be.
+        """
+        row = await self.save(batch)
+        if batch.sealed or batch.open or batch.forget_journal:
+            chunks, rollups = await asyncio.to_thread(_encoded, batch)
+            forgotten = [(i,) for i in batch.forget_hasty]
+            async with self._database.transaction() as tx:
+                await tx.execute_many(_INSERT_CHUNK, chunks)
+                await tx.execute_many(_INSERT_ROLLUP, rollups)
+                await tx.execute_many("DELETE FROM journal WHERE id = ?", forgotten)
+                if batch.forget_journal:
+                    await tx.execute("DELETE FROM journal WHERE id <= ?", (batch.forget_journal,))
+        return row
+
+    async def save(self, batch: Batch) -> int:
+        """Put a batch's series and its journal on disk, which is quick; return as `write` does. Raise StorageFailed."""
+        if not (batch.series or batch.fresh or batch.hasty):
+            return 0
+        hasty, fresh = await asyncio.to_thread(lambda: ([*map(_journal_row, batch.hasty)], [*map(_journal_row, batch.fresh)]))
         async with self._database.transaction() as tx:
             await tx.execute_many(
                 "INSERT OR IGNORE INTO series (id, metric, labels) VALUES (?, ?, ?)",
                 [(i, dict(labels).get(NAME, ""), _labels_text(labels)) for i, labels in batch.series],
             )
-            await tx.execute_many(_INSERT_CHUNK, chunks)
-            await tx.execute_many(
-                "INSERT OR REPLACE INTO rollup (series, tier, t0, t1, n, crc, blob) VALUES (?, ?, ?, ?, ?, ?, ?)", rollups
-            )
-            if batch.forget_journal:
-                await tx.execute("DELETE FROM journal WHERE id <= ?", (batch.forget_journal,))
-            return await _add_journal(tx, journal, len(batch.fresh))
+            forget = [await tx.insert(_INSERT_JOURNAL, row) for row in hasty]
+            rows = [await tx.insert(_INSERT_JOURNAL, row) for row in fresh]
+        batch.forget_hasty += forget
+        batch.series, batch.hasty, batch.fresh = [], [], []
+        return max(rows, default=0)
 
     async def chunks(self, series: Sequence[int], start: int, end: int) -> list[tuple[Value, ...]]:
-        """Return (id, series, n, codec, crc, blob) of chunks that touch the time, by series and time."""
-        return await self._reader.fetch(
-            "SELECT id, series, n, codec, crc, blob FROM chunk WHERE series IN (SELECT value FROM json_each(?))"
-            " AND t0 BETWEEN ? AND ? AND t1 >= ? ORDER BY series, t0 LIMIT 1000000",
-            (orjson.dumps(list(series)).decode(), start - 4 * MAX_SPAN, end, start),
+        """Return (id, series, n, crc, blob) of chunks that touch the time, by series and time. Raise QueryTooLarge."""
+        rows = await self._reader.fetch(
+            "SELECT id, series, n, crc, blob FROM chunk WHERE series IN (SELECT value FROM json_each(?))"
+            " AND t0 BETWEEN ? AND ? AND t1 >= ? ORDER BY series, t0 LIMIT ?",
+            (orjson.dumps(list(series)).decode(), start - 4 * MAX_SPAN, end, start, _MOST_ROWS + 1),
         )
+        return _bounded(rows)
 
     async def rollups(self, series: Sequence[int], tier: int, start: int, end: int) -> list[tuple[Value, ...]]:
-        """Return (id, series, t0, n, crc, blob) of rollups that touch the time, by series and time."""
-        return await self._reader.fetch(
-            "SELECT id, series, t0, n, crc, blob FROM rollup WHERE series IN (SELECT value FROM json_each(?)) AND tier = ?"
-            " AND t0 BETWEEN ? AND ? AND t1 >= ? ORDER BY series, t0 LIMIT 1000000",
-            (orjson.dumps(list(series)).decode(), tier, start - 4 * MAX_SPAN - tier, end, start),
+        """Return (id, series, n, crc, blob, t0) of rollups that touch the time, by series and time. Raise QueryTooLarge."""
+        rows = await self._reader.fetch(
+            "SELECT id, series, n, crc, blob, t0 FROM rollup WHERE series IN (SELECT value FROM json_each(?)) AND tier = ?"
+            " AND t0 BETWEEN ? AND ? AND t1 >= ? ORDER BY series, t0 LIMIT ?",
+            (orjson.dumps(list(series)).decode(), tier, start - 4 * MAX_SPAN - tier, end, start, _MOST_ROWS + 1),
         )
+        return _bounded(rows)
 
     async def discard(self, table: str, ids: Iterable[int]) -> None:
         """Delete damaged rows, so that they are met once."""
@@ -178,43 +208,47 @@ class ChunkStore:
             )
 
 
+def _bounded(rows: list[tuple[Value, ...]]) -> list[tuple[Value, ...]]:
+    if len(rows) > _MOST_ROWS:
+        raise QueryTooLarge(f"the query reads more than {_MOST_ROWS} chunks: ask for fewer series or a shorter time")
+    return rows
+
+
 def _labels_text(labels: Labels) -> str:
     return orjson.dumps({name: value for name, value in labels if name != NAME}).decode()
 
 
-def _encoded(batch: Batch) -> tuple[list[tuple[Value, ...]], list[tuple[Value, ...]], bytes]:
-    """Return the rows of chunks and rollups, and the journal's blob. Runs in a thread."""
-    codec = chunk.Codec()
-    chunks = [_chunk_row(codec, series, arrays) for series, arrays in (*batch.open, *batch.sealed)]
-    made = [_rollup_row(series, times, values, rollup.MINUTE) for series, (times, values) in batch.sealed]
-    rollups = [row for row in made if row is not None]
-    return chunks, rollups, _journal_blob(batch.fresh)
+def _encoded(batch: Batch) -> tuple[list[tuple[Value, ...]], list[tuple[Value, ...]]]:
+    """Return the rows of chunks and rollups. Runs in a thread."""
+    encoder = chunk.Encoder()
+    chunks = [_chunk_row(encoder, series, arrays) for series, arrays in (*batch.open, *batch.sealed)]
+    made = [_rollup_row(encoder, series, times, values, rollup.MINUTE) for series, (times, values) in batch.sealed]
+    return chunks, [row for row in made if row is not None]
 
 
-def _chunk_row(codec: chunk.Codec, series: int, arrays: Arrays) -> tuple[Value, ...]:
+def _chunk_row(encoder: chunk.Encoder, series: int, arrays: Arrays) -> tuple[Value, ...]:
     times, values = arrays
-    blob = codec.encode(times, values)
-    return series, int(times[0]), int(times[-1]), len(times), chunk.ZSTD, chunk.checksum(blob), blob
+    blob = encoder.encode(times, values)
+    return series, int(times[0]), int(times[-1]), len(times), chunk.CODEC, chunk.checksum(blob), blob
 
 
-def _rollup_row(series: int, times: Any, values: Any, tier: int) -> tuple[Value, ...] | None:
+def _rollup_row(encoder: chunk.Encoder, series: int, times: Any, values: Any, tier: int) -> tuple[Value, ...] | None:
     buckets = rollup.rolled(times, values, tier)
     if not len(buckets):
         return None
-    blob = rollup.encode(buckets, tier)
+    blob = rollup.encode(encoder, buckets, tier)
     return series, tier, int(times[0]), int(buckets.starts[-1]) + tier - 1, len(buckets), chunk.checksum(blob), blob
 
 
-def _journal_blob(fresh: Sequence[tuple[int, Arrays]]) -> bytes:
-    """Return fresh samples as one compressed run: how many series, their ids and counts, all times, all values."""
-    if not fresh:
-        return b""
-    ids = np.array([series for series, _ in fresh], dtype="<i8")
-    counts = np.array([len(times) for _, (times, _) in fresh], dtype="<i8")
-    times, values = np.concatenate([t for _, (t, _) in fresh]), np.concatenate([v for _, (_, v) in fresh])
-    plain = b"".join((len(fresh).to_bytes(8, "little"), ids.tobytes(), counts.tobytes(), times.tobytes(), values.tobytes()))
-    packed: bytes = zstandard.ZstdCompressor(level=1).compress(plain)
-    return packed
+def _journal_row(run: Run) -> tuple[Value, ...]:
+    """Return how many series there are, the checksum, and the blob: how many, their ids and counts, all times, all values; compressed.
+
+    It is fed piece by piece: put together beforehand, a second of many samples would leave the process larger for good.
+    """
+    pieces = [len(run.ids).to_bytes(8, "little"), run.ids, run.counts, run.times, run.values]
+    packer = zstandard.ZstdCompressor(level=1).compressobj(size=8 + 16 * len(run.ids) + 16 * len(run.times))
+    blob = b"".join([*(packer.compress(piece) for piece in pieces), packer.flush()])
+    return len(run.ids), chunk.checksum(blob), blob
 
 
 def _read_journal(blob: bytes) -> list[tuple[int, Arrays]]:
@@ -227,54 +261,60 @@ def _read_journal(blob: bytes) -> list[tuple[int, Arrays]]:
     return list(zip(ids.tolist(), zip(np.split(times, cuts), np.split(values, cuts), strict=True), strict=True))
 
 
-async def _add_journal(tx: Transaction, blob: bytes, n: int) -> int:
-    if not blob:
-        return 0
-    return await tx.insert("INSERT INTO journal (n, crc, blob) VALUES (?, ?, ?)", (n, chunk.checksum(blob), blob))
-
-
-def decoded(rows: Iterable[tuple[Value, ...]]) -> tuple[dict[int, list[Arrays]], list[int]]:
-    """Return the samples of chunk rows by series, and the ids of damaged rows."""
-    found: dict[int, list[Arrays]] = {}
-    damaged: list[int] = []
-    reader = chunk.Codec()
-    for row, series, n, codec, crc, blob in rows:
-        assert isinstance(row, int)
-        assert isinstance(series, int)
-        assert isinstance(n, int)
-        assert isinstance(blob, bytes)
-        try:
-            if chunk.checksum(blob) != crc:
-                raise ValueError("checksum does not match")
-            found.setdefault(series, []).append(reader.decode(blob, n) if codec == chunk.ZSTD else _first_codec(blob, n))
-        except ValueError as error:
-            log.error("chunk %d of series %d is damaged and left out: %s", row, series, error)
-            damaged.append(row)
+def decoded(rows: Sequence[tuple[Value, ...]]) -> tuple[dict[int, Arrays], list[int]]:
+    """Return the samples of chunk rows (as of `ChunkStore.chunks`: by series and time) by series, and the ids of damaged rows."""
+    good, unpacked, damaged = _sound(rows, decoder.decode_many)
+    found: dict[int, Arrays] = {}
+    if good:
+        times, values = unpacked
+        for series, span, seams in _spans(good):
+            one = times[span], values[span]
+            # a time moved to the grid may meet its neighbour of the next chunk
+            found[series] = _in_order(*one) if (times[seams] <= times[seams - 1]).any() else one
     return found, damaged
 
 
-def _first_codec(blob: bytes, n: int) -> Arrays:
-    """Read what the first version wrote: the arrays as they are, zlib."""
+def decoded_rollups(rows: Sequence[tuple[Value, ...]], tier: int) -> tuple[dict[int, rollup.Buckets], list[int]]:
+    """Return the buckets of rollup rows (as of `ChunkStore.rollups`) by series, and the ids of damaged rows."""
+    good, unpacked, damaged = _sound(rows, functools.partial(rollup.decode_many, width=tier))
+    return {series: unpacked.part(span) for series, span, _ in _spans(good)}, damaged
+
+
+def _in_order(times: Any, values: Any) -> Arrays:
+    times, index = np.unique(times, return_index=True)
+    return times, values[index]
+
+
+def _spans(rows: Sequence[tuple[Any, ...]]) -> Iterator[tuple[int, slice, Any]]:
+    """Yield of each series where its samples are in the row, and where in it another chunk begins."""
+    ends = np.cumsum([row[2] for row in rows])
+    begin = 0
+    for series, of_series in itertools.groupby(range(len(rows)), key=lambda i: rows[i][1]):
+        *inner, last = of_series
+        yield series, slice(begin, int(ends[last])), ends[inner]
+        begin = int(ends[last])
+
+
+def _sound(
+    rows: Sequence[tuple[Value, ...]], unpack: Callable[[list[Any], list[Any]], Any]
+) -> tuple[list[tuple[Any, ...]], Any, list[Any]]:
+    """Return the rows (id, series, n, crc, blob) that are sound, what *unpack* makes of them, and the ids of the others."""
+    good = [row for row in rows if chunk.checksum(row[4]) == row[3]]  # type: ignore[arg-type]  # the columns' types, see the schema
     try:
-        plain = zlib.decompress(blob)
-    except zlib.error as error:
-        raise ValueError(str(error)) from None
-    return np.frombuffer(plain, "<i8", n), np.frombuffer(plain, "<f8", n, 8 * n)
+        found = unpack([row[4] for row in good], [row[2] for row in good]) if good else None
+    except ValueError:  # one is none, whatever its checksum says: find out which
+        good = [row for row in good if _is_sound(row, unpack)]
+        found = unpack([row[4] for row in good], [row[2] for row in good]) if good else None
+    kept = {row[0] for row in good}
+    damaged = [row for row in rows if row[0] not in kept]
+    for row, series, *_ in damaged:
+        log.error("chunk %s of series %s is damaged and left out", row, series)
+    return good, found, [row[0] for row in damaged]
 
 
-def decoded_rollups(rows: Iterable[tuple[Value, ...]], tier: int) -> tuple[dict[int, list[rollup.Buckets]], list[int]]:
-    """Return the buckets of rollup rows by series, and the ids of damaged rows."""
-    found: dict[int, list[rollup.Buckets]] = {}
-    damaged: list[int] = []
-    for row, series, _t0, n, crc, blob in rows:
-        assert isinstance(row, int)
-        assert isinstance(series, int)
-        assert isinstance(n, int)
-        assert isinstance(blob, bytes)
-        try:
-            if chunk.checksum(blob) != crc:
-                raise ValueError("checksum does not match")
-            found.setdefault(series, []).append(rollup.decode(blob, n, tier))
-        except ValueError:
-            damaged.append(row)
-    return found, damaged
+def _is_sound(row: tuple[Any, ...], unpack: Callable[[list[Any], list[Any]], Any]) -> bool:
+    try:
+        unpack([row[4]], [row[2]])
+    except ValueError:
+        return False
+    return True

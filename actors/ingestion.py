@@ -56,9 +56,9 @@ class Intake:
 
     def _verdict(self, series: HotSeries, at: int, now: int) -> str:
         if at > series.last:
-            if at > now + AHEAD:
-                return "in_future"
-            return "accepted" if at > now - self._retention else "too_old"
+            if now - self._retention < at <= now + AHEAD:
+                return "accepted"
+            return "in_future" if at > now else "too_old"
         if at == series.last:
             return "duplicate"
         if at <= now - self._retention:

@@ -1,6 +1,7 @@
 """Mending: a telemetry file that SQLite cannot read any more is put aside, and what its checksums vouch for goes into a new one."""
 
 import asyncio
+import itertools
 import logging
 import sqlite3
 from collections.abc import Iterator
@@ -13,7 +14,10 @@ from paranet.metrics.chunk import checksum
 
 log = logging.getLogger(__name__)
 
-BLOCK = 256
+BLOCK = 1000
+"""rows that are carried over at once"""
+LOST = 2_000_000
+"""ids in a row that cannot be read before the rest of a table is given up"""
 _TABLES = {
     "series": ("id, metric, labels", None),
     "chunk": ("id, series, t0, t1, n, codec, crc, blob", 6),
@@ -29,14 +33,21 @@ async def open_telemetry(path: Path) -> Database:
     database = await Database.open(path, "telemetry")
     if damaged is not None:
         saved = 0
-        for table, (columns, crc) in _TABLES.items():
-            rows = await asyncio.to_thread(lambda t=table, c=columns, i=crc: list(_readable(damaged, t, c, i)))  # type: ignore[misc]
-            marks = ", ".join("?" * len(columns.split(",")))
-            async with database.transaction() as tx:
-                await tx.execute_many(f"INSERT OR IGNORE INTO {table} ({columns}) VALUES ({marks})", rows)  # noqa: S608  # from the table above
-            saved += len(rows)
+        for table in _TABLES:
+            rows = _readable(damaged, table)
+            while some := await asyncio.to_thread(lambda r=rows: list(itertools.islice(r, BLOCK))):  # type: ignore[misc]  # bound at once
+                saved += await _put(database, table, some)
         log.error("%s was damaged: %d rows were saved, the old file is %s", path.name, saved, damaged.name)
     return database
+
+
+async def _put(database: Database, table: str, rows: list[tuple[Value, ...]]) -> int:
+    columns = _TABLES[table][0]
+    marks = ", ".join("?" * len(columns.split(",")))
+    orphans = "" if table not in ("chunk", "rollup") else " WHERE EXISTS (SELECT 1 FROM series WHERE id = ?2)"
+    async with database.transaction() as tx:
+        await tx.execute_many(f"INSERT OR IGNORE INTO {table} ({columns}) SELECT {marks}{orphans}", rows)  # tables above
+    return len(rows)
 
 
 def _put_aside(path: Path) -> Path | None:
@@ -68,23 +79,20 @@ def _is_database(path: Path) -> bool:
         return file.read(16) == b"SQLite format 3\0"
 
 
-def _readable(path: Path, table: str, columns: str, crc: int | None) -> Iterator[tuple[Value, ...]]:
-    """Yield the rows that can be read and whose checksum is right, block by block, around what is lost."""
-    with closing(sqlite3.connect(path)) as connection:
-        sql = f"SELECT {columns} FROM {table} NOT INDEXED WHERE id BETWEEN ? AND ?"  # noqa: S608  # from the table above
-        start, misses = 1, 0
-        while misses < 40:
+def _readable(path: Path, table: str) -> Iterator[tuple[Value, ...]]:
+    """Yield the rows that can be read and whose checksum is right, one by one: a scan ends without a word where a page is lost."""
+    columns, crc = _TABLES[table]
+    sql = f"SELECT {columns} FROM {table} NOT INDEXED WHERE id >= ? ORDER BY id LIMIT 1"  # noqa: S608  # from the table above
+    with closing(sqlite3.connect(path, check_same_thread=False)) as connection:
+        start, lost = 1, 0
+        while lost < LOST:
             try:
-                rows = connection.execute(sql, (start, start + BLOCK - 1)).fetchall()
+                row = connection.execute(sql, (start,)).fetchone()
             except sqlite3.DatabaseError:
-                rows = []
-                for one in range(start, start + BLOCK):
-                    try:
-                        rows += connection.execute(sql, (one, one)).fetchall()
-                    except sqlite3.DatabaseError:
-                        continue
-            misses = 0 if rows else misses + 1
-            start += BLOCK
-            for row in rows:
-                if crc is None or (isinstance(row[crc + 1], bytes) and checksum(row[crc + 1]) == row[crc]):
-                    yield row
+                start, lost = start + 1, lost + 1
+                continue
+            if row is None:
+                return
+            start, lost = row[0] + 1, 0
+            if crc is None or (isinstance(row[crc + 1], bytes) and checksum(row[crc + 1]) == row[crc]):
+                yield row

@@ -10,6 +10,7 @@ import orjson
 from actors.alertbook import AlertBook
 from actors.alerting import Notice
 from actors.runtime import Actor, Mailbox, Message, handles
+from actors.times import rfc3339
 from paranet.errors import StorageFailed
 
 log = logging.getLogger(__name__)
@@ -20,6 +21,11 @@ REPEAT = 4 * 3600.0
 """seconds after which a group that still burns is told again"""
 BACKOFF = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 """seconds between attempts"""
+
+REFRESH = 60.0
+"""seconds after which an Alertmanager, which forgets what is not repeated, hears again of all that fires"""
+EXPIRES = 4 * REFRESH
+"""seconds after which it may take for over what it hears no more of"""
 
 Post = Callable[[str, bytes], Awaitable[int]]
 """send a JSON body to a URL, return the HTTP status; raise OSError or TimeoutError when nobody answers"""
@@ -70,6 +76,18 @@ class Again(Message):
     attempt: int
 
 
+@attrs.frozen(kw_only=True)
+class Refresh(Message):
+    """Time to repeat what fires to an Alertmanager."""
+
+
+@attrs.frozen(kw_only=True)
+class Refreshed(Message):
+    """It has been repeated, or *error* says why not."""
+
+    error: str | None
+
+
 @attrs.define(kw_only=True)
 class Group:
     """Alerts of one name. *told* is the state each was last told in."""
@@ -93,6 +111,9 @@ class Notifier(Actor):
 
     async def on_start(self) -> None:
         self._groups: dict[str, Group] = {}
+        self._told_before = await self._book.told()
+        if self._receivers.alertmanager:
+            self.timers.every("refresh", Refresh(), interval=REFRESH)
         self._quiet_until = self._now() + self._receivers.start_delay
         self._counts = {"sent": 0, "failed": 0, "suppressed": 0}
 
@@ -104,6 +125,10 @@ class Notifier(Actor):
         name = message.alert["name"]
         group = self._groups.setdefault(name, Group())
         group.alerts[message.alert["id"]] = message
+        told_at = self._told_before.pop(message.alert["id"], None)
+        if told_at is not None:  # in a former life of the hub
+            group.told[message.alert["id"]] = "firing"
+            group.last = max(group.last, told_at)
         if not group.waiting:
             now = self._now()
             wait = max(self._receivers.group_wait, self._quiet_until - now, group.last + GROUP_INTERVAL - now if group.last else 0.0)
@@ -114,7 +139,9 @@ class Notifier(Actor):
 
     @handles
     async def due(self, message: Due) -> None:
-        group = self._groups[message.group]
+        group = self._groups.get(message.group)
+        if group is None:
+            return  # it was over before the time to repeat it came
         group.waiting = False
         now = self._now()
         chosen: list[dict[str, Any]] = []
@@ -157,16 +184,37 @@ class Notifier(Actor):
         return None
 
     async def _send(self, group: str, receiver: str, alerts: tuple[Any, ...], attempt: int) -> Message:
-        body = webhook_body(group, alerts, self._receivers.external_url) if receiver == "webhook" else alertmanager_body(alerts)
-        url = self._receivers.webhook if receiver == "webhook" else self._receivers.alertmanager.rstrip("/") + "/api/v2/alerts"
-        error = None
+        if receiver == "webhook":
+            error = await self._posted(self._receivers.webhook, webhook_body(group, alerts, self._receivers.external_url))
+        else:
+            error = await self._pushed(alerts)
+        return Sent(group=group, receiver=receiver, alerts=alerts, attempt=attempt, error=error)
+
+    async def _pushed(self, alerts: tuple[Any, ...]) -> str | None:
+        url = self._receivers.alertmanager.rstrip("/") + "/api/v2/alerts"
+        return await self._posted(url, alertmanager_body(alerts, self._now() + EXPIRES))
+
+    async def _posted(self, url: str, body: object) -> str | None:
+        """Return what went wrong, or None."""
         try:
             status = await self._receivers.post(url, orjson.dumps(body))
-            if not 200 <= status < 300:
-                error = f"HTTP {status}"
         except (OSError, TimeoutError) as fault:
-            error = str(fault) or type(fault).__name__
-        return Sent(group=group, receiver=receiver, alerts=alerts, attempt=attempt, error=error)
+            return str(fault) or type(fault).__name__
+        return None if 200 <= status < 300 else f"HTTP {status}"
+
+    @handles
+    async def refresh(self, message: Refresh) -> None:
+        firing = [n.alert for g in self._groups.values() for i, n in g.alerts.items() if g.told.get(i) == "firing"]
+        if firing:
+            await self.pipe_to_self(self._repeat(tuple(firing)), name="refresh")
+
+    async def _repeat(self, alerts: tuple[Any, ...]) -> Message:
+        return Refreshed(error=await self._pushed(alerts))
+
+    @handles
+    async def refreshed(self, message: Refreshed) -> None:
+        if message.error is not None:
+            log.warning("the Alertmanager does not hear what fires: %s", message.error)
 
     @handles
     async def sent(self, message: Sent) -> None:
@@ -236,12 +284,11 @@ def webhook_body(group: str, alerts: tuple[Any, ...], external_url: str) -> dict
     }
 
 
-def alertmanager_body(alerts: tuple[Any, ...]) -> list[dict[str, Any]]:
-    """Return the body of POST /api/v2/alerts of an Alertmanager."""
+def alertmanager_body(alerts: tuple[Any, ...], expires: float) -> list[dict[str, Any]]:
+    """Return the body of POST /api/v2/alerts of an Alertmanager; what fires is believed until *expires* (UNIX s)."""
     found = []
     for alert in alerts:
-        item = {"labels": alert["labels"], "annotations": alert["annotations"], "startsAt": alert["fired_at"] or alert["active_at"]}
-        if alert["state"] in ("resolved", "inactive"):
-            item["endsAt"] = alert["resolved_at"]
-        found.append(item)
+        ends = alert["resolved_at"] if alert["state"] in ("resolved", "inactive") else rfc3339(expires)
+        starts = alert["fired_at"] or alert["active_at"]
+        found.append({"labels": alert["labels"], "annotations": alert["annotations"], "startsAt": starts, "endsAt": ends})
     return found

@@ -146,6 +146,8 @@ async def answer(store: ChunkStore, prepared: Prepared) -> Answer:
             rows = await store.rollups(cold, rollup.MINUTE, need.start, need.end)
         elif cold:
             rows = await store.chunks(cold, need.start, need.end)
+        if sum(row[2] for row in rows) > MAX_SAMPLES:
+            raise QueryTooLarge(f"the query touches more than {MAX_SAMPLES} samples")
         joined, damaged = await asyncio.to_thread(_joined, need, parts, rows, prepared.tier)
         await store.discard("rollup" if prepared.tier else "chunk", damaged)
         found[need.selector, need.function] = joined
@@ -161,38 +163,34 @@ async def answer(store: ChunkStore, prepared: Prepared) -> Answer:
 
 def _joined(need: Need, parts: Sequence[Part], rows: Sequence[Any], tier: int) -> tuple[list[Samples], list[int]]:
     """Put together what each series has on disk and in memory. Runs in a thread."""
-    cold: dict[int, list[Arrays]]
     if tier:
-        here = {(p.id, int(s.times[0])) for p in parts for s in p.warm}
-        buckets, damaged = decoded_rollups((row for row in rows if row[1:3] not in here), rollup.MINUTE)
-        recent = {p.id: [rollup.rolled(s.times, s.values, rollup.MINUTE) for s in p.warm] for p in parts}
-        joined = []
-        for part in parts:
-            times, values = rollup.column(
-                rollup.coarser(rollup.merged([*buckets.get(part.id, []), *recent[part.id]]), tier), tier, need.function
-            )
-            joined.append(Samples(part.labels, times, values))
-        return joined, damaged
+        return _joined_rollups(need, parts, rows, tier)
     cold, damaged = decoded(rows)
-    return [_join(part, cold.get(part.id, [])) for part in parts], damaged
+    return [_join(part, cold.get(part.id)) for part in parts], damaged
 
 
-def _join(part: Part, cold: list[Arrays]) -> Samples:
-    pieces = [(times, values) for times, values in cold if int(times[0]) < part.since]
-    if pieces:
-        times, values = pieces[-1]
-        cut = int(np.searchsorted(times, part.since))
-        pieces[-1] = times[:cut], values[:cut]
-    pieces += [(s.times, s.values) for s in part.warm if len(s.times)]
+def _joined_rollups(need: Need, parts: Sequence[Part], rows: Sequence[Any], tier: int) -> tuple[list[Samples], list[int]]:
+    here = {(p.id, int(s.times[0])) for p in parts for s in p.warm}
+    buckets, damaged = decoded_rollups([row for row in rows if (row[1], row[5]) not in here], rollup.MINUTE)
+    joined = []
+    for part in parts:
+        pieces = [rollup.rolled(s.times, s.values, rollup.MINUTE) for s in part.warm]
+        if part.id in buckets:
+            pieces.insert(0, buckets[part.id])
+        joined.append(Samples(part.labels, *rollup.column(rollup.merged(pieces, tier), tier, need.function)))
+    return joined, damaged
+
+
+def _join(part: Part, cold: Arrays | None) -> Samples:
+    pieces = [(s.times, s.values) for s in part.warm if len(s.times)]
+    if cold is not None:
+        cut = len(cold[0]) if cold[0][-1] < part.since else int(np.searchsorted(cold[0], part.since))
+        pieces.insert(0, (cold[0][:cut], cold[1][:cut]))
     if len(pieces) == 1:
         return Samples(part.labels, *pieces[0])
     if not pieces:
         return Samples(part.labels, np.empty(0, dtype=np.int64), np.empty(0))
-    times, values = np.concatenate([t for t, _ in pieces]), np.concatenate([v for _, v in pieces])
-    if (np.diff(times) <= 0).any():  # a time moved to the grid may meet its neighbour of the next chunk
-        times, index = np.unique(times, return_index=True)
-        values = values[index]
-    return Samples(part.labels, times, values)
+    return Samples(part.labels, np.concatenate([t for t, _ in pieces]), np.concatenate([v for _, v in pieces]))
 
 
 async def points(store: ChunkStore, prepared: Prepared) -> tuple[Points, ...]:

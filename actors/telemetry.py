@@ -1,8 +1,10 @@
 """TelemetryCollector: owns the series, their hot window and the way of samples to disk, answers queries, and publishes every tick."""
 
+import functools
 import logging
+import re
 from collections import defaultdict, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -30,9 +32,9 @@ from actors.samples import (
 )
 from paranet.errors import ParaNetError, StorageFailed, TooFast
 from paranet.metrics.alerts.assess import assess, basis
-from paranet.metrics.hot import SEAL, HotSeries, shown_name
+from paranet.metrics.hot import SEAL, HotSeries, Run, shown_name
 from paranet.metrics.index import Index
-from paranet.metrics.labels import NAME, Labels, labels_of, series_name
+from paranet.metrics.labels import NAME, Labels, labels_of, series_name, unquoted
 from paranet.metrics.matchers import Matcher
 from paranet.metrics.promql.ast import Range, Selector
 from paranet.metrics.promql.parse import parse
@@ -47,6 +49,8 @@ SWEEP = 60.0
 """seconds between two looks for what is too old"""
 BEHIND = 5_000_000
 """samples that may wait for the disk before more are refused"""
+ROW = 2000
+"""series that one row of the journal holds at most: not more than a few MiB"""
 PIECE = 500
 """chunks that are written at once at the end"""
 SILENT = 60_000
@@ -109,7 +113,9 @@ class TelemetryCollector(Actor):
     async def on_start(self) -> None:
         self._index = Index()
         self._pending: dict[int, list[Arrays]] = defaultdict(list)
+        self._hasty: list[tuple[int, Arrays]] = []
         self._waiting = 0
+        self._collected = self._on_disk = 0
         self._batch: Batch | None = None
         self._saving = self._sweeping = False
         self._to_checkpoint: list[HotSeries] = []
@@ -127,24 +133,28 @@ class TelemetryCollector(Actor):
 
     async def on_stop(self) -> None:
         """Journal first, which is quick; then chunks piece by piece; the journal goes last. Cut short anywhere, nothing is lost."""
-        last = self._collect()  # a batch under way may be on disk or not: its chunks are among the pending still
-        series = [*(self._batch.series if self._batch is not None else ()), *last.series]
-        pieces = [Batch(series=series, fresh=[*(self._batch.fresh if self._batch is not None else ()), *last.fresh])]
-        pieces += [Batch(sealed=last.sealed[i : i + PIECE]) for i in range(0, len(last.sealed), PIECE)]
-        rest = [(s.id, s.tail(s.unsealed)) for s in self._index if s.unsealed]
-        pieces += [Batch(open=rest[i : i + PIECE]) for i in range(0, len(rest), PIECE)]
         try:
-            for piece in (*pieces, Batch(forget_journal=1 << 62)):
-                if piece:
-                    await self._store.write(piece)
+            for piece in self._rest():
+                await self._store.write(piece)
         except StorageFailed as error:
             log.warning("what is not in the journal is lost: %s", error.detail)
+
+    def _rest(self) -> Iterator[Batch]:
+        last, left = self._collect(), self._batch or Batch()  # what is under way may be on disk or not: its chunks are pending still
+        yield Batch(series=[*left.series, *last.series], fresh=[*left.fresh, *last.fresh], hasty=[*left.hasty, *last.hasty])
+        for i in range(0, len(last.sealed), PIECE):
+            yield Batch(sealed=last.sealed[i : i + PIECE])
+        still_open = [s for s in self._index if s.unsealed]
+        for i in range(0, len(still_open), PIECE):
+            yield Batch(open=[(s.id, s.tail(s.unsealed)) for s in still_open[i : i + PIECE]])
+        yield Batch(forget_journal=1 << 62)
 
     def inspect(self) -> Mapping[str, object]:
         return {
             "series": len(self._index),
             "subscribers": self._channel.subscribers,
             "waiting": self._waiting,
+            "unsaved": self._intake.counts["accepted"] - self._on_disk,
             "damaged": self._store.damaged,
             **self._intake.counts,
         }
@@ -165,9 +175,8 @@ class TelemetryCollector(Actor):
         )
         open_chunks, damaged = decoded(await self._store.open_chunks())
         await self._store.discard("chunk", damaged)
-        for series_id, pieces in open_chunks.items():
-            for times, values in pieces:
-                self._replay(by_id.get(series_id), times, values, reopened=True)
+        for series_id, (times, values) in open_chunks.items():
+            self._replay(by_id.get(series_id), times, values, reopened=True)
         entries, self._journal = await self._store.journal()
         for series_id, (times, values) in entries:
             self._replay(by_id.get(series_id), times, values)
@@ -189,10 +198,12 @@ class TelemetryCollector(Actor):
                 self._seal(series)
 
     def _seal(self, series: HotSeries) -> None:
-        arrays = series.seal()
-        if len(arrays[0]):
-            self._pending[series.id].append(arrays)
-            self._waiting += len(arrays[0])
+        times, values, saved = series.seal()
+        if len(times):
+            self._pending[series.id].append((times, values))
+            self._waiting += len(times)
+            if saved < len(times):
+                self._hasty.append((series.id, (times[saved:], values[saved:])))
 
     # What comes in.
 
@@ -262,6 +273,7 @@ class TelemetryCollector(Actor):
             return
         if self._batch is None:
             self._batch = self._collect()
+            self._collected = self._intake.counts["accepted"]
         if not self._batch:
             self._batch = None
             return
@@ -273,7 +285,10 @@ class TelemetryCollector(Actor):
         sealed = [(i, arrays) for i, pieces in self._pending.items() for arrays in pieces]
         batch = Batch(series=self._intake.unwritten, sealed=sealed)
         self._intake.unwritten = []
-        batch.fresh = [(s.id, s.fresh()) for s in self._index if s.unsealed > s.saved]
+        batch.hasty = [Run.joined(self._hasty[i : i + ROW]) for i in range(0, len(self._hasty), ROW)]
+        self._hasty = []
+        fresh = [s for s in self._index if s.unsealed > s.saved]
+        batch.fresh = [Run.fresh(fresh[i : i + ROW]) for i in range(0, len(fresh), ROW)]
         batch.open, batch.forget_journal = self._checkpoint()
         return batch
 
@@ -307,6 +322,7 @@ class TelemetryCollector(Actor):
             log.error("samples wait: %s", message.error)
             return
         self._journal = max(self._journal, message.journal)
+        self._on_disk = self._collected
         self._batch = None
         for series_id, arrays in batch.sealed:
             self._waiting -= len(arrays[0])
@@ -441,7 +457,22 @@ def select(item: dict[str, Any], wanted: Filter) -> dict[str, Any] | None:
     """Return the part of a node's readings a filter wants; a metric is meant with all its labels."""
     if wanted.nodes and item["node"] not in wanted.nodes:
         return None
-    if not wanted.metrics:
+    if not wanted.metrics and not wanted.labels:
         return item
-    values = {name: value for name, value in item["values"].items() if name.partition("{")[0] in wanted.metrics}
+    names = {label.partition("=")[0] for label in wanted.labels}
+    values = {
+        name: value
+        for name, value in item["values"].items()
+        if (not wanted.metrics or name.partition("{")[0] in wanted.metrics)
+        and (not names or len({label.partition("=")[0] for label in wanted.labels & _labels_in(name)}) == len(names))
+    }
     return {**item, "values": values} if values else None
+
+
+@functools.lru_cache(maxsize=50_000)
+def _labels_in(name: str) -> frozenset[str]:
+    """Return the labels of a series' shown name as `name=value`."""
+    return frozenset(f"{label}={unquoted(value)}" for label, value in _LABEL.findall(name))
+
+
+_LABEL = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*")')

@@ -9,6 +9,7 @@ import asyncio
 import json
 import os
 import shutil
+import socket
 import statistics
 import struct
 import sys
@@ -116,7 +117,7 @@ def on_disk(folder: Path) -> int:
         return int((pages - free) * size)
 
 
-async def ingest(table: Table, scale: float) -> None:
+async def ingest(table: Table, scale: float, program: str | None) -> None:
     """Columnar pushes of three kinds of data, and a flat list; the hub is stopped, so that all is on disk, before the file is looked at."""
     dice = np.random.default_rng(1)
     series, points, turns = 500, 600, max(int(6 * scale), 2)
@@ -141,30 +142,41 @@ async def ingest(table: Table, scale: float) -> None:
         table.add(f"  CPU of a core, {kind}", 100 * used / took, "%")
         table.add(f"  on disk with rollups and index, {kind}", on_disk(folder) / n, "bytes/sample", "2.5" if kind != KINDS[2] else "")
         shutil.rmtree(folder)
+        await peer_ingest(table, program, kind, [now + 1000 * i for i in range(points * turns)], values)
     await flat(table, scale)
 
 
 async def settled(session: aiohttp.ClientSession) -> None:
-    """Wait until no sealed chunk waits for the disk."""
+    """Wait until every sample is on disk, in a chunk or in the journal, and no sealed chunk waits."""
     while True:
         async with session.get("/api/v1/system/actors/telemetry") as response:
-            if not (await response.json())["state"]["waiting"]:
-                return
+            state = (await response.json())["state"]
+        if not state["waiting"] and not state["unsaved"]:
+            return
         await asyncio.sleep(0.02)
 
 
 async def flat(table: Table, scale: float) -> None:
-    """A flat list of labelled samples, 5,000 a request."""
-    folder = Path(tempfile.mkdtemp(prefix="bench-"))
-    now, turns = int(time.time() * 1000) - 600_000, max(int(60 * scale), 10)
+    """5,000 series a moment at a time: as a flat list of labelled samples, and as columns."""
+    turns = max(int(120 * scale), 20)
     names = identities("flat", 5000)
-    bodies = [orjson.dumps([{**s, "ts": now + 1000 * t, "value": t * 1.5} for s in names]) for t in range(turns)]
-    async with hub(folder) as (session, _):
-        began = time.perf_counter()
-        for body in bodies:
-            assert (await push(session, body))["accepted"] == 5000
-        table.add("labelled JSON over HTTP", 5000 * turns / (time.perf_counter() - began), "samples/s", "60,000")
-    shutil.rmtree(folder)
+    for kind in ("labelled JSON", "columnar, one moment a request,"):
+        folder, now = Path(tempfile.mkdtemp(prefix="bench-")), int(time.time() * 1000) - 600_000
+        bodies = []
+        for t in range(turns):
+            if kind == "labelled JSON":
+                bodies.append(orjson.dumps([{**s, "ts": now + 1000 * t, "value": t * 1.5} for s in names]))
+            else:
+                bodies.append(orjson.dumps({"series": names, "ts": [now + 1000 * t], "values": [[t * 1.5]] * 5000}))
+        async with hub(folder) as (session, pid):
+            before, began = cpu(pid), time.perf_counter()
+            for body in bodies:
+                assert (await push(session, body))["accepted"] == 5000
+            await settled(session)
+            took, used = time.perf_counter() - began, cpu(pid) - before
+        table.add(f"{kind} over HTTP to disk", 5000 * turns / took, "samples/s", "60,000" if kind == "labelled JSON" else "")
+        table.add("  CPU of a core", 100 * used / took, "%")
+        shutil.rmtree(folder)
 
 
 async def footprint(table: Table) -> None:
@@ -186,26 +198,29 @@ async def footprint(table: Table) -> None:
     shutil.rmtree(folder)
 
 
-async def queries(table: Table, scale: float, prometheus: str | None) -> None:
+async def queries(table: Table, scale: float, program: str | None) -> None:
     """500 series over an hour, from disk; the same at a Prometheus that took the same samples."""
     folder = Path(tempfile.mkdtemp(prefix="bench-"))
     dice = np.random.default_rng(2)
     end = int(time.time()) // 60 * 60
+    turns = max(int(40 * scale), 8)
+    span = 3600 + 150 * turns  # every query finds a whole hour
+    moments = [end - 150 * i for i in range(turns)]
     for interval in (10, 1):
         shutil.rmtree(folder, ignore_errors=True)
-        points = 5400 // interval
+        points = span // interval
         values = rows(KINDS[1], 500, points, dice)
-        ts = [(end - 5400 + interval * i) * 1000 for i in range(points)]
+        ts = [(end - span + interval * (i + 1)) * 1000 for i in range(points)]
         async with hub(folder) as (session, _):
             for start in range(0, points, 600):
                 part = {"ts": ts[start : start + 600], "values": [row[start : start + 600] for row in values]}
                 await push(session, orjson.dumps({"series": identities("cold_total", 500), **part}))
         async with hub(folder) as (session, _):
-            took = [await timed_query(session, end - 300 * i) for i in range(max(int(20 * scale), 8))]
+            took = [await timed_query(session, moment) for moment in moments]
         table.add(f"500 series x 1 h of {interval} s, sum by (rate), cold, p95", 1000 * quantile(took, 0.95), "ms", "150")
         table.add("  median", 1000 * statistics.median(took), "ms")
-        if prometheus is not None and interval == 10:
-            await peer(table, prometheus, ts, values, end, scale)
+        if program is not None:
+            await peer_queries(table, program, (ts, values), moments, interval)
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -253,13 +268,17 @@ def written(names: list[dict[str, Any]], ts: list[int], values: list[list[float]
     return bytes(cramjam.snappy.compress_raw(b"".join(out)))
 
 
-async def peer(table: Table, program: str, ts: list[int], values: list[list[float]], end: int, scale: float) -> None:
-    """The same samples by remote-write into a Prometheus, and the same query."""
+@asynccontextmanager
+async def prometheus(program: str) -> AsyncIterator[tuple[aiohttp.ClientSession, int, Path]]:
+    """Run a Prometheus that takes remote-write; yield a session, its process id and its folder."""
     folder = Path(tempfile.mkdtemp(prefix="bench-prometheus-"))
     (folder / "p.yml").write_text("global: {}\n")
-    port = 19_797
-    flags = ("--web.enable-remote-write-receiver", f"--web.listen-address=127.0.0.1:{port}", f"--storage.tsdb.path={folder / 'data'}")
-    process = await asyncio.create_subprocess_exec(program, f"--config.file={folder / 'p.yml'}", "--log.level=error", *flags)
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port = one.getsockname()[1]
+    flags = ("--web.enable-remote-write-receiver", "--web.enable-admin-api", f"--storage.tsdb.path={folder / 'data'}")
+    command = (program, f"--config.file={folder / 'p.yml'}", "--log.level=error", f"--web.listen-address=127.0.0.1:{port}", *flags)
+    process = await asyncio.create_subprocess_exec(*command)
     try:
         async with aiohttp.ClientSession(f"http://127.0.0.1:{port}", timeout=aiohttp.ClientTimeout(120)) as session:
             for _ in range(200):
@@ -268,21 +287,51 @@ async def peer(table: Table, program: str, ts: list[int], values: list[list[floa
                         if response.status == 200:
                             break
                 await asyncio.sleep(0.1)
-            names = identities("cold_total", 500)
-            before, began = cpu(process.pid), time.perf_counter()
-            for start in range(0, len(ts), 50):
-                body = written(names, ts[start : start + 50], [row[start : start + 50] for row in values])
-                async with session.post("/api/v1/write", data=body, headers={"Content-Encoding": "snappy"}) as response:
-                    assert response.status == 204, await response.text()
-            took = time.perf_counter() - began
-            table.add("Prometheus: remote-write of the same samples", 500 * len(ts) / took, "samples/s")
-            table.add("  CPU of a core", 100 * (cpu(process.pid) - before) / took, "%")
-            times = [await timed_query(session, end - 300 * i, "") for i in range(max(int(20 * scale), 8))]
-            table.add("Prometheus: the same query, p95", 1000 * quantile(times, 0.95), "ms")
+            yield session, process.pid, folder
     finally:
         process.terminate()
         await process.wait()
         shutil.rmtree(folder)
+
+
+Columns = tuple[list[int], list[list[float]]]
+"""times, and values of each series"""
+
+
+async def remote_write(session: aiohttp.ClientSession, pid: int, metric: str, samples: Columns) -> tuple[float, float]:
+    """Write 50 samples of each series a request, of bodies made before; return the seconds and the other side's CPU seconds."""
+    ts, values = samples
+    names = identities(metric, len(values))
+    bodies = [written(names, ts[i : i + 50], [row[i : i + 50] for row in values]) for i in range(0, len(ts), 50)]
+    before, began = cpu(pid), time.perf_counter()
+    for body in bodies:
+        async with session.post("/api/v1/write", data=body, headers={"Content-Encoding": "snappy"}) as response:
+            assert response.status == 204, await response.text()
+    return time.perf_counter() - began, cpu(pid) - before
+
+
+async def peer_ingest(table: Table, program: str | None, kind: str, ts: list[int], values: list[list[float]]) -> None:
+    """The same samples into a Prometheus: how fast, at what cost, and how many bytes a sample its blocks have."""
+    if program is None:
+        return
+    async with prometheus(program) as (session, pid, folder):
+        took, used = await remote_write(session, pid, "bench", (ts, values))
+        async with session.post("/api/v1/admin/tsdb/snapshot") as response:
+            name = (await response.json())["data"]["name"]
+        size = sum(file.stat().st_size for file in (folder / "data" / "snapshots" / name).rglob("*") if file.is_file())
+    n = len(ts) * len(values)
+    table.add(f"Prometheus: remote-write, {kind}", n / took, "samples/s")
+    table.add(f"  CPU of a core, {kind}", 100 * used / took, "%")
+    table.add(f"  blocks with index, {kind}", size / n, "bytes/sample")
+
+
+async def peer_queries(table: Table, program: str, samples: Columns, moments: list[int], interval: int) -> None:
+    """The same samples in a Prometheus, and the same queries."""
+    async with prometheus(program) as (session, pid, _):
+        await remote_write(session, pid, "cold_total", samples)
+        times = [await timed_query(session, moment, "") for moment in moments]
+    table.add(f"Prometheus: the same of {interval} s, p95", 1000 * quantile(times, 0.95), "ms")
+    table.add("  median", 1000 * statistics.median(times), "ms")
 
 
 async def rules(table: Table) -> None:
@@ -347,13 +396,13 @@ async def main() -> None:
     parser.add_argument("--scale", type=float, default=1.0, help="how long it takes, 1 is a few minutes")
     parser.add_argument("--only", choices=("ingest", "footprint", "queries", "rules"))
     options = parser.parse_args()
-    table = Table()
+    table, program = Table(), shutil.which("prometheus")
     if options.only in (None, "ingest"):
-        await ingest(table, options.scale)
+        await ingest(table, options.scale, program)
     if options.only in (None, "footprint"):
         await footprint(table)
     if options.only in (None, "queries"):
-        await queries(table, options.scale, shutil.which("prometheus"))
+        await queries(table, options.scale, program)
     if options.only in (None, "rules"):
         await rules(table)
     RESULTS.mkdir(exist_ok=True)

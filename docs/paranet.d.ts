@@ -438,10 +438,11 @@ export interface Fault {
   message: string;
 }
 
-/** Which nodes and metrics are wanted; left out or empty means all. *interval*: the newest of each series, at most once in that time. */
+/** Which nodes and metrics are wanted, and which labels (`name=value`); left out or empty means all. *interval*: the newest of each series, at most once in that time. */
 export interface FilterBody {
   nodes?: string[];
   metrics?: string[];
+  labels?: string[];
   interval?: number | string;
 }
 

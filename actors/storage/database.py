@@ -56,8 +56,8 @@ class Database:
             raise StorageFailed(f"{path}: {error}") from error
         database = cls(connection, path)
         try:
-            durable = "FULL" if schema == "control" else "NORMAL"
-            for pragma in ("journal_mode=WAL", f"synchronous={durable}", "foreign_keys=ON", "busy_timeout=5000"):
+            durable, page = ("FULL", 4096) if schema == "control" else ("NORMAL", 32768)  # of pages of 4 KiB chunks fill three quarters
+            for pragma in (f"page_size={page}", "journal_mode=WAL", f"synchronous={durable}", "foreign_keys=ON", "busy_timeout=5000"):
                 await connection.execute(f"PRAGMA {pragma}")
             await database._migrate(schema)
         except sqlite3.Error as error:

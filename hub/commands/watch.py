@@ -18,6 +18,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     watch.add_argument("--since", metavar="EPOCH:OFFSET", help="go on after this position")
     watch.add_argument("--nodes", metavar="A,B", help="telemetry of these nodes only")
     watch.add_argument("--metrics", metavar="X,Y", help="these metrics only")
+    watch.add_argument("--labels", metavar="NAME=VALUE,..", help="series with these labels only")
     watch.add_argument("--interval", metavar="TIME", help="at most once in this time, such as 1s")
     watch.add_argument("--count", type=int, metavar="N", help="stop after so many lines")
     add_options(watch)
@@ -31,7 +32,7 @@ def _watch(options: argparse.Namespace) -> int:
 
 
 async def _print(client: HubClient, options: argparse.Namespace) -> None:
-    wanted = {name: value.split(",") for name in ("nodes", "metrics") if (value := getattr(options, name))}
+    wanted = {name: value.split(",") for name in ("nodes", "metrics", "labels") if (value := getattr(options, name))}
     more = {"interval": options.interval} if options.interval else {}
     left = options.count
     async with client as hub:

@@ -8,6 +8,8 @@ from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl
 
+import orjson
+
 from actors.runtime import AskTimeout
 from actors.samples import FindLabels, FindSeries, Query, QueryRange
 from hub.operations import Access, Call, Operation, Reply
@@ -220,7 +222,7 @@ async def _served(call: Call, handler: Handler) -> Reply:
     for name, said in (("warnings", result.warnings), ("infos", result.infos)) if result is not None else ():
         if said:
             body[name] = list(said)
-    return Reply(body=body)
+    return Reply(raw=orjson.dumps(body))  # plain already: an hour of many series is not looked through once more
 
 
 def _failure(kind: str, status: int, error: ParaNetError) -> Reply:

@@ -13,6 +13,7 @@ MAX_LABELS = 64
 MAX_TEXT = 2048
 """characters of a label's value"""
 _COLUMNAR = frozenset({"series", "ts", "values"})
+_SERIES = frozenset({"metric", "labels"})
 _FLAT = frozenset({"metric", "labels", "ts", "value"})
 _NUMBERS = frozenset({int, float})
 
@@ -43,7 +44,7 @@ def _columnar(plain: dict[str, Any]) -> list[Line]:
         raise _refuse("values", f"must have a row for each of the {len(series)} series, not {len(values)}")
     found = []
     for i, (item, row) in enumerate(zip(series, values, strict=True)):
-        labels = _identity(item, f"series[{i}]", frozenset({"metric", "labels"}))
+        labels = _at_once(item) or _identity(item, f"series[{i}]", _SERIES)
         if not isinstance(row, list) or len(row) != len(ts):
             raise _refuse(f"values[{i}]", f"must be a list of {len(ts)} numbers, one for each of ts")
         kinds = set(map(type, row))
@@ -55,6 +56,14 @@ def _columnar(plain: dict[str, Any]) -> list[Line]:
         else:
             found.append(Line(labels=labels, times=ts, values=_floats(row, i)))
     return found
+
+
+def _at_once(item: Any) -> Labels | None:
+    """Return the labels of a series that is as it should be, or None: `_identity` says why."""
+    try:
+        return _known(item["metric"], tuple(item["labels"].items())) if len(item) == len(_SERIES) else None
+    except (KeyError, TypeError, AttributeError, InvalidInput):
+        return None
 
 
 def _floats(row: list[Any], i: int) -> list[float]:

@@ -25,7 +25,7 @@ HELLO_WITHIN = 10.0
 STRANGERS = 1000
 """sockets that may be open without a session: for their `hello` some seconds, for the door some ms, for their goodbyes"""
 ASK = 30.0
-QUERY = frozenset({"nodes", "metrics", "interval", "since", "ticket"})
+QUERY = frozenset({"nodes", "metrics", "labels", "interval", "since", "ticket"})
 
 
 async def everything(request: web.Request) -> web.StreamResponse:
@@ -69,12 +69,12 @@ def _from_query(request: web.Request, channel: str) -> Sub:
     unknown = sorted(query.keys() - QUERY)
     if unknown:
         raise InvalidInput(f"?{unknown[0]}= means nothing here; the parameters are: {', '.join(sorted(QUERY))}")
-    nodes, metrics = (tuple(part for part in query.get(name, "").split(",") if part) for name in ("nodes", "metrics"))
+    chosen = {name: tuple(part for part in query.get(name, "").split(",") if part) for name in ("nodes", "metrics", "labels")}
     try:
         interval = parse_seconds(query.get("interval", "0"))
     except ValueError as error:
         raise InvalidInput(f"?interval=: {error}") from None
-    wanted = FilterBody(nodes=nodes, metrics=metrics, interval=interval)
+    wanted = FilterBody(**chosen, interval=interval)
     wanted.value()  # what is wrong with it is said before the upgrade
     return Sub(id=0, ch=channel, since=query.get("since"), filter=wanted)
 

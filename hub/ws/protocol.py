@@ -12,6 +12,7 @@ from hub.operations import Access
 from hub.problems import STATUS
 from paranet.codec import structure
 from paranet.errors import InvalidInput, NotFound, ParaNetError
+from paranet.metrics.labels import LABEL_NAME
 from paranet.models.units import Seconds
 
 SUBPROTOCOL = "paranet.v1.json"
@@ -29,19 +30,27 @@ class Hello:
 
 @attrs.frozen(kw_only=True)
 class FilterBody:
-    """Which nodes and metrics are wanted; left out or empty means all. *interval*: the newest of each series, at most once in that time."""
+    """Which nodes and metrics are wanted, and which labels (`name=value`); left out or empty means all.
+
+    *interval*: the newest of each series, at most once in that time.
+    """
 
     nodes: tuple[str, ...] = ()
     metrics: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
     interval: Seconds = attrs.field(default=Seconds(0.0))
 
     def value(self) -> Filter:
         """Return it as channels take it. Raise InvalidInput."""
         if self.interval and not SHORTEST <= self.interval <= LONGEST:
             raise InvalidInput(f"filter.interval: must be from {SHORTEST:g} to {LONGEST:g} s, not {self.interval:g}")
-        if not (self.nodes or self.metrics or self.interval):
+        if not (self.nodes or self.metrics or self.labels or self.interval):
             return EVERYTHING
-        return Filter(nodes=frozenset(self.nodes), metrics=frozenset(self.metrics), interval=self.interval)
+        for label in self.labels:
+            if LABEL_NAME.fullmatch(label.partition("=")[0]) is None or "=" not in label:
+                raise InvalidInput(f"filter.labels: must be name=value, not {label[:60]!r}")
+        nodes, metrics, labels = map(frozenset, (self.nodes, self.metrics, self.labels))
+        return Filter(nodes=nodes, metrics=metrics, labels=labels, interval=self.interval)
 
 
 @attrs.frozen(kw_only=True)

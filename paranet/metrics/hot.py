@@ -4,6 +4,7 @@ from array import array
 from collections.abc import Sequence
 from typing import Any
 
+import attrs
 import numpy as np
 
 from paranet.metrics.labels import NAME, Labels, series_name
@@ -104,9 +105,9 @@ class HotSeries:
         low, high = np.searchsorted(times, start, side="left"), np.searchsorted(times, end, side="right")
         return Samples(self.labels, times[low:high], values[low:high])
 
-    def seal(self) -> tuple[Any, Any]:
-        """Return the unsealed samples, which count as sealed from now on, and forget older ones."""
-        sealed = self.tail(self.unsealed)
+    def seal(self) -> tuple[Any, Any, int]:
+        """Return times and values of the unsealed samples, sealed from now on, and how many the journal has; forget older ones."""
+        sealed = (*self.tail(self.unsealed), self.saved)
         self.unsealed = self.saved = 0
         if len(self._offsets) > KEEP:
             kept = self.tail(KEEP)
@@ -115,11 +116,13 @@ class HotSeries:
             self._values = array("d", kept[1].tobytes())
         return sealed
 
-    def fresh(self) -> tuple[Any, Any]:
-        """Return the samples that are not in the journal, which count as in it from now on."""
-        found = self.tail(self.unsealed - self.saved)
+    def fresh_into(self, times: Any, values: Any) -> None:
+        """Fill in the samples that are not in the journal (*unsealed* less *saved*), which count as in it from now on."""
+        new = self.unsealed - self.saved
+        times[:] = np.frombuffer(self._offsets, dtype=np.uint32)[-new:]
+        times += self._base
+        values[:] = np.frombuffer(self._values, dtype=np.float64)[-new:]
         self.saved = self.unsealed
-        return found
 
     def cool(self) -> None:
         """Forget all but unsealed samples."""
@@ -129,6 +132,36 @@ class HotSeries:
             self._base = int(kept[0][0])
             self._offsets = array("I", (kept[0] - self._base).astype(np.uint32).tobytes())
             self._values = array("d", kept[1].tobytes())
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Run:
+    """Samples of many series, one series after the other: *counts* of each of *ids*."""
+
+    ids: Any
+    counts: Any
+    times: Any
+    values: Any
+
+    @classmethod
+    def fresh(cls, series: Sequence[HotSeries]) -> "Run":
+        """Return what of these series is not in the journal."""
+        counts = np.array([s.unsealed - s.saved for s in series], dtype=np.int64)
+        ends = np.cumsum(counts)
+        times, values = np.empty(ends[-1], dtype=np.int64), np.empty(ends[-1])
+        for one, start, end in zip(series, (ends - counts).tolist(), ends.tolist(), strict=True):
+            one.fresh_into(times[start:end], values[start:end])
+        return cls(ids=np.array([s.id for s in series], dtype=np.int64), counts=counts, times=times, values=values)
+
+    @classmethod
+    def joined(cls, pieces: Sequence[tuple[int, tuple[Any, Any]]]) -> "Run":
+        """Return pieces (a series' id, its times and values) as one."""
+        return cls(
+            ids=np.array([series for series, _ in pieces], dtype=np.int64),
+            counts=np.array([len(times) for _, (times, _) in pieces], dtype=np.int64),
+            times=np.concatenate([times for _, (times, _) in pieces]),
+            values=np.concatenate([values for _, (_, values) in pieces]),
+        )
 
 
 def shown_name(labels: Labels) -> str:

@@ -25,6 +25,14 @@ def quoted(value: str) -> str:
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
 
 
+_ESCAPED = re.compile(r"\\(.)")
+
+
+def unquoted(text: str) -> str:
+    """Return the value that `quoted` wrote."""
+    return _ESCAPED.sub(lambda found: "\n" if found[1] == "n" else found[1], text[1:-1])
+
+
 def series_name(metric: str, pairs: Iterable[tuple[str, str]]) -> str:
     """Return `metric{a="b"}`, or the bare name where no label is left."""
     inner = ",".join(f"{name}={quoted(value)}" for name, value in pairs)

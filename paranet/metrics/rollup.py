@@ -1,12 +1,15 @@
 """Rollups: a bucket of time keeps min, max, sum, count and last of a series. Buckets of the same time can be merged."""
 
+import functools
+from collections.abc import Sequence
 from typing import Any
 
 import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from paranet.metrics.chunk import Codec
+from paranet.metrics import decoder
+from paranet.metrics.chunk import Encoder
 from paranet.metrics.promql.ranges import COUNT_OF_ROLLUPS
 from paranet.metrics.promql.sums import reduced
 
@@ -14,7 +17,10 @@ Array = NDArray[Any]
 MINUTE = 60_000
 HOUR = 3_600_000
 """ms of buckets; only those of a minute are kept, hours are made of them when they are asked for"""
-_COLUMNS = 5
+_COLUMNS = ("least", "most", "total", "count", "last")
+_NO_GAPS = 1 << 62
+"""in the number of the first bucket: every bucket follows the one before it"""
+_NAMES = ("starts", *_COLUMNS)
 
 
 @attrs.frozen(kw_only=True)
@@ -30,6 +36,10 @@ class Buckets:
 
     def __len__(self) -> int:
         return len(self.starts)
+
+    def part(self, span: slice) -> "Buckets":
+        """Return some of them."""
+        return Buckets(**{name: getattr(self, name)[span] for name in _NAMES})
 
 
 def rolled(times: Array, values: Array, width: int) -> Buckets:
@@ -52,15 +62,16 @@ def rolled(times: Array, values: Array, width: int) -> Buckets:
     )
 
 
-def merged(parts: list[Buckets]) -> Buckets:
-    """Join buckets in the order of time; where two parts share a bucket they become one."""
-    joined = {name: np.concatenate([getattr(p, name) for p in parts]) for name in ("starts", "least", "most", "total", "count", "last")}
-    order = np.argsort(joined["starts"], kind="stable")
-    joined = {name: column[order] for name, column in joined.items()}
-    starts = joined["starts"]
-    if not len(starts):
-        return Buckets(**joined)
-    first = np.flatnonzero(np.diff(starts, prepend=starts[0] - 1))
+def merged(parts: list[Buckets], width: int) -> Buckets:
+    """Join buckets in the order of time to buckets of a width that is as long or longer; what shares a bucket becomes one."""
+    if not parts:
+        return rolled(np.empty(0, dtype=np.int64), np.empty(0), width)
+    joined = {name: np.concatenate([getattr(p, name) for p in parts]) for name in _NAMES}
+    starts = joined["starts"] - joined["starts"] % width
+    if (np.diff(starts) < 0).any():
+        order = np.argsort(starts, kind="stable")
+        starts, joined = starts[order], {name: column[order] for name, column in joined.items()}
+    first = np.flatnonzero(np.diff(starts, prepend=-1))
     end = np.append(first[1:], len(starts))
     return Buckets(
         starts=starts[first],
@@ -72,12 +83,20 @@ def merged(parts: list[Buckets]) -> Buckets:
     )
 
 
-def encode(buckets: Buckets, width: int) -> bytes:
-    """Return buckets of a tier as bytes: their numbers, then all columns as one series of values."""
+def encode(encoder: Encoder, buckets: Buckets, width: int) -> bytes:
+    """Return buckets of a tier as bytes: the first one's number, the gaps where there are any, then all columns as one series of values."""
     ticks = buckets.starts // width
     columns = np.concatenate((buckets.least, buckets.most, _short(buckets.total), buckets.count, buckets.last))
     gaps = np.diff(ticks, prepend=ticks[0]).astype("<u4").tobytes()
-    return int(ticks[0]).to_bytes(8, "little") + gaps + Codec().encode(np.arange(len(columns), dtype=np.int64), columns)
+    head = int(ticks[0]).to_bytes(8, "little") + gaps
+    if gaps == _without_gaps(len(ticks)):
+        head = (int(ticks[0]) | _NO_GAPS).to_bytes(8, "little")
+    return head + encoder.encode(np.arange(len(columns), dtype=np.int64), columns)
+
+
+@functools.lru_cache(maxsize=256)
+def _without_gaps(n: int) -> bytes:
+    return np.minimum(np.arange(n), 1).astype("<u4").tobytes()
 
 
 def _short(values: Array) -> Array:
@@ -85,19 +104,23 @@ def _short(values: Array) -> Array:
     return np.array([float(f"{v:.12g}") for v in values.tolist()])
 
 
-def decode(blob: bytes, n: int, width: int) -> Buckets:
-    """Return n buckets of a tier. Raise ValueError when the bytes are none."""
-    if len(blob) < 8 + 4 * n:
+def decode_many(blobs: Sequence[bytes], counts: Sequence[int], width: int) -> Buckets:
+    """Return the buckets of a tier that blobs hold, one blob after the other. Raise ValueError when the bytes are none."""
+    if any(len(blob) < 8 for blob in blobs):
         raise ValueError("not a rollup: cut short")
-    starts = (int.from_bytes(blob[:8], "little") + np.cumsum(np.frombuffer(blob, dtype="<u4", count=n, offset=8).astype(np.int64))) * width
-    _, columns = Codec().decode(blob[8 + 4 * n :], _COLUMNS * n)
-    least, most, total, count, last = columns.reshape(_COLUMNS, n)
-    return Buckets(starts=starts, least=least, most=most, total=total, count=count, last=last)
-
-
-def coarser(buckets: Buckets, width: int) -> Buckets:
-    """Return the buckets joined into wider ones."""
-    return merged([attrs.evolve(buckets, starts=buckets.starts - buckets.starts % width)])
+    heads = np.frombuffer(b"".join([blob[:8] for blob in blobs]), dtype="<i8")
+    cuts = np.where(heads & _NO_GAPS, 8, 8 + 4 * np.asarray(counts)).tolist()
+    raw = b"".join([blob[8:cut] or _without_gaps(n) for blob, cut, n in zip(blobs, cuts, counts, strict=True)])
+    if len(raw) != 4 * sum(counts):
+        raise ValueError("not a rollup: cut short")
+    each = np.repeat(counts, counts)
+    begin = np.cumsum(counts) - counts
+    _, columns = decoder.decode_many([blob[cut:] for blob, cut in zip(blobs, cuts, strict=True)], [len(_COLUMNS) * n for n in counts])
+    ticks = np.cumsum(np.frombuffer(raw, dtype="<u4"), dtype=np.int64)
+    first = (heads & ~_NO_GAPS) - ticks[begin]
+    at = np.arange(len(ticks)) + np.repeat((len(_COLUMNS) - 1) * begin, counts)
+    found = {name: columns[at + i * each] for i, name in enumerate(_COLUMNS)}
+    return Buckets(starts=(ticks + np.repeat(first, counts)) * width, **found)
 
 
 _OF_FUNCTION = {"min_over_time": "least", "max_over_time": "most", "sum_over_time": "total", COUNT_OF_ROLLUPS: "count"}

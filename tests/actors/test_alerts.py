@@ -25,12 +25,13 @@ from actors.alerting import (
 from actors.alerts import AlertEvaluator, Reflag, Tick
 from actors.channels import Outlets, Subscribe
 from actors.chunks import ChunkStore
-from actors.notifier import Due, Receivers
+from actors.notifier import EXPIRES, Due, Receivers, Refresh
 from actors.runtime import ActorSystem, Ref
 from actors.runtime.inspect import describe
 from actors.samples import Ingest, Line
 from actors.storage import Database
 from actors.telemetry import TelemetryCollector
+from actors.times import rfc3339
 from actors.topology import ImportTopology, TopologyStore
 from paranet.errors import AlreadyExists, WrongState
 from paranet.interop.registry import read
@@ -253,6 +254,63 @@ async def test_notices_are_grouped_sent_once_and_explained(bench: Bench) -> None
     bodies = await bench.told()
     assert [b["status"] for b in bodies] == ["firing", "resolved"]
     assert await bench.decisions() == [("sent", "attempt 1")] * 2 + [("not-sent", "told already")] * 2 + [("sent", "attempt 1")] * 2
+
+
+async def test_a_restart_remembers_what_was_told(tmp_path: Path, clock: Clock) -> None:
+    """What fires still is not told again, and who was told that it fires is told that it is over."""
+    async with evaluating(tmp_path, clock) as bench:
+        await bench.put(expr="heat > 5")
+        await bench.feed("heat", 9, node="a")
+        await bench.turn()
+        assert [body["status"] for body in await bench.told()] == ["firing"]
+    clock.now += 60
+    async with evaluating(tmp_path, clock) as bench:
+        assert await bench.told() == []
+        assert await bench.decisions() == [("sent", "attempt 1"), ("not-sent", "told already")]
+        await bench.feed("heat", 1, node="a")
+        await bench.turn()
+        assert [body["status"] for body in await bench.told()] == ["resolved"]
+    clock.now += 1
+    async with evaluating(tmp_path, clock) as bench:
+        await bench.feed("heat", 9, node="a")
+        await bench.turn()
+        assert [body["status"] for body in await bench.told()] == ["firing"]
+
+
+async def test_a_group_that_is_gone_is_not_missed(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    """The timer that would repeat it may still run: nothing is told, nothing crashes."""
+    await bench.put(expr="heat > 5")
+    await bench.feed("heat", 9, node="a")
+    now = bench.clock.now
+    silence = Silence(id="s1", matchers=(Pair(name="node", value="a"),), starts_at=now, ends_at=now + 60, by="ann")
+    await bench.alerts.ask(PutSilence(silence=silence), timeout=T)
+    await bench.turn()
+    assert await bench.told() == []
+    bench.clock.now += 1
+    await bench.feed("heat", 1, node="a")
+    await bench.turn()
+    assert await bench.told() == []
+    assert await bench.told() == []
+    assert "crashed" not in caplog.text
+
+
+async def test_an_alertmanager_hears_again_of_what_fires(tmp_path: Path, clock: Clock) -> None:
+    """Each minute, with a time until which to believe it: it takes for over what is not repeated."""
+    async with evaluating(tmp_path, clock, webhook="", alertmanager="http://am/") as bench:
+        await bench.put(expr="heat > 5")
+        for node in "ab":
+            await bench.feed("heat", 9, node=node)
+        await bench.turn()
+        clock.now += 1
+        await bench.feed("heat", 1, node="b")
+        assert len(await bench.told()) == 1
+        await bench.turn()
+        await bench.told()
+        clock.now += 60
+        bench.system.ref("alerts/notifier").tell(Refresh())
+        *_, refreshed = await bench.told()
+    assert {url for url, _ in bench.post.bodies} == {"http://am/api/v2/alerts"}
+    assert [(alert["labels"]["node"], alert["endsAt"]) for alert in refreshed] == [("a", rfc3339(clock.now + EXPIRES))]
 
 
 async def test_what_is_quiet_is_not_told(bench: Bench) -> None:

@@ -1,8 +1,11 @@
 """actors.telemetry"""
 
+import asyncio
 import logging
 import random
 import shutil
+import threading
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,7 +14,7 @@ from typing import Any
 import pytest
 
 from actors.channels import Filter, Outlets, Subscribe
-from actors.chunks import ChunkStore
+from actors.chunks import Batch, ChunkStore
 from actors.device import Readings
 from actors.runtime import ActorSystem, Ref
 from actors.runtime.inspect import state_of
@@ -19,7 +22,7 @@ from actors.samples import Ingest, Line, QueryRange, ReadMetrics
 from actors.storage import Database
 from actors.telemetry import Flush, Save, Sweep, TelemetryCollector, select
 from paranet.controller.driver import Sample
-from paranet.errors import TooLarge
+from paranet.errors import StorageFailed, TooLarge
 from paranet.metrics.labels import labels_of
 from paranet.metrics.promql.values import Vector
 from tests.actors.conftest import Clock
@@ -73,7 +76,7 @@ class Bench:
             await self.read("nothing")
 
     async def counts(self) -> dict[str, object]:
-        await self.read()
+        await self.read("nothing")
         cell = self.system.cell("telemetry")
         assert cell is not None
         return state_of(cell)
@@ -204,6 +207,39 @@ async def test_a_stop_puts_everything_on_disk(tmp_path: Path, clock: Clock) -> N
         assert await bench.database.fetch("SELECT * FROM journal") == []
 
 
+async def test_a_stop_that_is_cut_short_loses_nothing(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not one of the samples that were sealed in a hurry either: the journal had them before the first chunk was begun."""
+    async with collecting(tmp_path, clock) as bench:
+        begun, go_on, loop = asyncio.Event(), threading.Event(), asyncio.get_running_loop()
+
+        def endless(batch: Batch) -> Any:
+            loop.call_soon_threadsafe(begun.set)
+            go_on.wait(T)
+            raise StorageFailed("too late")
+
+        monkeypatch.setattr("actors.chunks._encoded", endless)
+        lines = [Line(labels=labels_of("m", {"node": str(i)}), times=list(times(700)), values=[1.5] * 700) for i in range(50)]
+        clock.now = times(700)[-1] / 1000
+        assert (await bench.collector.ask(Ingest(lines=lines), timeout=T)).accepted == 35_000
+        stopping = asyncio.create_task(bench.system.drain(T), name="stop")
+        await begun.wait()
+        cell = bench.system.cell("telemetry")
+        assert cell is not None
+        cell.kill()
+        await stopping
+        go_on.set()
+        assert await bench.database.fetch("SELECT count(*) FROM chunk") == [(0,)]
+    monkeypatch.undo()
+    async with collecting(tmp_path, clock) as bench:
+        found = await bench.read()
+        assert len(found) == 50
+        assert all(points == [(at, 1.5) for at in times(700)] for points in found.values())
+        await bench.save()
+    async with collecting(tmp_path, clock) as bench:
+        assert await bench.database.fetch("SELECT sum(n), count(*) FROM chunk") == [(35_000, 100)]
+        assert await bench.database.fetch("SELECT id FROM journal") == []
+
+
 async def test_rollups_answer_long_queries(tmp_path: Path, clock: Clock) -> None:
     """By the minute, with the column that the function is about; samples in memory are part of it."""
     async with collecting(tmp_path, clock) as bench:
@@ -259,6 +295,21 @@ async def test_the_number_of_series_has_a_limit(tmp_path: Path, clock: Clock) ->
             assert (await bench.counts())["over_limit"] == 2
 
 
+async def test_a_flood_of_series_stops_at_the_limit(tmp_path: Path, clock: Clock) -> None:
+    """100,000 series against 20,000: each that is too many is counted, ten are named, and what is known goes on."""
+    async with collecting(tmp_path, clock, max_series=20_000) as bench:
+        counts: Counter[str] = Counter()
+        for start in range(0, 100_000, 10_000):
+            lines = [Line(labels=labels_of("m", {"i": str(i)}), times=(START,), values=(1.0,)) for i in range(start, start + 10_000)]
+            verdicts = await bench.collector.ask(Ingest(lines=lines), timeout=T)
+            counts += Counter({"accepted": verdicts.accepted, **verdicts.rejected})
+        assert counts == {"accepted": 20_000, "over_limit": 80_000}
+        assert len(verdicts.first) == 10
+        known = Line(labels=labels_of("m", {"i": "0"}), times=(START + 1,), values=(2.0,))
+        assert (await bench.collector.ask(Ingest(lines=[known]), timeout=T)).accepted == 1
+        assert (await bench.counts())["series"] == 20_000
+
+
 async def test_a_damaged_chunk_is_left_out(tmp_path: Path, clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     """With a word in the log, once: it is deleted. The other chunks are read."""
     async with collecting(tmp_path, clock) as bench:
@@ -295,23 +346,23 @@ async def test_what_is_too_old_is_deleted(tmp_path: Path, clock: Clock) -> None:
 async def test_a_cap_on_bytes_makes_the_oldest_go(tmp_path: Path, clock: Clock) -> None:
     """However young it is."""
     dice = random.Random(1)
-    async with collecting(tmp_path, clock, max_bytes=300_000) as bench:
-        line = [dice.random() for _ in range(60_000)]
+    async with collecting(tmp_path, clock, max_bytes=700_000) as bench:
+        line = [dice.random() for _ in range(120_000)]
         request = Ingest(
-            lines=(Line(labels=labels_of("cpu", {"node": "a"}), times=[START - 60_000 + i for i in range(60_000)], values=line),)
+            lines=(Line(labels=labels_of("cpu", {"node": "a"}), times=[START - 120_000 + i for i in range(120_000)], values=line),)
         )
         await bench.collector.ask(request, timeout=T)
         await bench.save()
-        assert await ChunkStore(bench.database).size() > 300_000
+        assert await ChunkStore(bench.database).size() > 700_000
         await bench.sweep()
-        assert await ChunkStore(bench.database).size() <= 300_000
+        assert await ChunkStore(bench.database).size() <= 700_000
 
 
 async def test_a_full_disk_loses_nothing(tmp_path: Path, clock: Clock) -> None:
     """What could not be written is written when there is room again; the collector goes on meanwhile."""
     async with collecting(tmp_path, clock) as bench:
         for at in times(700):
-            bench.feed(at, cpu=random.random())
+            bench.feed(at, "a", cpu=random.random(), **{f"m{i}": random.random() for i in range(9)})
         ((pages,),) = await bench.database.fetch("PRAGMA page_count")
         await bench.database.fetch(f"PRAGMA max_page_count = {pages!r}")
         await bench.save()
@@ -320,7 +371,7 @@ async def test_a_full_disk_loses_nothing(tmp_path: Path, clock: Clock) -> None:
         assert len((await bench.read())["cpu", "a"]) == 701
         await bench.database.fetch("PRAGMA max_page_count = 100000")
         await bench.save()
-        assert await bench.database.fetch("SELECT sum(n) FROM chunk") == [(600,)]
+        assert await bench.database.fetch("SELECT sum(n) FROM chunk") == [(6000,)]
     async with collecting(tmp_path, clock) as bench:
         assert len((await bench.read())["cpu", "a"]) == 701
 
@@ -375,6 +426,20 @@ async def test_filters_choose_nodes_and_metrics(bench: Bench) -> None:
         (snapshot,) = recorder.of("snapshot")
         assert [(item["node"], item["values"]) for item in snapshot["data"]] == wanted
         assert [(item["node"], item["values"]) for item in recorder.items] == wanted
+
+
+def test_labels_choose_series() -> None:
+    """Of one name any value will do, of several names all must be there; values may be any text."""
+    item = {"ts": 1, "node": "a", "values": {'tx{link="l",interface="e"}': 1.0, 'tx{link="m",interface="e"}': 2.0, 'x{a="b\\"\\\\,"}': 3.0}}
+    for labels, wanted in (
+        ({"link=l"}, {1.0}),
+        ({"link=l", "link=m"}, {1.0, 2.0}),
+        ({"link=l", "link=m", "interface=e"}, {1.0, 2.0}),
+        ({"link=l", "interface=f"}, set()),
+        ({'a=b"\\,'}, {3.0}),
+    ):
+        found = select(item, Filter(labels=frozenset(labels)))
+        assert set(found["values"].values() if found else ()) == wanted
 
 
 def test_a_metric_is_chosen_with_all_its_labels() -> None:

@@ -7,8 +7,10 @@ from typing import Any
 
 import attrs
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
-from hub.settings import Network, Settings
+from hub.settings import Alerts, Network, Settings
 from tests.hub.api import Api, sign_in
 from tests.hub.houses import opened
 from tests.hub.networks import build_square
@@ -17,10 +19,33 @@ from tests.hub.sockets import connected
 RULE = {"name": "Hot", "expr": "heat > 5", "for": "1m", "severity": "critical"}
 
 
+@attrs.define
+class Hook:
+    """A receiver of notices that keeps (status, alert names) of each."""
+
+    url: str = ""
+    heard: list[tuple[str, set[str]]] = attrs.field(factory=list)
+
+    async def hear(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        self.heard.append((body["status"], {alert["labels"]["alertname"] for alert in body["alerts"]}))
+        return web.Response()
+
+
 @pytest.fixture
-async def ticking(settings: Settings) -> AsyncIterator[Api]:
+async def hook() -> AsyncIterator[Hook]:
+    found, app = Hook(), web.Application()
+    app.router.add_post("/", found.hear)
+    async with TestServer(app) as server:
+        found.url = str(server.make_url("/"))
+        yield found
+
+
+@pytest.fixture
+async def ticking(settings: Settings, hook: Hook) -> AsyncIterator[Api]:
     """The API as an operator, over a square whose counters are read twenty times a second."""
-    async with opened(attrs.evolve(settings, network=Network(interval=0.05))) as (_, client):
+    alerts = Alerts(webhook=hook.url, group_wait=0.3, start_delay=0.0)
+    async with opened(attrs.evolve(settings, network=Network(interval=0.05), alerts=alerts)) as (_, client):
         api = await sign_in(client, "operator")
         await build_square(api)
         yield api
@@ -32,26 +57,55 @@ async def cut(api: Api, link: str, *, enabled: bool) -> None:
     assert status == 200, answer
 
 
-async def test_a_cut_link_raises_one_alert_within_two_seconds_and_resolves_once(ticking: Api) -> None:
-    """On channel `alerts`; what follows from it is inhibited; the decisions say why nobody was told."""
+SILENT = {"name": "LinkSilent", "expr": "min by (link) (paranet_link_up) < 0.5", "trigger": "sample"}
+"""what follows from a link that is down"""
+
+
+async def decided(api: Api, name: str, many: int) -> list[tuple[str, str, str]]:
+    """Return state, decision and reason of the notices about an alert, oldest first, once there are so many."""
+    _, body, _ = await api.call("GET", f"/monitor/alerts?rule={name}")
+    alert = body["items"][0]["id"]
+    async with asyncio.timeout(20):
+        while True:
+            _, body, _ = await api.call("GET", f"/monitor/alerts/decisions?alert={alert}")
+            if len(body["items"]) >= many:
+                return [(row["state"], row["decision"], row["reason"]) for row in reversed(body["items"])]
+
+
+async def test_a_cut_link_raises_one_alert_within_two_seconds_and_resolves_once(ticking: Api, hook: Hook) -> None:
+    """On channel `alerts` and at the webhook; what follows from it is inhibited; the decisions explain every notice."""
+    status, silent, _ = await ticking.call("POST", "/monitor/alerts/rules", json=SILENT)
+    assert status == 201, silent
     async with connected(ticking) as socket:
         await socket.subscribe("alerts")
         await socket.hear("snapshot")
         began = time.monotonic()
         await cut(ticking, "r1-r2", enabled=False)
-        states: list[tuple[str, str, str]] = []
+        states: dict[str, list[tuple[str, str]]] = {"LinkDown": [], "LinkSilent": []}
 
         async def until(state: str) -> None:
-            while not states or states[-1][2] != state:
-                frame = await socket.until("events")
-                states.extend((i["name"], i["labels"].get("link", ""), i["state"]) for i in frame["items"] if "state" in i)
+            while not all(seen and seen[-1][1] == state for seen in states.values()):
+                for item in (await socket.until("events"))["items"]:
+                    seen = states[item["name"]]
+                    if not seen or seen[-1][1] != item["state"]:  # flags are told of too
+                        seen.append((item["labels"]["link"], item["state"]))
 
         await until("firing")
         assert time.monotonic() - began < 2
+        rule = silent["id"]
+        assert [row[:2] for row in await decided(ticking, "link-down", 1)] == [("firing", "sent")]
+        assert len(await decided(ticking, rule, 1)) == 1
         await cut(ticking, "r1-r2", enabled=True)
         await until("resolved")
-    assert states == [("LinkDown", "r1-r2", "firing"), ("LinkDown", "r1-r2", "resolved")]
-    _, body, _ = await ticking.call("GET", "/monitor/alerts?state=resolved")
+    assert set(map(tuple, states.values())) == {(("r1-r2", "firing"), ("r1-r2", "resolved"))}
+    assert await decided(ticking, "link-down", 2) == [("firing", "sent", "attempt 1"), ("resolved", "sent", "attempt 1")]
+    first, last = await decided(ticking, rule, 2)
+    assert first[:2] == ("firing", "not-sent")
+    assert first[2].startswith("inhibited by LinkDown ")
+    assert last[:2] == ("resolved", "not-sent")
+    assert last[2].startswith("nobody was told that it fired")
+    assert hook.heard == [("firing", {"LinkDown"}), ("resolved", {"LinkDown"})]
+    _, body, _ = await ticking.call("GET", "/monitor/alerts?state=resolved&rule=link-down")
     (alert,) = body["items"]
     assert alert["annotations"] == {"summary": "Link r1-r2 is down"}
     _, rows, _ = await ticking.call("GET", f"/monitor/alerts/history?alert={alert['id']}")

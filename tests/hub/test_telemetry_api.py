@@ -46,6 +46,17 @@ async def test_a_filter_lets_only_what_is_wanted_through(ticking: Api) -> None:
             assert names == {"paranet_node_up", "paranet_link_utilization_ratio"}
 
 
+async def test_a_filter_by_labels(ticking: Api) -> None:
+    """Only series that have them."""
+    async with connected(ticking, "/ws/telemetry?labels=link=r1-r2") as socket:
+        items = (await socket.until("events"))["items"]
+        assert {item["node"] for item in items} == {"r1", "r2"}
+        assert all('link="r1-r2"' in name for item in items for name in item["values"])
+    async with connected(ticking) as socket:
+        await socket.say(type="sub", id=1, ch="telemetry", filter={"labels": ["link"]})
+        assert (await socket.hear("error"))["error"]["code"] == "invalid"
+
+
 async def test_who_comes_later_starts_with_the_newest_readings(ticking: Api) -> None:
     """The snapshot has one item a node."""
     async with connected(ticking, "/ws/telemetry") as socket:

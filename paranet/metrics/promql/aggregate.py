@@ -13,7 +13,7 @@ from paranet.metrics.labels import NAME, Labels, only, replaced, without
 from paranet.metrics.promql.ast import Aggregate
 from paranet.metrics.promql.ranges import quantile
 from paranet.metrics.promql.selecting import number_text
-from paranet.metrics.promql.sums import exact_mean, exact_sum, is_delicate
+from paranet.metrics.promql.sums import column_sums, exact_mean, exact_sum, is_delicate
 from paranet.metrics.promql.values import Floats, Mask, Value, Vector, empty
 
 if TYPE_CHECKING:
@@ -37,9 +37,10 @@ def _columns(measure: Callable[[Floats], float]) -> Group:
 
 
 def _sum(values: Floats, present: Mask) -> Floats:
-    if len(values) > 2 and is_delicate(values[present]):
-        return _columns(exact_sum)(values, present)
-    total: Floats = np.where(present, values, 0.0).sum(axis=0)
+    here = np.where(present, values, 0.0)
+    if len(values) > 2 and is_delicate(here):
+        return column_sums(here)
+    total: Floats = here.sum(axis=0)
     return total
 
 

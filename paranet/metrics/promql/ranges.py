@@ -244,8 +244,8 @@ _KEEPS_NAME = frozenset({"last_over_time", "first_over_time"})
 _PARAMETERS = {"quantile_over_time": 1, "predict_linear": 0, "double_exponential_smoothing": 0}
 _ONE_BY_ONE = frozenset({"sum_over_time", "avg_over_time", COUNT_OF_ROLLUPS, *_PARAMETERS})
 """functions that look at a series as a whole, or at the step they are evaluated at"""
-MANY = 128
-"""series that are computed at once: few enough to stay near the processor"""
+AT_ONCE = 32_768
+"""samples that are computed at once: few enough to stay near the processor"""
 FUNCTIONS = frozenset({*_PLAIN, *_PARAMETERS, "absent_over_time"})
 
 
@@ -260,7 +260,8 @@ def call(engine: "Engine", node: Call) -> Value:
     if node.name in ("rate", "increase"):
         _doubt(engine, matrix)
     labels, values, present, drop = [], [], [], []
-    many = 1 if node.name in _ONE_BY_ONE else MANY
+    longest = max((len(row.times) for row in matrix.rows), default=1)
+    many = 1 if node.name in _ONE_BY_ONE else max(AT_ONCE // longest, 1)
     for start in range(0, len(matrix.rows), many):
         rows = matrix.rows[start : start + many]
         value, here = measure(_windows(rows, matrix))

@@ -25,6 +25,20 @@ def exact_sum(values: Floats) -> float:
         return float(values.sum())
 
 
+def column_sums(values: Floats) -> Floats:
+    """Return the sums of columns with the digits that each addition loses added at the end (Ogita, Rump, Oishi 2005, Sum2)."""
+    lost = np.zeros(values.shape[1])
+    while len(values) > 1:
+        half = len(values) // 2
+        a, b = values[:half], values[half : 2 * half]
+        total = a + b
+        part = total - a
+        lost += ((a - (total - part)) + (b - part)).sum(axis=0)
+        values = np.concatenate((total, values[2 * half :]))
+    found: Floats = np.where(np.isfinite(lost), values[0] + lost, values[0])
+    return found
+
+
 def exact_mean(values: Floats) -> float:
     """Return the mean, also where the sum is beyond the largest number."""
     total = exact_sum(values)

@@ -8,10 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paranet.metrics import rollup
-from paranet.metrics.chunk import MOST, Codec, checksum
+from paranet.metrics.chunk import MOST, Encoder, checksum
+from paranet.metrics.decoder import decode, decode_many
 from paranet.metrics.promql.values import STALE
 
-CODEC = Codec()
+ENCODER = Encoder()
 values = st.one_of(
     st.floats(),
     st.just(STALE),
@@ -28,7 +29,7 @@ def test_what_is_encoded_comes_back(samples: list[tuple[int, float]], first: int
     """Values bit by bit; times in order and within the tolerance, the first exactly."""
     times = first + np.cumsum([gap for gap, _ in samples])
     floats = np.array([value for _, value in samples])
-    back_times, back = CODEC.decode(CODEC.encode(times, floats), len(times))
+    back_times, back = decode(ENCODER.encode(times, floats), len(times))
     assert back.view(np.int64).tolist() == floats.view(np.int64).tolist()
     assert np.abs(back_times - times).max() <= MOST
     assert back_times[0] == times[0]
@@ -50,14 +51,26 @@ def test_it_is_small(kind: str, most: float) -> None:
     }[kind]
     times = 1_750_000_000_000 + 1000 * np.arange(600) + dice.integers(-3, 4, 600)
     times[0] = 1_750_000_000_000
-    assert len(CODEC.encode(times, floats)) / 600 < most
+    assert len(ENCODER.encode(times, floats)) / 600 < most
+
+
+@settings(max_examples=60)
+@given(st.lists(st.lists(st.tuples(gaps, values), min_size=1, max_size=40), min_size=1, max_size=90))
+def test_many_are_read_as_one_by_one(lines: list[list[tuple[int, float]]]) -> None:
+    """Whatever their shapes, in order."""
+    chunks = [(np.cumsum([gap for gap, _ in line]), np.array([value for _, value in line])) for line in lines]
+    blobs = [ENCODER.encode(*samples) for samples in chunks]
+    times, floats = decode_many(blobs, [len(line) for line in lines])
+    apart = [decode(blob, len(line)) for blob, line in zip(blobs, lines, strict=True)]
+    assert times.tolist() == [t for part, _ in apart for t in part.tolist()]
+    assert floats.view(np.int64).tolist() == [v for samples in chunks for v in samples[1].view(np.int64).tolist()]
 
 
 @given(st.binary(max_size=80), st.integers(1, 50))
 def test_what_is_no_chunk_is_refused(blob: bytes, n: int) -> None:
     """With ValueError, whatever it is; a flipped bit is seen by the checksum."""
     with pytest.raises(ValueError):  # noqa: PT011  # the message says what zstd says
-        CODEC.decode(blob, n)
+        decode(blob, n)
     if blob:
         assert checksum(blob) != checksum(bytes([blob[0] ^ 1]) + blob[1:])
 
@@ -70,7 +83,8 @@ def test_rollups_of_parts_make_the_rollup_of_the_whole(samples: list[tuple[int, 
     floats = np.array([value for _, value in samples])
     whole = rollup.rolled(times, floats, rollup.MINUTE)
     parts = [rollup.rolled(t, v, rollup.MINUTE) for t, v in ((times[:cut], floats[:cut]), (times[cut:], floats[cut:])) if len(t)]
-    joined = rollup.merged([rollup.decode(rollup.encode(part, rollup.MINUTE), len(part), rollup.MINUTE) for part in parts])
+    blobs = [rollup.encode(ENCODER, part, rollup.MINUTE) for part in parts]
+    joined = rollup.merged([rollup.decode_many(blobs, [len(part) for part in parts], rollup.MINUTE)], rollup.MINUTE)
     for name in ("starts", "least", "most", "count", "last"):
         assert getattr(joined, name).tolist() == getattr(whole, name).tolist()
     assert np.allclose(joined.total, whole.total)
