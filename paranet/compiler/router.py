@@ -251,7 +251,7 @@ class Router:
                 routed.reservations.append(Reservation(intent=op.intent, link=edge.link, bandwidth=part, source=node))
         routed.paths += [self.path(op, way, share=len(ways)) for way in ways]
         routed.paths += [attrs.evolve(self.path(op, backup), bandwidth=0.0, backup=True)] if backup else []
-        if op.modality is Modality.IP:
+        if op.modality in (Modality.IP, Modality.P4):
             routed.reaches.append(self.reach(op))
         elif op.modality is Modality.NDN:
             producers = (op.target,) if op.strategy == "multicast" else op.targets
@@ -283,6 +283,7 @@ class Router:
             avoid=avoid,
             width=op.ecmp,
             latency=op.latency,
+            modality=op.modality,
         )
 
     def _conflict(self, op: RouteOp, wanted: Found, tree: Tree) -> None:

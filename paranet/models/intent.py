@@ -67,7 +67,8 @@ class Report:
 class Reach:
     """What a route promised: packets from node *source* to *prefix* end at node *target*, passing *via* in order and none of *avoid*.
 
-    They have at least *width* different ways to the target (ECMP), and none of these takes longer than *latency* (s).
+    They have at least *width* different ways to the target (ECMP), and none of these takes longer than *latency* (s). Over *modality*
+    p4 nodes that speak it forward them by their tables.
     """
 
     intent: str
@@ -78,6 +79,7 @@ class Reach:
     avoid: tuple[str, ...] = ()
     width: int = 1
     latency: float | None = None
+    modality: Modality = Modality.IP
 
 
 @attrs.frozen(kw_only=True)
