@@ -132,7 +132,13 @@ class Router:
             if widened is None:
                 return
             ways = widened
-        if op.strategy == "multicast" and self._circles(op, ways, tree):
+        if op.strategy == "multicast" and (node := _circling(ways, tree)):
+            message = f"{op.intent!r} would send {op.prefix} in a ring through {node}"
+            self._log.error("PN306", op.span, message, hint="use another strategy, or avoid the node")
+            return
+        if backup and op.modality is Modality.NDN and (node := _circling(_both(found, backup), tree)):
+            message = f"{op.intent!r} can have no backup: Interests that turn to it could come back to {node}"
+            self._log.error("PN309", op.place("backup"), message, hint="avoid the node")
             return
         for node, edges in ways.items():
             entry = tree.setdefault(node, Entry(edges, op.span, set()))
@@ -197,24 +203,6 @@ class Router:
         self._log.error("PN308", op.place("ecmp"), message, hint="give links the same cost, or ask for fewer")
         return None
 
-    def _circles(self, op: RouteOp, ways: Mapping[str, tuple[Edge, ...]], tree: Tree) -> bool:
-        """Report when *ways* and those there are make a ring together."""
-        onward = {n: {e.node for e in entry.edges} for n, entry in tree.items()}
-        for node, edges in ways.items():
-            onward.setdefault(node, set()).update(e.node for e in edges)
-        for node, edges in ways.items():
-            seen: set[str] = set()
-            open_ = [e.node for e in edges]
-            while open_:
-                if (at := open_.pop()) == node:
-                    message = f"{op.intent!r} would send {op.prefix} in a ring through {node}"
-                    self._log.error("PN306", op.span, message, hint="use another strategy, or avoid the node")
-                    return True
-                if at not in seen:
-                    seen.add(at)
-                    open_ += onward.get(at, ())
-        return False
-
     def _inherit(self, op: RouteOp, tree: Tree) -> bool:
         """Tell whether the ways that an earlier route spread its packets over suit this one too; report when not."""
         ways = {n: e.edges for n, e in tree.items()}
@@ -255,7 +243,10 @@ class Router:
             routed.reaches.append(self.reach(op))
         elif op.modality is Modality.NDN:
             producers = (op.target,) if op.strategy == "multicast" else op.targets
-            routed.names.append(NamePromise(intent=op.intent, consumer=op.source, name=op.prefix, producers=producers))
+            promise = NamePromise(
+                intent=op.intent, consumer=op.source, name=op.prefix, producers=producers, width=op.ecmp, backup=op.backup
+            )
+            routed.names.append(promise)
 
     def _no_room(self, op: RouteOp, node: str, edge: Edge, part: float, room: float) -> None:
         """Report a way that an earlier route spreads packets over and that has no room for this one's part."""
@@ -312,6 +303,32 @@ def _query(op: RouteOp, target: str, forced: Mapping[str, Edge]) -> Query:
         latency=math.inf if op.latency is None else op.latency,
         forced=forced,
     )
+
+
+def _circling(ways: Mapping[str, tuple[Edge, ...]], tree: Tree) -> str | None:
+    """Return a node that *ways* and those there are lead back to, whichever is taken; None without one."""
+    onward = {n: {e.node for e in (*entry.edges, *filter(None, (entry.backup,)))} for n, entry in tree.items()}
+    for node, edges in ways.items():
+        onward.setdefault(node, set()).update(e.node for e in edges)
+    for node, edges in ways.items():
+        seen: set[str] = set()
+        open_ = [e.node for e in edges]
+        while open_:
+            if (at := open_.pop()) == node:
+                return node
+            if at not in seen:
+                seen.add(at)
+                open_ += onward.get(at, ())
+    return None
+
+
+def _both(found: Found, backup: Found) -> Mapping[str, tuple[Edge, ...]]:
+    """Return the ways on from every node when the way or its backup may be taken at each."""
+    ways: dict[str, tuple[Edge, ...]] = {}
+    for way in (found, backup):
+        for node, edge in zip(way.hops, way.edges, strict=False):
+            ways[node] = (*ways.get(node, ()), edge)
+    return ways
 
 
 def _same(one: Edge, other: Edge) -> bool:

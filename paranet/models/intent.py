@@ -100,12 +100,17 @@ class Isolation:
 
 @attrs.frozen(kw_only=True)
 class NamePromise:
-    """What an NDN route promised: an Interest in *name* from node *consumer* reaches one of the nodes *producers*."""
+    """What an NDN route promised: an Interest in *name* from node *consumer* reaches one of the nodes *producers*.
+
+    There are at least *width* different ways to them; with *backup* a second one that shares no link with the first.
+    """
 
     intent: str
     consumer: str
     name: str
     producers: tuple[str, ...]
+    width: int = 1
+    backup: bool = False
 
 
 @attrs.frozen(kw_only=True)
