@@ -226,12 +226,12 @@ class Router:
         if id(tree) in self._spread:
             ways = walks({n: e.edges for n, e in tree.items()}, op.source, op.target)
         if op.bandwidth:
-            parts = dict.fromkeys(zip(found.hops, found.edges, strict=False), op.bandwidth)
+            parts: Iterable[tuple[tuple[str, Edge], float]] = ((step, op.bandwidth) for step in zip(found.hops, found.edges, strict=False))
             if len(ways) > 1:
                 onward = {n: tree[n].edges for way in ways for n in way.hops[:-1]}
-                parts = shares(onward, op.source, op.target, op.bandwidth)
+                parts = shares(onward, op.source, op.target, op.bandwidth).items()
             network = self.network(op.modality, (op.source, op.target))
-            for (node, edge), part in parts.items():
+            for (node, edge), part in parts:
                 if len(ways) > 1 and part > network.room(node, edge) * (1 + 1e-9):
                     self._no_room(op, node, edge, part, network.room(node, edge))
                     return
