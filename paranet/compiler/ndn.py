@@ -7,7 +7,7 @@ from paranet.compiler.diagnostics import Log
 from paranet.compiler.hops import Hops
 from paranet.compiler.ir import CacheOp, RouteOp
 from paranet.compiler.paths import Edge
-from paranet.compiler.router import Tree
+from paranet.compiler.router import Entry, Tree
 
 PORT = 6363
 
@@ -32,7 +32,7 @@ class Names:
         """Write the rows of one name: *ends* are its producers and the intents that reach them."""
         op = self._strategies[name]
         for node, entry in tree.items():
-            hops = [self._next_hop(node, e, entry.owners, op) for e in sorted(entry.edges, key=lambda e: (e.cost, e.node, e.link))]
+            hops = [self._next_hop(node, e, cost, entry, op) for e, cost in _ranked(entry, op)]
             value = {"next_hops": hops, "producer": node in ends}
             self._board.add(node, "ndn.rib", name, value, entry.owners | ends.get(node, set()), entry.span)
             self._board.add(node, "ndn.strategy", name, {"strategy": op.strategy}, entry.owners, entry.span)
@@ -41,16 +41,25 @@ class Names:
                 self._board.add(node, "ndn.rib", name, {"next_hops": [], "producer": True}, owners, op.span)
                 self._board.add(node, "ndn.strategy", name, {"strategy": op.strategy}, owners, op.span)
 
-    def _next_hop(self, node: str, edge: Edge, owners: set[str], op: RouteOp) -> Mapping[str, object]:
+    def _next_hop(self, node: str, edge: Edge, cost: int, entry: Entry, op: RouteOp) -> Mapping[str, object]:
         """Return the next hop, having written the faces at both ends of its link."""
         for end in (node, edge.node):
             near, far = self._hops.ends(end, edge.link)
             address = str(self._hops.router_address(far.node))
             uri = f"udp4://{address}:{PORT}" if ":" not in address else f"udp6://[{address}]:{PORT}"
             value = {"node": far.node, "link": edge.link, "interface": near.interface, "uri": uri}
-            self._board.add(end, "ndn.face", edge.link, value, owners, op.span)
-        cost = max(0, round(edge.cost))
+            self._board.add(end, "ndn.face", edge.link, value, entry.owners, op.span)
         return {"node": edge.node, "link": edge.link, "face": edge.link, "cost": cost}
+
+
+def _ranked(entry: Entry, op: RouteOp) -> list[tuple[Edge, int]]:
+    """Return the ways on with their costs in the RIB: those of equal paths cost the same, a backup more than any."""
+    ranked = [(e, max(0, round(e.cost))) for e in sorted(entry.edges, key=lambda e: (e.cost, e.node, e.link))]
+    if op.strategy != "multicast":
+        ranked = [(e, ranked[0][1]) for e, _ in ranked]
+    if entry.backup:
+        ranked.append((entry.backup, ranked[-1][1] + max(1, round(entry.backup.cost))))
+    return ranked
 
 
 def write_cache(op: CacheOp, board: Board) -> None:

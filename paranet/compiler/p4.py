@@ -16,6 +16,7 @@ from paranet.compiler.context import Context
 from paranet.compiler.hops import Hops
 from paranet.compiler.router import Tree
 from paranet.compiler.trees import Branching
+from paranet.models.addressing import port_mac
 from paranet.models.device import Span
 from paranet.models.topology import Modality
 
@@ -146,13 +147,7 @@ class Switches:
 
     def _mac(self, node: str, link_id: str) -> str:
         _, far = self._hops.ends(node, link_id)
-        return mac(far.node, far.interface)
-
-
-def mac(node: str, interface: str | None) -> str:
-    """Return the locally administered MAC address that stands for a port, the same wherever it is asked for."""
-    digest = hashlib.sha256(f"{node}:{interface or ''}".encode()).digest()
-    return ":".join(f"{b:02x}" for b in (0x02, *digest[:5]))
+        return port_mac(far.node, far.interface)
 
 
 def group_id(group: str) -> int:

@@ -63,7 +63,8 @@ class _Run:
 
     def __init__(self, tokens: list[Token], log: Log) -> None:
         last = tokens[-1].span if tokens else START
-        self._end = Token("$END", "", last.end_line, last.end_column, 0)
+        behind = not tokens or tokens[-1].type != "SEP"  # a newline has no place behind it in its line
+        self._end = Token("$END", "", last.end_line, last.end_column if behind else last.column, 0)
         self._swallowed = bool(tokens) and tokens[-1].type in ("UNCLOSED_COMMENT", "TOO_DEEP")
         self._tokens: list[Token] = [*tokens, self._end]
         self._at = 0

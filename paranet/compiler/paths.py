@@ -79,7 +79,9 @@ class Network:
         self._reserved: Reserved = {} if reserved is None else reserved
         self._trees: dict[str, Mapping[str, Edge]] = {}
         speaking = speakers(topology, nodes) if isinstance(nodes, Modality) else nodes
-        self._backwards: defaultdict[str, list[tuple[str, float, float, Edge]]] = defaultdict(list)
+        self._nodes = sorted(speaking)  # numbers in the order of ids, so that both break ties alike
+        self._numbers = {node: number for number, node in enumerate(self._nodes)}
+        self._backwards: list[list[tuple[int, float, float, Edge]]] = [[] for _ in self._nodes]
         for link in topology.links.values():
             if (link.enabled or disabled) and link.source.node in speaking and link.target.node in speaking:
                 self._add(link)
@@ -89,7 +91,7 @@ class Network:
         for origin, node in ends[:1] if link.directed else ends:
             edge = Edge(node, link.id, link.cost, link.latency, link.bandwidth)
             self._edges[origin].append(edge)
-            self._backwards[node].append((origin, link.cost, link.latency, edge))
+            self._backwards[self._numbers[node]].append((self._numbers[origin], link.cost, link.latency, edge))
 
     def reserve(self, origin: str, edge: Edge, bandwidth: float) -> None:
         self._reserved[edge.link, origin] = self._reserved.get((edge.link, origin), 0.0) + bandwidth
@@ -101,7 +103,8 @@ class Network:
     def toward(self, target: str) -> Mapping[str, Edge]:
         """Return the way on from each node to *target* when nothing else is asked: one tree for all who go there."""
         if target not in self._trees:
-            self._trees[target] = _tree(self._backwards, target)
+            number = self._numbers.get(target)
+            self._trees[target] = {} if number is None else _tree(self._nodes, self._backwards, number)
         return self._trees[target]
 
     def room(self, origin: str, edge: Edge) -> float:
@@ -171,34 +174,36 @@ def _along(network: Network, query: Query) -> Found | None:
     return Found(hops=tuple(hops), edges=tuple(edges), cost=cost, latency=latency) if latency <= query.latency * _SLACK else None
 
 
-Backwards = Mapping[str, Sequence[tuple[str, float, float, Edge]]]
-"""The edges that lead to each node: the node it leaves, cost, latency, edge."""
+Backwards = Sequence[Sequence[tuple[int, float, float, Edge]]]
+"""The edges that lead to each node, by its number: the number of the node it leaves, cost, latency, edge."""
 
 
-def _tree(backwards: Backwards, target: str) -> Mapping[str, Edge]:
-    """Return the edge by which each node is left on its cheapest, then fastest, then first way to *target*."""
-    settled: set[str] = set()
-    costs, latencies = {target: 0.0}, {target: 0.0}
-    chosen: dict[str, Edge] = {}
+def _tree(nodes: Sequence[str], backwards: Backwards, target: int) -> Mapping[str, Edge]:
+    """Return the edge by which each of *nodes* is left on its cheapest, then fastest, then first way to the one numbered *target*."""
+    costs, latencies = [math.inf] * len(nodes), [math.inf] * len(nodes)
+    chosen: list[Edge | None] = [None] * len(nodes)
+    settled = [False] * len(nodes)
+    costs[target] = 0.0
     heap = [(0.0, 0.0, target)]
     while heap:
         cost, latency, node = heapq.heappop(heap)
-        if node in settled:
+        if settled[node]:
             continue
-        settled.add(node)
-        for origin, more, later, edge in backwards.get(node, ()):
-            longer, held = cost + more, costs.get(origin, math.inf)
-            if longer > held or origin in settled:
+        settled[node] = True
+        for origin, more, later, edge in backwards[node]:
+            longer, held = cost + more, costs[origin]
+            if longer > held:
                 continue
-            if longer < held or _earlier(latency + later, edge, latencies[origin], chosen[origin]):
-                costs[origin], latencies[origin], chosen[origin] = longer, latency + later, edge
-                heapq.heappush(heap, (longer, latency + later, origin))
-    return chosen
+            if longer == held and (settled[origin] or not _earlier(latency + later, edge, latencies[origin], chosen[origin])):
+                continue
+            costs[origin], latencies[origin], chosen[origin] = longer, latency + later, edge
+            heapq.heappush(heap, (longer, latency + later, origin))
+    return {name: edge for name, edge in zip(nodes, chosen, strict=True) if edge}
 
 
-def _earlier(latency: float, edge: Edge, other_latency: float, other: Edge) -> bool:
+def _earlier(latency: float, edge: Edge, other_latency: float, other: Edge | None) -> bool:
     """Tell whether *edge* comes before the other one of the same cost."""
-    return (latency, edge.node, edge.link) < (other_latency, other.node, other.link)
+    return other is None or (latency, edge.node, edge.link) < (other_latency, other.node, other.link)
 
 
 def speakers(topology: Topology, modality: Modality) -> frozenset[str]:

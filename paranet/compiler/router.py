@@ -132,7 +132,13 @@ class Router:
             if widened is None:
                 return
             ways = widened
-        if op.strategy == "multicast" and self._circles(op, ways, tree):
+        if op.strategy == "multicast" and (node := _circling(ways, tree)):
+            message = f"{op.intent!r} would send {op.prefix} in a ring through {node}"
+            self._log.error("PN306", op.span, message, hint="use another strategy, or avoid the node")
+            return
+        if backup and op.modality is Modality.NDN and (node := _circling(_both(found, backup), tree)):
+            message = f"{op.intent!r} can have no backup: Interests that turn to it could come back to {node}"
+            self._log.error("PN309", op.place("backup"), message, hint="avoid the node")
             return
         for node, edges in ways.items():
             entry = tree.setdefault(node, Entry(edges, op.span, set()))
@@ -197,24 +203,6 @@ class Router:
         self._log.error("PN308", op.place("ecmp"), message, hint="give links the same cost, or ask for fewer")
         return None
 
-    def _circles(self, op: RouteOp, ways: Mapping[str, tuple[Edge, ...]], tree: Tree) -> bool:
-        """Report when *ways* and those there are make a ring together."""
-        onward = {n: {e.node for e in entry.edges} for n, entry in tree.items()}
-        for node, edges in ways.items():
-            onward.setdefault(node, set()).update(e.node for e in edges)
-        for node, edges in ways.items():
-            seen: set[str] = set()
-            open_ = [e.node for e in edges]
-            while open_:
-                if (at := open_.pop()) == node:
-                    message = f"{op.intent!r} would send {op.prefix} in a ring through {node}"
-                    self._log.error("PN306", op.span, message, hint="use another strategy, or avoid the node")
-                    return True
-                if at not in seen:
-                    seen.add(at)
-                    open_ += onward.get(at, ())
-        return False
-
     def _inherit(self, op: RouteOp, tree: Tree) -> bool:
         """Tell whether the ways that an earlier route spread its packets over suit this one too; report when not."""
         ways = {n: e.edges for n, e in tree.items()}
@@ -238,12 +226,12 @@ class Router:
         if id(tree) in self._spread:
             ways = walks({n: e.edges for n, e in tree.items()}, op.source, op.target)
         if op.bandwidth:
-            parts = dict.fromkeys(zip(found.hops, found.edges, strict=False), op.bandwidth)
+            parts: Iterable[tuple[tuple[str, Edge], float]] = ((step, op.bandwidth) for step in zip(found.hops, found.edges, strict=False))
             if len(ways) > 1:
                 onward = {n: tree[n].edges for way in ways for n in way.hops[:-1]}
-                parts = shares(onward, op.source, op.target, op.bandwidth)
+                parts = shares(onward, op.source, op.target, op.bandwidth).items()
             network = self.network(op.modality, (op.source, op.target))
-            for (node, edge), part in parts.items():
+            for (node, edge), part in parts:
                 if len(ways) > 1 and part > network.room(node, edge) * (1 + 1e-9):
                     self._no_room(op, node, edge, part, network.room(node, edge))
                     return
@@ -251,11 +239,14 @@ class Router:
                 routed.reservations.append(Reservation(intent=op.intent, link=edge.link, bandwidth=part, source=node))
         routed.paths += [self.path(op, way, share=len(ways)) for way in ways]
         routed.paths += [attrs.evolve(self.path(op, backup), bandwidth=0.0, backup=True)] if backup else []
-        if op.modality is Modality.IP:
+        if op.modality in (Modality.IP, Modality.P4):
             routed.reaches.append(self.reach(op))
         elif op.modality is Modality.NDN:
             producers = (op.target,) if op.strategy == "multicast" else op.targets
-            routed.names.append(NamePromise(intent=op.intent, consumer=op.source, name=op.prefix, producers=producers))
+            promise = NamePromise(
+                intent=op.intent, consumer=op.source, name=op.prefix, producers=producers, width=op.ecmp, backup=op.backup
+            )
+            routed.names.append(promise)
 
     def _no_room(self, op: RouteOp, node: str, edge: Edge, part: float, room: float) -> None:
         """Report a way that an earlier route spreads packets over and that has no room for this one's part."""
@@ -283,6 +274,7 @@ class Router:
             avoid=avoid,
             width=op.ecmp,
             latency=op.latency,
+            modality=op.modality,
         )
 
     def _conflict(self, op: RouteOp, wanted: Found, tree: Tree) -> None:
@@ -311,6 +303,32 @@ def _query(op: RouteOp, target: str, forced: Mapping[str, Edge]) -> Query:
         latency=math.inf if op.latency is None else op.latency,
         forced=forced,
     )
+
+
+def _circling(ways: Mapping[str, tuple[Edge, ...]], tree: Tree) -> str | None:
+    """Return a node that *ways* and those there are lead back to, whichever is taken; None without one."""
+    onward = {n: {e.node for e in (*entry.edges, *filter(None, (entry.backup,)))} for n, entry in tree.items()}
+    for node, edges in ways.items():
+        onward.setdefault(node, set()).update(e.node for e in edges)
+    for node, edges in ways.items():
+        seen: set[str] = set()
+        open_ = [e.node for e in edges]
+        while open_:
+            if (at := open_.pop()) == node:
+                return node
+            if at not in seen:
+                seen.add(at)
+                open_ += onward.get(at, ())
+    return None
+
+
+def _both(found: Found, backup: Found) -> Mapping[str, tuple[Edge, ...]]:
+    """Return the ways on from every node when the way or its backup may be taken at each."""
+    ways: dict[str, tuple[Edge, ...]] = {}
+    for way in (found, backup):
+        for node, edge in zip(way.hops, way.edges, strict=False):
+            ways[node] = (*ways.get(node, ()), edge)
+    return ways
 
 
 def _same(one: Edge, other: Edge) -> bool:

@@ -13,16 +13,22 @@ from paranet.models.units import parse_bandwidth, parse_seconds
 
 ATTRIBUTES = ("from", "to", "via", "avoid", "protocol", "bandwidth", "latency", "ecmp", "backup", "strategy", "producer")
 STRATEGIES = ("best-route", "multicast", "asf", "random")
+_SPREADING = ("random", "asf")
+"""the strategies that divide Interests among next hops"""
+_SAVING = ("best-route", "asf")
+"""the strategies that turn to a dearer next hop when the cheapest fails"""
 MAX_ECMP = 64
 
 _ALWAYS = frozenset(("from", "to", "avoid", "protocol"))
 _WISHES = _ALWAYS | {"via", "bandwidth", "latency"}
 _BY_PROTOCOL: Mapping[Modality, frozenset[str]] = {
     Modality.IP: _WISHES | {"ecmp", "backup"},
-    Modality.NDN: _WISHES | {"strategy", "producer"},
+    Modality.NDN: _WISHES | {"ecmp", "backup", "strategy", "producer"},
     Modality.P4: _WISHES,
     Modality.GEO: _ALWAYS,
 }
+_SINGLE = "; a table of the program l3 has one way out an entry"
+"""why P4 switches neither spread packets nor have a second way at hand: that takes an action selector"""
 _PARSERS = {"bandwidth": parse_bandwidth, "latency": parse_seconds}
 
 
@@ -53,7 +59,9 @@ class _Reader:
         for name, attribute in self._found.items():
             if name not in _BY_PROTOCOL[modality]:
                 fitting = ", ".join(p for p, known in _BY_PROTOCOL.items() if name in known)
-                log.error("PN225", attribute.name.span, f"a route over {modality} has no {name!r}", hint=f"routes over {fitting} have it")
+                why = _SINGLE if modality is Modality.P4 and name in ("ecmp", "backup") else ""
+                hint = f"routes over {fitting} have it{why}"
+                log.error("PN225", attribute.name.span, f"a route over {modality} has no {name!r}", hint=hint)
         self._found = {name: a for name, a in self._found.items() if name in _BY_PROTOCOL[modality]}
         return self._geo(intent) if modality is Modality.GEO else self._routes(intent, modality)
 
@@ -97,14 +105,15 @@ class _Reader:
     def _routes(self, intent: str | None, modality: Modality) -> tuple[RouteOp, ...]:
         context, found = self._context, self._found
         wishes = self._wishes()
-        ecmp, backup, strategy = self._ecmp(), self._backup(), self._strategy()
+        ecmp, backup = self._ecmp(), self._backup()
+        strategy = self._strategy(ecmp, backup)
         start, end = self._required("from"), self._required("to")
         ends = Modality.IP if modality is Modality.P4 else modality
         sources = context.nodes(start, ends) if start else None
         reached = self._named(end, sources) if modality is Modality.NDN else self._addressed(end, ends)
         avoid_nodes, avoid_links = context.avoided(found)
         waypoints = self._waypoints(ends)
-        if intent is None or wishes is None or not sources or reached is None or end is None or ecmp is None:
+        if intent is None or wishes is None or not sources or reached is None or end is None or ecmp is None or strategy is None:
             return ()
         targets, prefix = reached
         if sources == targets:
@@ -170,8 +179,20 @@ class _Reader:
             self._log.error("PN207", self._found["backup"].value.span, f"'backup' must be disjoint or none, not {word!r}")
         return word == "disjoint"
 
-    def _strategy(self) -> str:
-        return values.choice(self._found["strategy"], STRATEGIES, self._log) if "strategy" in self._found else STRATEGIES[0]
+    def _strategy(self, ecmp: int | None, backup: bool) -> str | None:
+        """Return the strategy given, else the one that serves the other wishes; None after reporting one that does not."""
+        spread = ecmp is not None and ecmp > 1
+        fitting = _SPREADING if spread else _SAVING if backup else STRATEGIES
+        if "strategy" not in self._found:
+            return fitting[0]
+        attribute = self._found["strategy"]
+        strategy = values.choice(attribute, STRATEGIES, self._log)
+        if strategy in fitting:
+            return strategy
+        wish = "ecmp" if spread else "backup"
+        message = f"'strategy' {strategy} does not go with {wish!r}"
+        self._log.error("PN220", attribute.value.span, message, hint=f"{' and '.join(fitting)} do")
+        return None
 
     def _addressed(self, end: Attribute | None, modality: Modality) -> tuple[tuple[str, ...], str] | None:
         found = self._context.destination(end.value, modality) if end else None

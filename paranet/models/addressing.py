@@ -30,3 +30,9 @@ def router_addresses(topology: Topology) -> Mapping[str, IPv4Address | IPv6Addre
         taken.add(address)
         found[node_id] = address
     return found
+
+
+def port_mac(node: str, interface: str | None) -> str:
+    """Return the locally administered MAC address that stands for a port, the same wherever it is asked for."""
+    digest = hashlib.sha256(f"{node}:{interface or ''}".encode()).digest()
+    return ":".join(f"{b:02x}" for b in (0x02, *digest[:5]))

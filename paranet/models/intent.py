@@ -67,7 +67,8 @@ class Report:
 class Reach:
     """What a route promised: packets from node *source* to *prefix* end at node *target*, passing *via* in order and none of *avoid*.
 
-    They have at least *width* different ways to the target (ECMP), and none of these takes longer than *latency* (s).
+    They have at least *width* different ways to the target (ECMP), and none of these takes longer than *latency* (s). Over *modality*
+    p4 nodes that speak it forward them by their tables.
     """
 
     intent: str
@@ -78,6 +79,7 @@ class Reach:
     avoid: tuple[str, ...] = ()
     width: int = 1
     latency: float | None = None
+    modality: Modality = Modality.IP
 
 
 @attrs.frozen(kw_only=True)
@@ -98,12 +100,17 @@ class Isolation:
 
 @attrs.frozen(kw_only=True)
 class NamePromise:
-    """What an NDN route promised: an Interest in *name* from node *consumer* reaches one of the nodes *producers*."""
+    """What an NDN route promised: an Interest in *name* from node *consumer* reaches one of the nodes *producers*.
+
+    There are at least *width* different ways to them; with *backup* a second one that shares no link with the first.
+    """
 
     intent: str
     consumer: str
     name: str
     producers: tuple[str, ...]
+    width: int = 1
+    backup: bool = False
 
 
 @attrs.frozen(kw_only=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 from paranet.models.addressing import router_addresses
 from paranet.models.device import Row
-from paranet.models.topology import Topology
+from paranet.models.topology import Modality, Topology
 from paranet.verifier.incremental import Hop, Rule
 from paranet.verifier.prefixes import Prefix
 
@@ -68,6 +68,20 @@ def route(node: str, row: Row, links: Links) -> tuple[int, Rule] | None:
     if not hops and not faults:
         faults.append(f"the row for {prefix.text} on {node!r} has no next hop")
     return prefix.version, Rule(node, prefix.low, prefix.high + 1, prefix.length, tuple(hops), tuple(faults), row)
+
+
+class Routes:
+    """Reads the rows by which nodes forward over IP."""
+
+    families = (FAMILY,)
+    modality = Modality.IP
+
+    def __init__(self, links: Links) -> None:
+        self._links = links
+
+    def read(self, node: str, row: Row) -> tuple[int, Rule] | None:
+        """Return the IP version and the rule that a row means, None where it forwards nothing."""
+        return route(node, row, self._links)
 
 
 class Ownership:

@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from paranet.models.device import Change, Row
-from paranet.models.topology import Topology
-from paranet.verifier import forwarding, packets
-from paranet.verifier.forwarding import Links, Ownership
+from paranet.models.topology import Modality, Topology
+from paranet.verifier import packets
+from paranet.verifier.forwarding import Links, Ownership, Routes
 from paranet.verifier.incremental import Atoms, Rule
 from paranet.verifier.isolation import IsolationCheck
 from paranet.verifier.network import Network, Outcome
@@ -22,34 +22,38 @@ from paranet.verifier.promises import Promises
 from paranet.verifier.reach import ReachCheck
 from paranet.verifier.report import Findings
 from paranet.verifier.rings import Ring, rings
+from paranet.verifier.switches import TABLE, Switches
 
 Check = ReachCheck | IsolationCheck
 
 
 class IpPart:
-    """The verdict on IP, kept while rows change. Raise ValueError when a promise's prefix is not one."""
+    """The verdict on IP packets forwarded by rows of one *plane*, kept while rows change.
 
-    families = (forwarding.FAMILY, packets.FAMILY)
+    Raise ValueError when a promise's prefix is not one.
+    """
 
-    def __init__(self, topology: Topology, links: Links, promises: Promises, rows: Iterable[NodeRow]) -> None:
-        self._links = links
+    def __init__(self, topology: Topology, links: Links, promises: Promises, rows: Iterable[NodeRow], plane: Routes | Switches) -> None:
+        self._plane = plane
+        self.families = (*plane.families, packets.FAMILY)
         self._entries: dict[str, dict[str, Entry]] = {}
         rules: dict[int, list[Rule]] = {version: [] for version in BITS}
         for node, row in rows:
             if row.family == packets.FAMILY:
                 self._list(node, row.key, row)
-            elif read := forwarding.route(node, row, links):
+            elif read := plane.read(node, row):
                 rules[read[0]].append(read[1])
         self._atoms = {version: Atoms.of(rules[version], bits) for version, bits in BITS.items()}
         self._prefixes = Counter((v, rule.low, rule.length) for v, found in rules.items() for rule in found)
         self._network = Network(links, Ownership(topology), self._atoms, {})
         for node in self._entries:
             self._order(node)
-        self._checks = list(_checks(promises, self._network))
+        self._checks = list(_checks(promises, self._network, plane.modality))
         self._outcomes: dict[int, Outcome] = {}
         self._visitors: dict[str, set[int]] = {}
         self._broken: set[int] = set()
-        self._counts = Counter(name for check in self._checks for name in check.names())
+        counted = self._checks if plane.modality is Modality.IP else [c for c in self._checks if isinstance(c, ReachCheck)]
+        self._counts = Counter(name for check in counted for name in check.names())
         for i in range(len(self._checks)):
             self._run(i)
 
@@ -96,23 +100,25 @@ class IpPart:
 
     def _route(self, node: str, change: Change) -> Prefix | None:
         """Bring the atoms up to date; return the prefix whose packets may go another way."""
-        before = forwarding.route(node, change.before, self._links) if change.before else None
-        after = forwarding.route(node, change.after, self._links) if change.after else None
-        if after:
-            version, rule = after
-            self._atoms[version].insert(rule)
-            self._prefixes[version, rule.low, rule.length] += before is None
-        elif before:
+        before = self._plane.read(node, change.before) if change.before else None
+        after = self._plane.read(node, change.after) if change.after else None
+        if before and not after:
             version, rule = before
             self._atoms[version].remove(rule)
             self._prefixes[version, rule.low, rule.length] -= 1
+        elif after:
+            version, rule = after
+            self._atoms[version].insert(rule)
+            self._prefixes[version, rule.low, rule.length] += before is None
         else:
             return None
-        return Prefix.of(change.id[1])
+        return Prefix(version, rule.low, rule.high - 1, rule.length, change.id[1])
 
     def report(self, findings: Findings) -> None:
         """Add what holds now."""
-        findings.checked.update({"reachability": 0, "waypoint": 0, "avoidance": 0, "loop": sum(n > 0 for n in self._prefixes.values())})
+        for name in ("reachability", "waypoint", "avoidance"):
+            findings.count(name, 0)
+        findings.count("loop", sum(n > 0 for n in self._prefixes.values()))
         for name, number in self._counts.items():
             findings.count(name, number)
         circles: dict[Ring, int] = {}
@@ -127,20 +133,26 @@ class IpPart:
         for version, atoms in self._atoms.items():
             for low, atom in atoms.circling():
                 for ring in rings(version, atom.rules):
-                    circles.setdefault(ring, low)
+                    if self._own(ring):
+                        circles.setdefault(ring, low)
         for ring in sorted(circles, key=lambda r: (r.version, circles[r], r.nodes)):
             _circle(ring, circles[ring], intents.get(ring, ()), findings)
-        for node, entries in sorted(self._network.lists.items()):
+        for node, entries in sorted(self._network.lists.items()) if self._plane.modality is Modality.IP else ():
             _shadows(node, entries, findings)
 
+    def _own(self, ring: Ring) -> bool:
+        """Tell whether the ring is to be told here: where switches forward, those without a switch are told over IP."""
+        return self._plane.modality is Modality.IP or any(step.family == TABLE for step in ring.steps)
 
-def _checks(promises: Promises, network: Network) -> Iterable[Check]:
+
+def _checks(promises: Promises, network: Network, modality: Modality) -> Iterable[Check]:
     promised = [Prefix.of(reach.prefix) for reach in promises.reaches]
     claims = sorted(set(promised), key=_place)
     lows = [(p.version, p.low) for p in claims]
     for reach, prefix in zip(promises.reaches, promised, strict=True):
         first, last = bisect_left(lows, (prefix.version, prefix.low)), bisect_left(lows, (prefix.version, prefix.high + 1))
-        yield ReachCheck(reach, prefix, [p for p in claims[first:last] if p.length > prefix.length], network)
+        if reach.modality is modality:
+            yield ReachCheck(reach, prefix, [p for p in claims[first:last] if p.length > prefix.length], network)
     targets = list(zip(promised, promises.reaches, strict=True))
     for isolation in promises.isolations:
         yield IsolationCheck(isolation, targets, network)

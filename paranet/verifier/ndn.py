@@ -117,10 +117,67 @@ class NdnCheck:
         findings.count("name")
         name = components(promise.name)
         found, end = self._reached(promise.consumer, name)
+        self._wishes(promise, name, findings)
         if found.isdisjoint(promise.producers):
             where = f"end at {', '.join(sorted(found))}" if found else "reach no producer"
             message = f"Interests of {promise.intent!r} in {promise.name} {where}, not at {' or '.join(promise.producers)}"
             self._lost("name", message, name, end, findings, (promise.intent,))
+
+    def _wishes(self, promise: NamePromise, name: Name, findings: Findings) -> None:
+        """Judge over how many ways Interests go, and whether there is a way when the usual one fails."""
+        if promise.width > 1:
+            findings.count("width")
+            if (ways := self._ways(promise, name)) < promise.width:
+                message = f"Interests of {promise.intent!r} in {promise.name} are spread over {ways} ways, not {promise.width}"
+                self._unmet("width", message, promise, name, findings, (promise.consumer,))
+        if promise.backup:
+            findings.count("backup")
+            usual, _ = self._single(promise.consumer, name, 0)
+            second, way = self._single(promise.consumer, name, -1)
+            if way[-1] not in promise.producers:
+                message = f"the backup of {promise.intent!r} gets no further than {way[-1]!r}"
+                self._unmet("backup", message, promise, name, findings, way)
+            elif shared := sorted(usual & second):
+                message = f"the backup of {promise.intent!r} takes link {shared[0]!r}, as Interests usually do"
+                self._unmet("backup", message, promise, name, findings, way)
+
+    def _unmet(self, check: str, words: str, promise: NamePromise, name: Name, findings: Findings, way: tuple[str, ...]) -> None:
+        steps = [entry.step for node in way if (entry := self.lookup(node, name))]
+        findings.violate(check, words, header={"name": promise.name}, hops=way, steps=steps, intents=(promise.intent,))
+
+    def _single(self, node: str, name: Name, rank: int) -> tuple[set[str], tuple[str, ...]]:
+        """Return links and nodes of the way by every node's cheapest next hop (*rank* 0) or its dearest (-1)."""
+        links: set[str] = set()
+        way = [node]
+        while (entry := self.lookup(way[-1], name)) and entry.hops and not entry.producer and entry.hops[rank] not in way:
+            links.add(entry.links[rank])
+            way.append(entry.hops[rank])
+        return links, tuple(way)
+
+    def _ways(self, promise: NamePromise, name: Name) -> int:
+        """Return over how many ways Interests get to a producer, by the strategies of the nodes (where they do not circle)."""
+        count: dict[str, int] = {}
+        seen: set[str] = set()
+        open_ = [promise.consumer]
+        while open_:
+            node = open_[-1]
+            hops = self._followed(node, name)
+            if node not in seen:
+                seen.add(node)
+                open_ += [n for n in hops if n not in seen]
+                continue
+            open_.pop()
+            entry = self.lookup(node, name)
+            own = int(entry is not None and entry.producer and node in promise.producers)
+            count.setdefault(node, own + sum(count.get(n, 0) for n in hops))
+        return count[promise.consumer]
+
+    def _followed(self, node: str, name: Name) -> tuple[str, ...]:
+        """Return the next hops that the node's strategy may send an Interest to, none at a producer."""
+        entry = self.lookup(node, name)
+        if entry is None or entry.producer:
+            return ()
+        return entry.hops[:1] if self._strategy(node, name) == STRATEGIES[0] else entry.hops
 
     def _reached(self, start: str, name: Name) -> tuple[set[str], tuple[str, ...]]:
         """Return the producers that Interests from *start* reach by the strategies on their way, and the longest way to anywhere."""
@@ -134,8 +191,7 @@ class NdnCheck:
             if entry.producer:
                 producers.add(node)
                 continue
-            hops = entry.hops[:1] if self._strategy(node, name) == STRATEGIES[0] else entry.hops
-            for neighbour in hops:
+            for neighbour in self._followed(node, name):
                 if neighbour not in ways:
                     ways[neighbour] = (*ways[node], neighbour)
                     open_.append(neighbour)

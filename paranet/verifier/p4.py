@@ -8,13 +8,11 @@ from typing import Any
 import attrs
 
 from paranet.models.device import Row
-from paranet.models.topology import Topology
 from paranet.verifier.report import Findings, Step
+from paranet.verifier.switches import PORTS, TABLE, Switches
 
-PIPELINE, TABLE, GROUP = "p4.pipeline", "p4.table", "p4.mcast"
+PIPELINE, GROUP = "p4.pipeline", "p4.mcast"
 FAMILIES = (PIPELINE, TABLE, GROUP)
-PORTS = ("port", "egress_port", "egress_spec")
-"""parameters of actions that are egress ports"""
 GROUPS = ("group", "mcast_grp", "multicast_group")
 """parameters of actions that are multicast groups"""
 
@@ -48,21 +46,12 @@ class Program:
 class P4Check:
     """Checks the P4 rows of all nodes."""
 
-    def __init__(self, topology: Topology) -> None:
-        self._topology = topology
+    def __init__(self, switches: Switches) -> None:
+        self._switches = switches
 
     def __call__(self, rows: Mapping[str, list[Row]], findings: Findings) -> None:
         for node, found in rows.items():
-            _Switch(node, self._ports(node), found, findings).check()
-
-    def _ports(self, node: str) -> int:
-        """Return how many ports the node has: its named interfaces but for loopbacks, then links that end at none of these."""
-        described = self._topology.nodes.get(node)
-        if described is None:
-            return 0
-        named = {i.name for i in described.interfaces if not i.name.lower().startswith("lo")}
-        ends = [link.source if link.source.node == node else link.target for link in self._topology.links_of(node)]
-        return len(named) + sum(end.interface not in named for end in ends)
+            _Switch(node, len(self._switches.ways(node)), found, findings).check()
 
 
 class _Switch:

@@ -7,12 +7,14 @@ import attrs
 from paranet.models.device import Change, Delta, Row, RowKey, Rows
 from paranet.models.intent import Isolation, NamePromise, Reach, RegionPromise, Report, Reservation, Violation
 from paranet.models.topology import Topology
-from paranet.verifier import across, geo, multicast, ndn, p4
-from paranet.verifier.forwarding import Links
+from paranet.verifier import across, geo, multicast, ndn, p4, packets
+from paranet.verifier.forwarding import Links, Routes
 from paranet.verifier.ip import IpPart
 from paranet.verifier.part import Check, NodeRow, Part, WholePart
 from paranet.verifier.promises import Promises
 from paranet.verifier.report import Findings
+from paranet.verifier.switches import Switches
+from paranet.verifier.switching import SwitchPart
 
 
 class Verifier:
@@ -25,6 +27,7 @@ class Verifier:
         promises = promises or Promises()
         self._rows: dict[str, dict[RowKey, Row]] = {node: dict(rows) for node, rows in rows_by_node.items()}
         links = Links(topology)
+        switches = Switches(topology, links)
         by_family: dict[str, list[NodeRow]] = {}
         for node, rows in self._rows.items():
             for row in rows.values():
@@ -37,11 +40,12 @@ class Verifier:
             return WholePart(families, check, of(families))
 
         self._parts: list[Part] = [
-            IpPart(topology, links, promises, of(IpPart.families)),
+            IpPart(topology, links, promises, of((*Routes.families, packets.FAMILY)), Routes(links)),
+            SwitchPart(topology, links, promises, self._rows, switches),
             whole((multicast.FAMILY,), multicast.MulticastCheck(topology, links)),
             whole(ndn.FAMILIES, ndn.NdnCheck(topology, links, promises.names)),
             whole(geo.FAMILIES, geo.GeoCheck(topology, links, promises.regions)),
-            whole(p4.FAMILIES, p4.P4Check(topology)),
+            whole(p4.FAMILIES, p4.P4Check(switches)),
             whole(across.POLICIES, across.PolicyCheck()),
             across.ModalityPart(topology, of(across.ModalityPart.families)),
             across.PromisesPart(topology, promises),

@@ -145,7 +145,7 @@ class Courses:
                 return _course([*steps, (slot, self._inside, 1.0, 1)], hop + 2)
             if hits:
                 steps.append((slot, self._inside, hits, 1))
-            way = next((w for w in names.ways(found) if self._up(w.link, node)), None) if found else None
+            way = next((w for w in found.ways if self._up(w.link, node)), None) if found else None
             if way is None:
                 lost = "link_down" if found and found.ways else "no_name"
                 break

@@ -48,7 +48,6 @@ class Names:
     def __init__(self, rows: Iterable[Row]) -> None:
         self._entries: dict[str, Entry] = {}
         self.stores: dict[str, Row] = {}
-        self._everywhere: set[str] = set()
         for row in rows:
             if row.family == RIB:
                 try:
@@ -57,8 +56,6 @@ class Names:
                     continue
             elif row.family == STORE:
                 self.stores[row.key] = row
-            elif row.family == STRATEGY and row.value.get("strategy") == "multicast":
-                self._everywhere.add(row.key)
 
     @property
     def produced(self) -> list[str]:
@@ -71,11 +68,6 @@ class Names:
             if prefix in self._entries:
                 return self._entries[prefix]
         return None
-
-    def ways(self, found: Entry) -> tuple[Way, ...]:
-        """Return where Interests go: the cheapest way, all of them under the strategy `multicast`."""
-        everywhere = any(prefix in self._everywhere for prefix in prefixes(found.name))
-        return found.ways if everywhere else found.ways[:1]
 
     def store(self, name: str) -> Row | None:
         """Return the row of the content store that keeps the name."""

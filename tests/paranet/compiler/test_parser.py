@@ -226,3 +226,12 @@ def test_hostile_text_takes_no_time(hostile: str) -> None:
     log = Log()
     parse(hostile, log)
     assert time.process_time() - begin < 5
+
+
+def test_the_end_lies_in_the_text() -> None:
+    """What is missing at the end is missed at the end of the last line that says something, not behind its newline."""
+    log = Log()
+    parse("a: [{ b\nc: [{ d: [: e]  f { g}\n", log)
+    last = log.report()[-1]
+    assert "the end of the source" in last.message
+    assert (last.span.line, last.span.column) == (2, 23)

@@ -35,13 +35,13 @@ def statement(rng: random.Random, number: int) -> str:
     name = f"s{number}"
     latitude, longitude = rng.uniform(40, 40.8), rng.uniform(-74, -73.2)
     corners = [[latitude, longitude], [latitude + 0.3, longitude], [latitude + 0.3, longitude + 0.3], [latitude, longitude + 0.3]]
-    strategy = rng.choice(["best-route", "multicast"])
+    named = rng.choice(["strategy: best-route;", "strategy: multicast;", "ecmp: 2;", "ecmp: 2; strategy: asf;", "backup: disjoint;"])
     wish = rng.choice(["", f"via: {c};", f"avoid: {c};", "bandwidth: 60Mbps;", "latency: 12ms;", "ecmp: 2;", "backup: disjoint;"])
     return rng.choice(
         [
             f"route {name} {{ from: {a}; to: {b}; {wish} }}",
             f"route {name} {{ from: {a}; to: prefix('10.{b[1]}.{number}.0/24'); {wish} }}",
-            f"route {name} {{ from: {a}; to: '/{b}/x'; producer: {b}; protocol: ndn; strategy: {strategy} }}",
+            f"route {name} {{ from: {a}; to: '/{b}/x'; producer: {b}; protocol: ndn; {named} }}",
             f"route {name} {{ from: {a}; to: {b}; protocol: p4 }}",
             f"region {name} {{ polygon: {corners} }}\nroute {name}g {{ from: {a}; to: region('{name}'); protocol: geo }}",
             f"acl {name} {{ seq: {10 + number}; deny: {{ from: {a}; to: {b}; port: {20 + number} }} }}",

@@ -98,3 +98,27 @@ def test_stores() -> None:
     found = only(verify(NAMES, table(s=stores)))
     assert (found.check, found.intents, found.rows) == ("cache", ("hot", "warm"), ("s ndn.cs /music", "s ndn.cs /video"))
     assert verify(NAMES, table(s=stores[:1], a=stores)).ok
+
+
+def test_over_too_few_ways() -> None:
+    """A promise of two ways is broken by a strategy that takes one, and by a next hop that is gone."""
+    both = [rib("/video", ("b", "a-b", 1), ("c", "a-c", 1)), *faces("a-b", "a-c")]
+    promise = NamePromise(intent="videos", consumer="a", name="/video", producers=("s",), width=2)
+    spread = row("ndn.strategy", "/video", "videos", strategy="random")
+    assert verify(NAMES, table(**{**GOOD, "a": [*both, spread]}), names=[promise]).ok
+    for rows in (both, [*GOOD["a"], spread]):
+        found = only(verify(NAMES, table(**{**GOOD, "a": rows}), names=[promise]))
+        assert (found.check, "1 ways, not 2" in found.message, found.intents) == ("width", True, ("videos",))
+
+
+def test_a_backup() -> None:
+    """The dearest next hops lead to a producer over none of the usual links; else it is told what they share or where they end."""
+    promise = NamePromise(intent="videos", consumer="a", name="/video", producers=("s",), backup=True)
+    twice = Topology.of(NAMES.nodes.values(), [*NAMES.links.values(), link("b", "s")])
+    rows = {**GOOD, "a": [rib("/video", ("c", "a-c", 1), ("b", "a-b", 5)), *faces("a-b", "a-c")]}
+    good = {**rows, "b": [rib("/video", ("s", "b-s", 1)), *faces("b-s")]}
+    assert verify(twice, table(**good), names=[promise]).ok
+    shared = only(verify(twice, table(**rows), names=[promise]))
+    assert (shared.check, shared.witness.hops, "'c-s'" in shared.message) == ("backup", ("a", "b", "c", "s"), True)
+    cut = verify(twice, table(**{**rows, "b": []}), names=[promise]).violations
+    assert [(v.check, v.witness.hops) for v in cut if v.check == "backup"] == [("backup", ("a", "b"))]
