@@ -476,6 +476,21 @@ export interface Hello {
   token: string;
 }
 
+/** A hub process: where it is reached, since when, and whether it is the one that answers. */
+export interface HubBody {
+  id: string;
+  version: string;
+  url: string;
+  since: string;
+  here: boolean;
+}
+
+/** A page; `next` is the cursor of the following one. */
+export interface HubBodyPage {
+  items: HubBody[];
+  next: string | null;
+}
+
 /** What an import did, or would do. */
 export interface ImportResult {
   revision: number;
@@ -1403,5 +1418,6 @@ export interface Operations {
   "system.clients": { body: void; reply: ClientInfoPage };
   "system.disconnect": { body: void; reply: void };
   "system.audit": { body: void; reply: AuditEntryPage };
+  "system.hubs": { body: void; reply: HubBodyPage };
   "system.info": { body: void; reply: Record<string, unknown> };
 }

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from actors.accounts import Accounts, ChangedElsewhere
 from actors.alertbook import AlertBook
@@ -23,6 +24,7 @@ from actors.conversations import Conversations
 from actors.deployer import DeploySupervisor
 from actors.devices import Devices
 from actors.helping import Helper
+from actors.ids import uuid7
 from actors.intents import Compile, IntentStore
 from actors.journal import Journal
 from actors.laboratory import Laboratory
@@ -48,7 +50,7 @@ from hub.ws.ask import answer
 from hub.ws.door import Door
 from hub.ws.outbox import Outbox
 from hub.ws.pipe import frames_can_be_shared
-from paranet import examples
+from paranet import __version__, examples
 from paranet.agent.provider import Model, ModelFailed, OpenAIModel
 from paranet.controller.driver import Driver, NoDriver
 from paranet.controller.simulator.device import SimulatorDriver
@@ -72,6 +74,10 @@ class House:
         self.system = ActorSystem(now=now)
         self._show_first_password = show_first_password
         self._began = time.monotonic()
+        self._since = now()
+        self.id = uuid7(self._since)
+        self.url = ""
+        """where this hub is reached, once that is known"""
         self.waiting: dict[int, Outbox] = {}
         self.tickets = itertools.count(1)
 
@@ -79,6 +85,15 @@ class House:
     def uptime(self) -> float:
         """Seconds since the house was opened."""
         return time.monotonic() - self._began
+
+    def about(self) -> dict[str, Any]:
+        """Return what this hub process says of itself to others; *since* is UNIX time in s."""
+        return {"id": self.id, "version": __version__, "url": self.url, "since": self._since}
+
+    async def present(self) -> list[dict[str, Any]]:
+        """Return the hub processes that are there, by id."""
+        found = await self.redis.hubs() if self.redis is not None else []
+        return found if any(hub["id"] == self.id for hub in found) else [*found, self.about()]
 
     async def __aenter__(self) -> "House":
         folder = self.settings.server.data_dir
@@ -95,7 +110,11 @@ class House:
             await self._flash.load()  # damaged? better known now than when the devices boot
             self._http = await stack.enter_async_context(Client())
             await stack.enter_async_context(self.system)
-            self.redis = await stack.enter_async_context(Redis(self.settings.redis, self._elsewhere)) if self.settings.redis.url else None
+            self.redis = (
+                await stack.enter_async_context(Redis(self.settings.redis, self.about, self._elsewhere))
+                if self.settings.redis.url
+                else None
+            )
             self.cache = Cache(self.redis, self.settings.server.cache)
             self.limits = Limits(self.settings.limits, self.redis, self.system.now)
             self._model = await _language_model(self.settings.agent, stack)
@@ -129,6 +148,7 @@ class House:
             retention=telemetry.retention,
             max_series=telemetry.max_series,
             max_bytes=telemetry.max_bytes,
+            shelf=self.redis,
         )
         await spawn("telemetry", collector)
         await spawn("topology", partial(TopologyStore, self.control, self.outlets, now, listeners=("device", "alerts")))
@@ -192,7 +212,7 @@ class House:
         return faults
 
     def _elsewhere(self, user_id: str) -> None:
-        """Another hub has changed a user's sessions."""
+        """Another hub has changed a user's sessions, or may have."""
         self.system.ref("accounts").tell(ChangedElsewhere(user_id=user_id))
 
 

@@ -252,6 +252,17 @@ class Stopped:
 
 
 @attrs.frozen(kw_only=True)
+class HubBody:
+    """A hub process: where it is reached, since when, and whether it is the one that answers."""
+
+    id: str
+    version: str
+    url: str
+    since: Time
+    here: bool
+
+
+@attrs.frozen(kw_only=True)
 class Shape:
     """The members of an Operation that describe it."""
 
@@ -355,6 +366,7 @@ SHAPES: Mapping[str, Shape] = {
     "system.clients": Shape(reply=page_of(ClientInfo)),
     "system.disconnect": Shape(statuses=(204,)),
     "system.audit": Shape(reply=page_of(timed(AuditEntry))),
+    "system.hubs": Shape(reply=page_of(HubBody)),
     "system.info": Shape(reply=_OPEN),
 }
 """by name of the operation"""

@@ -96,7 +96,7 @@ class Door(Actor):
 
     @handles
     async def sessions_changed(self, message: SessionsChanged) -> None:
-        for path in self._users.get(message.user_id, ()):
+        for path in self._users.get(message.user_id, ()) if message.user_id else self._clients:
             self.system.ref(path).tell(Recheck())
 
     @handles
