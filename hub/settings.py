@@ -126,6 +126,7 @@ class Realtime:
     """What one WebSocket client may cost."""
 
     max_clients: int = ts.option(default=6000, validator=_above(0))
+    max_per_user: int = ts.option(default=5500, validator=_above(0))
     max_frame: int = ts.option(default=64 * 2**10, validator=_above(1023))
     max_backlog: int = ts.option(default=2**20, validator=_above(1023))
     max_subscriptions: int = ts.option(default=64, validator=_above(0))

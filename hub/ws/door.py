@@ -10,7 +10,7 @@ from actors.accounts import SessionsChanged
 from actors.channels import Outlets
 from actors.runtime import Actor, Message, Request, Restart, Terminated, handles
 from hub.auth import Caller, Tokens
-from hub.problems import TooManyClients
+from hub.problems import TooManyClients, TooManySockets
 from hub.settings import Realtime
 from hub.ws.closecodes import CloseCode
 from hub.ws.messages import ClientInfo, GetClients, Kick, SendAway
@@ -66,6 +66,9 @@ class Door(Actor):
     async def enter(self, message: Enter) -> str:
         if len(self._clients) >= self._settings.max_clients:
             raise TooManyClients(f"{len(self._clients)} clients are connected", retry_after=5)
+        mine = len(self._users.get(message.caller.user.id, ()))
+        if mine >= self._settings.max_per_user:
+            raise TooManySockets(f"{message.caller.user.username} has {mine} sockets open", retry_after=5)
         name = str(message.ticket)
         path = f"{self.ref.path}/{name}"
         outbox = self._waiting.pop(message.ticket)

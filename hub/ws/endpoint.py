@@ -9,6 +9,7 @@ from actors.runtime import ActorStopped, Ref
 from hub.auth import Caller, Tokens
 from hub.keys import HOUSE
 from hub.operations import Access
+from hub.problems import TooManySockets
 from hub.signin import caller_of
 from hub.ws.closecodes import CloseCode
 from hub.ws.door import Enter
@@ -146,7 +147,8 @@ async def _converse(socket: web.WebSocketResponse, request: web.Request, outbox:
     except ParaNetError as error:
         outbox.push(error_frame(error, None))
         retry = error.extra.get("retry_after")
-        outbox.close(CloseCode.DRAIN, int(retry * 1000) if isinstance(retry, (int, float)) else None)
+        code = CloseCode.CROWD if isinstance(error, TooManySockets) else CloseCode.DRAIN
+        outbox.close(code, int(retry * 1000) if isinstance(retry, (int, float)) else None)
     finally:
         outbox.on_close = None
         house.waiting.pop(ticket, None)

@@ -249,6 +249,7 @@ def test_a_value_of_the_wrong_type_is_refused_with_its_name(section: str, line: 
         ("telemetry", "max_series = 0"),
         ("realtime", "ping = inf"),
         ("realtime", "max_clients = 0"),
+        ("realtime", "max_per_user = 0"),
         ("log", 'level = "LOUD"'),
     ],
 )
