@@ -1267,8 +1267,9 @@ export interface Wave {
   devices: DeviceState[];
 }
 
-/** First frame: seconds between heartbeats, when the token ends (UNIX s), what a client may do. */
+/** First frame: what the hub's log calls this socket, seconds between heartbeats, when the token ends (UNIX s), what a client may do. */
 export interface Welcome {
+  request: string;
   ping: number;
   expires: number;
   limits: Limits;

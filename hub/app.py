@@ -35,7 +35,7 @@ def make_app(house: House) -> web.Application:
     server = house.settings.server
     origins = frozenset(words(server.origins))
     around: list[Middleware] = [behind(server.trusted_proxies)] if server.trusted_proxies else []
-    around += [answer_errors, *([preflight(origins)] if origins else [])]
+    around += [answer_errors, *([preflight(origins)] if origins else []), *house.around]
     app = web.Application(middlewares=around, client_max_size=server.max_body)
     app[HOUSE] = house
     app.on_response_prepare.append(headers_for(origins))

@@ -7,10 +7,12 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from contextlib import AsyncExitStack
+from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from aiohttp.typedefs import Middleware
 
 from actors.accounts import Accounts, ChangedElsewhere
 from actors.alertbook import AlertBook
@@ -60,6 +62,9 @@ from paranet.errors import BadSettings, StorageFailed
 from paranet.interop.registry import read
 from paranet.models.topology import Node, Topology
 
+if TYPE_CHECKING:
+    from hub.tracing import Tracing
+
 log = logging.getLogger(__name__)
 
 ASK = 30.0
@@ -73,6 +78,9 @@ class House:
         self.outlets = Outlets(soon=_soon, later=_later)
         self.system = ActorSystem(now=now)
         self._show_first_password = show_first_password
+        self.tracing: Tracing | None = None
+        self.around: list[Middleware] = []
+        """what requests pass on their way in, beside what they always do"""
         self._began = time.monotonic()
         self._since = now()
         self.id = uuid7(self._since)
@@ -109,6 +117,8 @@ class House:
             stack.push_async_callback(self._flash.close)
             await self._flash.load()  # damaged? better known now than when the devices boot
             self._http = await stack.enter_async_context(Client())
+            if self.settings.tracing.endpoint is not None:
+                await self._trace(self.settings.tracing.endpoint, stack)
             await stack.enter_async_context(self.system)
             self.redis = (
                 await stack.enter_async_context(Redis(self.settings.redis, self.about, self._elsewhere))
@@ -123,6 +133,16 @@ class House:
             await self._move_in(folder)
             self._stack = stack.pop_all()
         return self
+
+    async def _trace(self, endpoint: str, stack: AsyncExitStack) -> None:
+        """Have requests and what actors ask on their way followed. Raise BadSettings."""
+        try:
+            from hub.tracing import Tracing, provider, traced  # only where it is wanted: an extra
+        except ImportError:
+            raise BadSettings("settings: tracing.endpoint is set, but the extra is missing: pip install 'paranet-hub[otel]'") from None
+        self.tracing = self.system.tracer = Tracing(provider(endpoint))
+        self.around.append(traced(self.tracing))
+        stack.push_async_callback(self.tracing.close)
 
     async def __aexit__(self, *_exc: object) -> None:
         await self._stack.aclose()
@@ -195,6 +215,10 @@ class House:
         request = Compile(source=examples.demo_intents(), name="demo", author="demo")
         compilation = await self.system.ref("intents").ask(request, timeout=ASK)
         await self.system.ref("deployer").ask(Execute(compile_id=compilation.id, author="demo"), timeout=ASK)
+
+    def following(self, name: str) -> AbstractContextManager[object]:
+        """Return what makes a span of an operation that was asked over a socket, if anybody wants to know."""
+        return self.tracing.operation(name) if self.tracing is not None else nullcontext()
 
     async def ready(self) -> dict[str, str]:
         """Return what is not as it should be, by part; empty when all is well."""

@@ -12,9 +12,9 @@ from ipaddress import ip_address, ip_network
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
+from actors.runtime.errand import Errand, errand
 from hub import problems
 from hub.keys import TRAIL, Trail
-from hub.log import REQUEST
 from hub.settings import words
 from paranet.errors import ParaNetError
 
@@ -56,7 +56,7 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
     if trail is None:
         request[TRAIL] = trail = Trail(secure=request.secure)
     trail.id = name
-    mark = REQUEST.set(name)
+    mark = errand.set(Errand(name))
     try:
         response = await handler(request)
     except ParaNetError as error:
@@ -71,7 +71,7 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
         faults.exception("%s %s failed", request.method, request.path)
         response = problems.response(ParaNetError("the hub failed on this request; its log has the trace"), request.path)
     finally:
-        REQUEST.reset(mark)
+        errand.reset(mark)
     if log.isEnabledFor(logging.DEBUG):
         took = (time.perf_counter() - began) * 1000
         extra = {"method": request.method, "path": request.path, "status": response.status, "ms": round(took, 2), "remote": request.remote}

@@ -34,6 +34,7 @@ class Enter(Request[str]):
     caller: Caller
     ticket: int
     address: str = ""
+    request: str = ""
     first: Sub | None = None
 
 
@@ -72,7 +73,9 @@ class Door(Actor):
         name = str(message.ticket)
         path = f"{self.ref.path}/{name}"
         outbox = self._waiting.pop(message.ticket)
-        client = Client(path=path, caller=message.caller, address=message.address, since=self.system.now(), outbox=outbox)
+        client = Client(
+            path=path, caller=message.caller, address=message.address, since=self.system.now(), outbox=outbox, request=message.request
+        )
         make = partial(WsSession, client, message.first, self._answer, self._outlets, self._tokens, self._settings)
         self.watch(await self.spawn(name, make, restart=Restart.NEVER))
         self._clients[path] = client

@@ -7,7 +7,7 @@ from aiohttp import WSMsgType, web
 
 from actors.runtime import ActorStopped, Ref
 from hub.auth import Caller, Tokens
-from hub.keys import HOUSE
+from hub.keys import HOUSE, TRAIL
 from hub.operations import Access
 from hub.problems import TooManySockets
 from hub.signin import caller_of
@@ -136,7 +136,7 @@ async def _converse(socket: web.WebSocketResponse, request: web.Request, outbox:
     house.waiting[ticket] = outbox
     session: Ref | None = None
     try:
-        enter = Enter(caller=caller, ticket=ticket, address=request.remote or "", first=first)
+        enter = Enter(caller=caller, ticket=ticket, address=request.remote or "", request=request[TRAIL].id, first=first)
         session = house.system.ref(await house.system.ref("ws").ask(enter, timeout=ASK))
         with contextlib.suppress(TimeoutError, ActorStopped):
             async with asyncio.timeout(None) as reading:
