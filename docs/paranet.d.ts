@@ -1332,7 +1332,7 @@ export interface Operations {
   "topology.links.get": { body: void; reply: Link };
   "topology.links.replace": { body: LinkInput; reply: Link };
   "topology.links.remove": { body: void; reply: void };
-  "topology.import": { body: void; reply: ImportResult };
+  "topology.import": { body: Record<string, unknown>; reply: ImportResult };
   "topology.export": { body: void; reply: unknown };
   "topology.history": { body: void; reply: TopologyChangePage };
   "topology.diff": { body: void; reply: Record<string, unknown> };

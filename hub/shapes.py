@@ -301,7 +301,9 @@ SHAPES: Mapping[str, Shape] = {
     "topology.links.get": _LINK_READ,
     "topology.links.replace": Shape(body=Link, reply=Link, example=_LINK),
     "topology.links.remove": Shape(statuses=(204,)),
-    "topology.import": Shape(reply=ImportResult, takes=("application/json", "application/octet-stream", "multipart/form-data")),
+    "topology.import": Shape(
+        body=_OPEN, reply=ImportResult, takes=("application/octet-stream", "multipart/form-data"), example={"nodes": [_NODE], "links": []}
+    ),
     "topology.export": Shape(gives=("application/json", "application/xml", "text/plain", "application/octet-stream")),
     "topology.history": Shape(reply=page_of(timed(TopologyChange))),
     "intent.compile": Shape(body=Source, reply=CompilationBody, statuses=(201,), example=_SOURCE),
