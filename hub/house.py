@@ -111,8 +111,6 @@ class House:
             stack.push_async_callback(self.control.close)
             self._telemetry = await open_telemetry(folder / "telemetry.sqlite3")
             stack.push_async_callback(self._telemetry.close)
-            self._telemetry_reader = await Database.open(folder / "telemetry.sqlite3", "telemetry")
-            stack.push_async_callback(self._telemetry_reader.close)
             self._flash = FileFlash(folder / "simulator.sqlite3")
             stack.push_async_callback(self._flash.close)
             await self._flash.load()  # damaged? better known now than when the devices boot
@@ -161,7 +159,7 @@ class House:
         telemetry = settings.telemetry
         collector = partial(
             TelemetryCollector,
-            ChunkStore(self._telemetry, self._telemetry_reader),
+            ChunkStore(self._telemetry),
             self.outlets,
             now,
             flush_every=telemetry.flush_every,
