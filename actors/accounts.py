@@ -158,14 +158,14 @@ class RemoveMachine(Request[None]):
 
 @attrs.frozen(kw_only=True)
 class SessionsChanged(Message):
-    """A token of the user was revoked, or the user is another now; told to who keeps sessions open."""
+    """A token of the user was revoked, or the user is another now; told to who keeps sessions open. "" stands for any user."""
 
     user_id: str
 
 
 @attrs.frozen(kw_only=True)
 class ChangedElsewhere(Message):
-    """Another hub on this database has changed the user or ended a session of theirs."""
+    """Another hub on this database has changed the user or ended a session of theirs; "" when nobody knows whose."""
 
     user_id: str
 
@@ -178,8 +178,8 @@ class Prune(Message):
 class Accounts(Actor):
     """Passwords are argon2id hashes (RFC 9106); hashing runs on a thread, two at a time, and never delays a token check.
 
-    *forget* is called with the id of a user before anybody is answered that something of that user's was revoked, *announce* tells
-    other hubs of it.
+    *forget* is called with the id of a user, "" for all, before anybody is answered that something of that user's was revoked;
+    *announce* tells other hubs of it.
     """
 
     jobs_limit = 2

@@ -67,9 +67,8 @@ class Known:
 class ChunkStore:
     """Reads and writes; one writer. What is damaged is left out, said once, and deleted."""
 
-    def __init__(self, database: Database, reader: Database | None = None) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._reader = reader or database
         self.damaged = 0
 
     async def series(self, limit: int) -> list[Known]:
@@ -138,7 +137,7 @@ class ChunkStore:
 
     async def chunks(self, series: Sequence[int], start: int, end: int) -> list[tuple[Value, ...]]:
         """Return (id, series, n, crc, blob) of chunks that touch the time, by series and time. Raise QueryTooLarge."""
-        rows = await self._reader.fetch(
+        rows = await self._database.fetch(
             "SELECT id, series, n, crc, blob FROM chunk WHERE series IN (SELECT value FROM json_each(?))"
             " AND t0 BETWEEN ? AND ? AND t1 >= ? ORDER BY series, t0 LIMIT ?",
             (orjson.dumps(list(series)).decode(), start - 4 * MAX_SPAN, end, start, _MOST_ROWS + 1),
@@ -147,7 +146,7 @@ class ChunkStore:
 
     async def rollups(self, series: Sequence[int], tier: int, start: int, end: int) -> list[tuple[Value, ...]]:
         """Return (id, series, n, crc, blob, t0) of rollups that touch the time, by series and time. Raise QueryTooLarge."""
-        rows = await self._reader.fetch(
+        rows = await self._database.fetch(
             "SELECT id, series, n, crc, blob, t0 FROM rollup WHERE series IN (SELECT value FROM json_each(?)) AND tier = ?"
             " AND t0 BETWEEN ? AND ? AND t1 >= ? ORDER BY series, t0 LIMIT ?",
             (orjson.dumps(list(series)).decode(), tier, start - 4 * MAX_SPAN - tier, end, start, _MOST_ROWS + 1),

@@ -1,6 +1,8 @@
 """IntentStore: owns sources, what they compiled to, and their history."""
 
 import asyncio
+import hashlib
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from difflib import unified_diff
 from typing import Any
@@ -8,7 +10,7 @@ from typing import Any
 import attrs
 import orjson
 
-from actors.devices import ReadInstalled
+from actors.devices import Installed, ReadInstalled
 from actors.ids import uuid7
 from actors.runtime import Actor, Request, handles
 from actors.storage import Database
@@ -16,11 +18,13 @@ from actors.topology import GetTopology, TopologyState
 from actors.workshop import Job, Workshop, wanted_of
 from paranet.codec import structure, unstructure
 from paranet.errors import CompileFailed, NotFound, RowConflict, StaleRevision
-from paranet.models.device import Delta
+from paranet.models.device import Delta, Rows
 from paranet.models.intent import Compiled, Report
 from paranet.orchestrator.diff import diff
 
 ASK = 10.0
+KEPT = 16
+"""compilations that are at hand for whoever asks for the same again"""
 
 
 @attrs.frozen(kw_only=True)
@@ -45,6 +49,15 @@ class Preview:
     state: TopologyState
     deltas: Mapping[str, Delta]
     conflict: str | None
+
+
+@attrs.frozen(kw_only=True)
+class Ground:
+    """What is judged against: the topology and what the devices hold. *name* is the same for the same, and only then."""
+
+    name: str
+    state: TopologyState
+    installed: Installed
 
 
 @attrs.frozen(kw_only=True)
@@ -74,6 +87,7 @@ class Comparison:
 class Compile(Request[Compilation]):
     """Compile a source, or that of compilation *again*, on the current topology and keep the result.
 
+    A source that the author compiled last under this name is not compiled once more while nothing has changed since.
     Raise CompileFailed with the diagnostics, StaleRevision when the topology is not at *if_revision*, CompilerDied.
     """
 
@@ -92,10 +106,16 @@ class GetCompilation(Request[Compilation]):
 
 
 @attrs.frozen(kw_only=True)
+class GetGround(Request[Ground]):
+    """Return what previews are judged against now."""
+
+
+@attrs.frozen(kw_only=True)
 class GetPreview(Request[Preview]):
-    """Return one compilation with its difference to the devices as they are now."""
+    """Return one compilation with its difference to the devices as they are now, or as they were on *ground*."""
 
     id: str
+    ground: Ground | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -123,6 +143,8 @@ class IntentStore(Actor):
         self._database = database
         self._now = now
         self._workshop = Workshop()
+        self._recent: OrderedDict[tuple[str, str | None], tuple[Mapping[str, Rows], Compilation]] = OrderedDict()
+        self._known: tuple[Mapping[str, Rows], str] = {}, ""
 
     async def on_start(self) -> None:
         ((count,),) = await self._database.fetch("SELECT count(*) FROM compilation")
@@ -148,23 +170,45 @@ class IntentStore(Actor):
             raise StaleRevision(f"the topology is at revision {state.revision}, not {message.if_revision}", revision=state.revision)
         installed = await self.system.ref("device").ask(ReadInstalled(), timeout=ASK)
         job = Job(topology=state.topology, revision=state.revision, source=source or "", name=name, installed=installed.rows)
+        compilation = self._same(job, message.author) if message.again is None else None
+        if compilation is None:
+            compilation = await self._build(job, message.author)
+            self._remember(job, compilation)
+        compiled = compilation.compiled
+        if not compiled.ok:
+            count = sum(1 for d in compiled.diagnostics if d.severity == "error")
+            raise CompileFailed(f"{count} error{'s' if count != 1 else ''} in the source", errors=compiled.diagnostics, id=compilation.id)
+        return compilation
+
+    async def _build(self, job: Job, author: str) -> Compilation:
         compiled, report = await self._workshop.build(job)
         now = self._now()
         compilation = Compilation(
             id=uuid7(now),
             at=now,
-            author=message.author,
-            name=name,
+            author=author,
+            name=job.name,
             source=job.source,
-            topology_revision=state.revision,
+            topology_revision=job.revision,
             compiled=compiled,
             verification=report,
         )
         await self._keep(compilation)
-        if not compiled.ok:
-            count = sum(1 for d in compiled.diagnostics if d.severity == "error")
-            raise CompileFailed(f"{count} error{'s' if count != 1 else ''} in the source", errors=compiled.diagnostics, id=compilation.id)
         return compilation
+
+    def _same(self, job: Job, author: str) -> Compilation | None:
+        """Return what the author compiled last under this name, where it was the same on the same ground."""
+        rows, last = self._recent.get((author, job.name), (None, None))
+        if last is None or (last.topology_revision, last.source) != (job.revision, job.source) or rows != job.installed:
+            return None
+        return last
+
+    def _remember(self, job: Job, compilation: Compilation) -> None:
+        key = compilation.author, compilation.name
+        self._recent[key] = job.installed, compilation
+        self._recent.move_to_end(key)
+        if len(self._recent) > KEPT:
+            self._recent.popitem(last=False)
 
     async def _keep(self, c: Compilation) -> None:
         body = await asyncio.to_thread(_body, c)
@@ -179,13 +223,26 @@ class IntentStore(Actor):
         return await self._load(message.id)
 
     @handles
-    async def preview(self, message: GetPreview) -> Preview:
-        return await self.defer(self._preview(message.id))
+    async def ground(self, message: GetGround) -> Ground:
+        return await self.defer(self._ground())
 
-    async def _preview(self, compile_id: str) -> Preview:
-        compilation = await self._load(compile_id)
+    async def _ground(self) -> Ground:
         state = await self.system.ref("topology").ask(GetTopology(), timeout=ASK)
         installed = await self.system.ref("device").ask(ReadInstalled(), timeout=ASK)
+        rows, name = self._known
+        if rows != installed.rows or not name:
+            name = await asyncio.to_thread(_named, installed.rows)
+            self._known = installed.rows, name
+        return Ground(name=f"{state.revision}:{name}", state=state, installed=installed)
+
+    @handles
+    async def preview(self, message: GetPreview) -> Preview:
+        return await self.defer(self._preview(message))
+
+    async def _preview(self, message: GetPreview) -> Preview:
+        compilation = await self._load(message.id)
+        ground = message.ground or await self._ground()
+        state, installed = ground.state, ground.installed
         conflict, deltas = None, {}
         try:
             wanted = wanted_of(compilation.compiled, compilation.name, installed.rows)
@@ -223,6 +280,15 @@ class IntentStore(Actor):
         names = ("id", "at", "author", "name", "source", "topology_revision")
         fields: dict[str, Any] = dict(zip(names, rows[0][:-1], strict=True))
         return await asyncio.to_thread(_read, fields, str(rows[0][-1]))
+
+
+def _named(installed: Mapping[str, Rows]) -> str:
+    """Return a digest of rows with everything that a preview shows of them."""
+    found = [
+        [node, [[*row.id, row.value, row.owners, row.span and attrs.astuple(row.span)] for row in rows.values()]]
+        for node, rows in sorted(installed.items())
+    ]
+    return hashlib.sha256(orjson.dumps(found, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 def _body(c: Compilation) -> str:

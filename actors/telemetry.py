@@ -15,6 +15,7 @@ from actors.chunks import Arrays, Batch, ChunkStore, decoded
 from actors.device import Readings
 from actors.ids import epoch
 from actors.ingestion import Intake
+from actors.latest import Latest, Parcel, Shelf, deliver
 from actors.runtime import Actor, Mailbox, Message, Overflow, handles
 from actors.samples import (
     Answer,
@@ -76,6 +77,13 @@ class Saved(Message):
 
 
 @attrs.frozen(kw_only=True)
+class Shared(Message):
+    """The latest readings lie on the shelf; what it did not take comes back as *left*."""
+
+    left: Parcel | None = None
+
+
+@attrs.frozen(kw_only=True)
 class Sweep(Message):
     """Forget what is too old."""
 
@@ -101,6 +109,7 @@ class TelemetryCollector(Actor):
         retention: float,
         max_series: int,
         max_bytes: int = 1 << 62,
+        shelf: Shelf | None = None,
     ) -> None:
         self._store = store
         self._outlets = outlets
@@ -109,6 +118,7 @@ class TelemetryCollector(Actor):
         self._retention = int(retention * 1000)
         self._max_series = max_series
         self._max_bytes = max_bytes
+        self._shelf = shelf
 
     async def on_start(self) -> None:
         self._index = Index()
@@ -117,7 +127,7 @@ class TelemetryCollector(Actor):
         self._waiting = 0
         self._collected = self._on_disk = 0
         self._batch: Batch | None = None
-        self._saving = self._sweeping = False
+        self._saving = self._sweeping = self._sharing = False
         self._to_checkpoint: list[HotSeries] = []
         self._journal = self._mark = 0
         self._turn = 0
@@ -125,7 +135,8 @@ class TelemetryCollector(Actor):
         self._watchers: dict[str, frozenset[str]] = {}
         await self._recover()
         self._gathered: deque[dict[str, Any]] = deque()
-        self._latest: dict[str, dict[str, Any]] = {}
+        self._latest = Latest(self._shelf)
+        await self._latest.load()
         self._channel = Channel("telemetry", self._outlets, epoch=epoch(), select=select, conflate=newest_readings)
         self._channel.reopen(self._snapshot)
         self.timers.every("save", Save(), interval=self._flush_every)
@@ -242,7 +253,7 @@ class TelemetryCollector(Actor):
             self._touched(names, max(ts for _, ts in items))
 
     def _publish_later(self, item: dict[str, Any]) -> None:
-        self._latest[item["node"]] = item
+        self._latest.take(item)
         if not self._gathered:
             self.timers.once("flush", Flush(), after=GATHER)
         self._gathered.append(item)
@@ -269,6 +280,7 @@ class TelemetryCollector(Actor):
 
     @handles
     async def save(self, message: Save) -> None:
+        await self._share()
         if self._saving:
             return
         if self._batch is None:
@@ -279,6 +291,22 @@ class TelemetryCollector(Actor):
             return
         self._saving = True
         await self.pipe_to_self(self._write(self._batch), name="save")
+
+    async def _share(self) -> None:
+        """Lay the latest readings where other hubs, and the next start of this one, find them."""
+        parcel = None if self._sharing else self._latest.parcel()
+        if parcel is not None and self._shelf is not None:
+            self._sharing = True
+            await self.pipe_to_self(self._deliver(parcel, self._shelf), name="share")
+
+    async def _deliver(self, parcel: Parcel, shelf: Shelf) -> Message:
+        return Shared(left=None if await deliver(parcel, shelf) else parcel)
+
+    @handles
+    async def shared(self, message: Shared) -> None:
+        self._sharing = False
+        if message.left is not None:
+            self._latest.returned(message.left)
 
     def _collect(self) -> Batch:
         """Return what is to be written now."""
@@ -334,7 +362,7 @@ class TelemetryCollector(Actor):
     @handles
     async def sweep(self, message: Sweep) -> None:
         now = int(self._now() * 1000)
-        self._latest = {node: item for node, item in self._latest.items() if item["ts"] >= now - SILENT}
+        self._latest.forget_before(now - SILENT)
         gone = [s for s in self._index if s.last < now - self._retention and not s.unsealed and s.id not in self._pending]
         for series in gone:
             self._index.remove(series)
@@ -422,7 +450,7 @@ class TelemetryCollector(Actor):
         return tuple(sorted(found)[: message.limit])
 
     def _snapshot(self) -> list[dict[str, Any]]:
-        return list(self._latest.values())
+        return self._latest.items()
 
     @handles
     async def subscribe(self, message: Subscribe) -> Subscribed:

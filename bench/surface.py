@@ -77,7 +77,7 @@ async def measure(redis: str | None, times: int) -> dict[str, list[float]]:
             server=s.Server(data_dir=Path(folder)),
             admin=s.Admin(password=PASSWORD),
             network=s.Network(interval=3600.0),
-            limits=s.Limits(user="100000000/minute"),
+            limits=s.Limits(user="100000000/minute", expensive="100000000/minute"),
             redis=s.Redis(url=redis),
         )
         async with House(settings, show_first_password=lambda _: None) as house:
@@ -96,11 +96,21 @@ async def measure(redis: str | None, times: int) -> dict[str, list[float]]:
                     async with client.get(f"{base}{path}", headers=headers) as response:
                         await response.read()
 
+                body = {"source": examples.demo_intents(), "name": "demo"}
+
+                async def compile_again() -> str:
+                    async with client.post(f"{base}/intent/compile", json=body, headers=headers) as response:
+                        assert response.status == 201, await response.text()
+                        return str((await response.json())["id"])
+
+                preview = f"/intent/preview/{await compile_again()}"
                 found = {
                     "token, role and limit": await overhead(house, token, times * 10),
                     "token not seen before": await without_memory(house, token, times),
                     "GET /auth/me": await timed(lambda: get("/auth/me"), times),
                     "GET /topology": await timed(lambda: get("/topology"), times),
+                    "POST /intent/compile": await timed(compile_again, times),
+                    "GET /intent/preview": await timed(lambda: get(preview), times),
                 }
             await runner.cleanup()
         return found
@@ -127,6 +137,8 @@ async def run(times: int) -> list[Row]:
         row("a token that was not seen before", alone["token not seen before"]),
         row("GET /auth/me over loopback", alone["GET /auth/me"]),
         row("GET /topology (demo) over loopback", alone["GET /topology"], 1e-3),
+        row("POST /intent/compile (demo) of what was compiled last", alone["POST /intent/compile"], 1e-3),
+        row("GET /intent/preview (demo) of what was shown before", alone["GET /intent/preview"]),
     ]
     executable = shutil.which("redis-server")
     if executable is None:

@@ -477,6 +477,21 @@ export interface Hello {
   token: string;
 }
 
+/** A hub process: where it is reached, since when, and whether it is the one that answers. */
+export interface HubBody {
+  id: string;
+  version: string;
+  url: string;
+  since: string;
+  here: boolean;
+}
+
+/** A page; `next` is the cursor of the following one. */
+export interface HubBodyPage {
+  items: HubBody[];
+  next: string | null;
+}
+
 /** What an import did, or would do. */
 export interface ImportResult {
   revision: number;
@@ -1253,8 +1268,9 @@ export interface Wave {
   devices: DeviceState[];
 }
 
-/** First frame: seconds between heartbeats, when the token ends (UNIX s), what a client may do. */
+/** First frame: what the hub's log calls this socket, seconds between heartbeats, when the token ends (UNIX s), what a client may do. */
 export interface Welcome {
+  request: string;
   ping: number;
   expires: number;
   limits: Limits;
@@ -1317,7 +1333,7 @@ export interface Operations {
   "topology.links.get": { body: void; reply: Link };
   "topology.links.replace": { body: LinkInput; reply: Link };
   "topology.links.remove": { body: void; reply: void };
-  "topology.import": { body: void; reply: ImportResult };
+  "topology.import": { body: Record<string, unknown>; reply: ImportResult };
   "topology.export": { body: void; reply: unknown };
   "topology.history": { body: void; reply: TopologyChangePage };
   "topology.diff": { body: void; reply: Record<string, unknown> };
@@ -1404,5 +1420,6 @@ export interface Operations {
   "system.clients": { body: void; reply: ClientInfoPage };
   "system.disconnect": { body: void; reply: void };
   "system.audit": { body: void; reply: AuditEntryPage };
+  "system.hubs": { body: void; reply: HubBodyPage };
   "system.info": { body: void; reply: Record<string, unknown> };
 }

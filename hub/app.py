@@ -37,6 +37,7 @@ def make_app(house: House) -> web.Application:
     around: list[Middleware] = [answer_errors]
     around += [behind(server.trusted_proxies)] if server.trusted_proxies else []
     around += [preflight(origins)] if origins else []
+    around += house.around
     app = web.Application(middlewares=around, client_max_size=server.max_body)
     app[HOUSE] = house
     app.on_response_prepare.append(headers_for(origins))
@@ -168,8 +169,9 @@ async def healthz(_request: web.Request) -> web.Response:
 
 async def readyz(request: web.Request) -> web.Response:
     """Store and actors are as they should be, or 503 and what is not. Without Redis the hub is degraded, but ready."""
-    faults = await request.app[HOUSE].ready()
-    body = encode({"status": "degraded" if faults else "ok", "faults": faults})
+    house = request.app[HOUSE]
+    faults = await house.ready()
+    body = encode({"status": "degraded" if faults else "ok", "faults": faults, "hubs": len(await house.present())})
     return web.Response(status=503 if faults.keys() - {"redis"} else 200, body=body, content_type="application/json")
 
 

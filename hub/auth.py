@@ -117,8 +117,11 @@ class Believed:
         self._of.setdefault(caller.user.id, set()).add(token)
 
     def forget(self, user_id: str) -> None:
-        """Something of this user's was revoked or changed."""
+        """Something of this user's was revoked or changed, or with "" of anybody's."""
         self.changes += 1
+        if not user_id:
+            self._callers.clear()
+            self._of.clear()
         for token in self._of.pop(user_id, ()):
             del self._callers[token]
 

@@ -7,9 +7,12 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from contextlib import AsyncExitStack
+from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from aiohttp.typedefs import Middleware
 
 from actors.accounts import Accounts, ChangedElsewhere
 from actors.alertbook import AlertBook
@@ -23,6 +26,7 @@ from actors.conversations import Conversations
 from actors.deployer import DeploySupervisor
 from actors.devices import Devices
 from actors.helping import Helper
+from actors.ids import uuid7
 from actors.intents import Compile, IntentStore
 from actors.journal import Journal
 from actors.laboratory import Laboratory
@@ -48,7 +52,7 @@ from hub.ws.ask import answer
 from hub.ws.door import Door
 from hub.ws.outbox import Outbox
 from hub.ws.socket import Sockets
-from paranet import examples
+from paranet import __version__, examples
 from paranet.agent.provider import Model, ModelFailed, OpenAIModel
 from paranet.controller.driver import Driver, NoDriver
 from paranet.controller.simulator.device import SimulatorDriver
@@ -57,6 +61,9 @@ from paranet.controller.simulator.network import SimulatedNetwork
 from paranet.errors import BadSettings, StorageFailed
 from paranet.interop.registry import read
 from paranet.models.topology import Node, Topology
+
+if TYPE_CHECKING:
+    from hub.tracing import Tracing
 
 log = logging.getLogger(__name__)
 
@@ -71,8 +78,15 @@ class House:
         self.outlets = Outlets(soon=_soon, later=_later)
         self.system = ActorSystem(now=now)
         self._show_first_password = show_first_password
+        self.tracing: Tracing | None = None
+        self.around: list[Middleware] = []
+        """what requests pass on their way in, beside what they always do"""
         self._began = time.monotonic()
         self.sockets = Sockets()
+        self._since = now()
+        self.id = uuid7(self._since)
+        self.url = ""
+        """where this hub is reached, once that is known"""
         self.waiting: dict[int, Outbox] = {}
         self.tickets = itertools.count(1)
 
@@ -80,6 +94,15 @@ class House:
     def uptime(self) -> float:
         """Seconds since the house was opened."""
         return time.monotonic() - self._began
+
+    def about(self) -> dict[str, Any]:
+        """Return what this hub process says of itself to others; *since* is UNIX time in s."""
+        return {"id": self.id, "version": __version__, "url": self.url, "since": self._since}
+
+    async def present(self) -> list[dict[str, Any]]:
+        """Return the hub processes that are there, by id."""
+        found = await self.redis.hubs() if self.redis is not None else []
+        return found if any(hub["id"] == self.id for hub in found) else [*found, self.about()]
 
     async def __aenter__(self) -> "House":
         folder = self.settings.server.data_dir
@@ -89,15 +112,19 @@ class House:
             stack.push_async_callback(self.control.close)
             self._telemetry = await open_telemetry(folder / "telemetry.sqlite3")
             stack.push_async_callback(self._telemetry.close)
-            self._telemetry_reader = await Database.open(folder / "telemetry.sqlite3", "telemetry")
-            stack.push_async_callback(self._telemetry_reader.close)
             self._flash = FileFlash(folder / "simulator.sqlite3")
             stack.push_async_callback(self._flash.close)
             await self._flash.load()  # damaged? better known now than when the devices boot
             self._http = await stack.enter_async_context(Client())
             stack.push_async_callback(self.sockets.close)
+            if self.settings.tracing.endpoint is not None:
+                await self._trace(self.settings.tracing.endpoint, stack)
             await stack.enter_async_context(self.system)
-            self.redis = await stack.enter_async_context(Redis(self.settings.redis, self._elsewhere)) if self.settings.redis.url else None
+            self.redis = (
+                await stack.enter_async_context(Redis(self.settings.redis, self.about, self._elsewhere))
+                if self.settings.redis.url
+                else None
+            )
             self.cache = Cache(self.redis, self.settings.server.cache)
             self.limits = Limits(self.settings.limits, self.redis, self.system.now)
             self._model = await _language_model(self.settings.agent, stack)
@@ -105,6 +132,16 @@ class House:
             await self._move_in(folder)
             self._stack = stack.pop_all()
         return self
+
+    async def _trace(self, endpoint: str, stack: AsyncExitStack) -> None:
+        """Have requests and what actors ask on their way followed. Raise BadSettings."""
+        try:
+            from hub.tracing import Tracing, provider, traced  # only where it is wanted: an extra
+        except ImportError:
+            raise BadSettings("settings: tracing.endpoint is set, but the extra is missing: pip install 'paranet-hub[otel]'") from None
+        self.tracing = self.system.tracer = Tracing(provider(endpoint))
+        self.around.append(traced(self.tracing))
+        stack.push_async_callback(self.tracing.close)
 
     async def __aexit__(self, *_exc: object) -> None:
         await self._stack.aclose()
@@ -123,13 +160,14 @@ class House:
         telemetry = settings.telemetry
         collector = partial(
             TelemetryCollector,
-            ChunkStore(self._telemetry, self._telemetry_reader),
+            ChunkStore(self._telemetry),
             self.outlets,
             now,
             flush_every=telemetry.flush_every,
             retention=telemetry.retention,
             max_series=telemetry.max_series,
             max_bytes=telemetry.max_bytes,
+            shelf=self.redis,
         )
         await spawn("telemetry", collector)
         await spawn("topology", partial(TopologyStore, self.control, self.outlets, now, listeners=("device", "alerts")))
@@ -177,6 +215,10 @@ class House:
         compilation = await self.system.ref("intents").ask(request, timeout=ASK)
         await self.system.ref("deployer").ask(Execute(compile_id=compilation.id, author="demo"), timeout=ASK)
 
+    def following(self, name: str) -> AbstractContextManager[object]:
+        """Return what makes a span of an operation that was asked over a socket, if anybody wants to know."""
+        return self.tracing.operation(name) if self.tracing is not None else nullcontext()
+
     async def ready(self) -> dict[str, str]:
         """Return what is not as it should be, by part; empty when all is well."""
         faults: dict[str, str] = {}
@@ -193,7 +235,7 @@ class House:
         return faults
 
     def _elsewhere(self, user_id: str) -> None:
-        """Another hub has changed a user's sessions."""
+        """Another hub has changed a user's sessions, or may have."""
         self.system.ref("accounts").tell(ChangedElsewhere(user_id=user_id))
 
 

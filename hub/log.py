@@ -5,25 +5,23 @@ import logging
 import sys
 import time
 from collections.abc import Callable
-from contextvars import ContextVar
 
 import orjson
 
 from actors.runtime import Ref
+from actors.runtime.frames import errand_now
 from actors.syslog import Entry, Logged, Tap
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
-REQUEST: ContextVar[str] = ContextVar("request", default="")
-"""id of the request that is being answered"""
-
 
 class WithRequest(logging.Filter):
-    """Adds the id of the request to what is logged while it is answered."""
+    """Adds the id of the request to what is logged while it is answered, by whatever actor."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if REQUEST.get() and not hasattr(record, "request"):
-            record.request = REQUEST.get()
+        on = errand_now()
+        if on is not None and not hasattr(record, "request"):
+            record.request = on.request
         return True
 
 
@@ -59,6 +57,7 @@ def tap(syslog: Ref) -> Callable[[], None]:
             loop.call_soon_threadsafe(syslog.tell, Logged(entry=entry))
 
     handler = Tap(tell, _STANDARD)
+    handler.addFilter(WithRequest())
     logging.getLogger().addHandler(handler)
     return lambda: logging.getLogger().removeHandler(handler)
 

@@ -13,9 +13,9 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 from multidict import CIMultiDict
 
+from actors.runtime.errand import Errand, errand
 from hub import problems
 from hub.keys import TRAIL, Trail
-from hub.log import REQUEST
 from hub.settings import words
 from paranet.errors import ParaNetError
 
@@ -57,7 +57,7 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
     given = request.headers.get("X-Request-Id")
     name = given if given and _ID.fullmatch(given) else f"{_RUN}-{next(_NUMBERS):x}"
     trail = request[TRAIL] = Trail(id=name, remote=request.remote, secure=request.secure)
-    REQUEST.set(name)  # not taken back: aiohttp handles every request in a context of its own
+    errand.set(Errand(name))  # not taken back: aiohttp handles every request in a context of its own
     try:
         response = await handler(request)
     except ParaNetError as error:

@@ -18,7 +18,9 @@ from hub.shapes import Shape, shape_of
 from paranet import __version__
 from paranet.errors import Fault
 
-JSON, PROBLEM = "application/json", "application/problem+json"
+JSON, PROBLEM, OCTETS = "application/json", "application/problem+json", "application/octet-stream"
+BYTES: Json = {"type": "string", "format": "binary"}
+"""so that generators of clients take a file; by OpenAPI 3.1 alone no schema would be needed"""
 _PART = re.compile(r"{(\w+)(?::[^{}]*)?}")
 
 _COMMON = (400, 404, 415, 422, 429, 500, 502, 503, 504)
@@ -127,14 +129,18 @@ def _parameters(operation: Operation, shape: Shape) -> list[Json]:
     found = [
         {"name": n, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}} for n in _PART.findall(operation.path)
     ]
-    found += [{"name": n, "in": "query", **PARAMETERS.get(n, {"schema": {"type": "string"}})} for n in sorted(operation.query)]
+    found += [
+        {"name": n, "in": "query", **PARAMETERS.get(n, {"schema": {"type": "string"}})}
+        for n in sorted(operation.query)
+        if f"{n}[]" not in operation.query
+    ]
     if 304 in shape.statuses:
         found.append({"name": "If-None-Match", "in": "header", "schema": {"type": "string"}})
     return found
 
 
 def _body(shape: Shape, schemas: Schemas) -> Json:
-    content: dict[str, Json] = {media: {"schema": {}} for media in shape.takes}
+    content: dict[str, Json] = {media: {"schema": BYTES if media == OCTETS else {}} for media in shape.takes}
     if "multipart/form-data" in content:
         file = {"type": "string", "contentMediaType": "application/octet-stream"}
         content["multipart/form-data"] = {"schema": {"type": "object", "properties": {"file": file}, "required": ["file"]}}

@@ -30,6 +30,11 @@ class TooManyClients(ParaNetError):
     title = "No more clients are let in"
 
 
+class TooManySockets(ParaNetError):
+    code = "too-many-sockets"
+    title = "No more sockets of this user are let in"
+
+
 STATUS: dict[type[ParaNetError], int] = {
     ParaNetError: 500,
     e.InvalidInput: 400,
@@ -70,6 +75,7 @@ STATUS: dict[type[ParaNetError], int] = {
     MethodNotAllowed: 405,
     BadRequest: 400,
     TooManyClients: 503,
+    TooManySockets: 429,
 }
 """the HTTP status of every error; docs/errors.md lists the same, a test compares"""
 

@@ -3,9 +3,8 @@
 import asyncio
 import contextlib
 import logging
-import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
@@ -14,9 +13,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from actors.ids import uuid7
 from hub.settings import Redis as Settings
-from paranet import __version__
 
 log = logging.getLogger(__name__)
 
@@ -27,31 +24,36 @@ WITHIN = 0.5
 PREFIX = "paranet:"
 NEWS = 10_000
 """announcements that may wait for the server"""
+LATEST_TTL = 3600
+"""seconds that the newest readings outlive the last hub"""
 PRESENT = 3
 """beats that a hub may miss before it counts as gone"""
 
 
 class Redis:
-    """Use it as `async with Redis(settings, changed) as redis`. While the server is away `up` is false and nothing here waits for it.
+    """Use it as `async with Redis(settings, about) as redis`. While the server is away `up` is false and nothing here waits for it.
 
-    *changed* is called with the id of a user whose sessions another hub has ended.
+    *about* returns what this hub says of itself to others, its `id` at least. *changed* is called with the id of a user whose sessions
+    another hub has ended, and with "" when something may have been missed.
     """
 
-    def __init__(self, settings: Settings, changed: Callable[[str], None] = lambda _: None, *, url: str = "") -> None:
+    def __init__(self, settings: Settings, about: Callable[[], Mapping[str, Any]], changed: Callable[[str], None] = lambda _: None) -> None:
         assert settings.url
-        self.id = uuid7(time.time())
+        self.id = str(about()["id"])
+        self._about = about
         self._beat = settings.beat
         self._changed = changed
-        self._url = url
         self.client: Any = redis.Redis.from_url(
             settings.url, socket_timeout=WITHIN, socket_connect_timeout=WITHIN, retry=Retry(NoBackoff(), 0)
         )
         self.up = False
+        self.openings = 0
+        """how often the server was found; it may have forgotten everything each time"""
         self.why = "not reached yet"
         self._met = False
         self._news: deque[str] = deque()
         self._spoken = asyncio.Event()
-        self._again: list[Callable[[], Awaitable[None]]] = []
+        self._heard = self._unsaid = False
 
     async def __aenter__(self) -> "Redis":
         await self._try()
@@ -68,13 +70,10 @@ class Redis:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self.up:
             with contextlib.suppress(*LOST):
+                await self.client.srem(f"{PREFIX}hubs", self.id)
                 await self.client.delete(f"{PREFIX}hub:{self.id}")
         await self.client.connection_pool.disconnect(inuse_connections=True)  # also those that a cancelled task left in use
         await self.client.aclose()
-
-    def on_return(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Have *work* done each time the server has come (back): it may have forgotten everything."""
-        self._again.append(work)
 
     def lost(self, error: BaseException) -> None:
         """Go on without the server until it answers again."""
@@ -95,31 +94,34 @@ class Redis:
         await self._ask(self.client.set, PREFIX + key, value, px=max(1, int(ttl * 1000)))
 
     def announce(self, user_id: str) -> None:
-        """Tell other hubs that a user's sessions changed; those that miss it look for themselves when they find the server again."""
+        """Tell other hubs that a user's sessions changed; what cannot be said now is made good by "" once the server is back."""
         if self.up and len(self._news) < NEWS:
             self._news.append(user_id)
             self._spoken.set()
+        else:
+            self._unsaid = True
 
-    async def keep_latest(self, series: Mapping[str, bytes]) -> None:
-        """Keep the newest sample of each series for those who come later."""
-        if series:
-            await self._ask(self.client.hset, f"{PREFIX}latest", mapping=dict(series))
+    async def keep_latest(self, readings: Mapping[str, bytes]) -> bool:
+        """Keep the newest readings for those who come later; False when the server is away."""
+        kept = await self._ask(self.client.hset, f"{PREFIX}latest", mapping=dict(readings)) if readings else 0
+        return kept is not None and await self._ask(self.client.expire, f"{PREFIX}latest", LATEST_TTL) is not None
+
+    async def drop_latest(self, keys: list[str]) -> bool:
+        """Forget readings by key; False when the server is away."""
+        return await self._ask(self.client.hdel, f"{PREFIX}latest", *keys) is not None
 
     async def latest(self) -> dict[bytes, bytes]:
-        """Return the newest sample of every series."""
+        """Return the newest readings by key."""
         return await self._ask(self.client.hgetall, f"{PREFIX}latest") or {}
 
     async def hubs(self) -> list[dict[str, Any]]:
-        """Return the hubs that are there, this one too."""
-        found: list[dict[str, Any]] = []
-        for key in await self._ask(self._keys, f"{PREFIX}hub:*") or ():
-            raw = await self._ask(self.client.get, key)
-            if raw:
-                found.append(orjson.loads(raw))
-        return sorted(found, key=lambda hub: str(hub["id"]))
-
-    async def _keys(self, pattern: str) -> list[bytes]:
-        return [key async for key in self.client.scan_iter(match=pattern, count=100)]
+        """Return the hubs that are there, this one too; none while the server is away."""
+        known = sorted(await self._ask(self.client.smembers, f"{PREFIX}hubs") or ())
+        found = await self._ask(self.client.mget, [f"{PREFIX}hub:{name.decode()}" for name in known]) if known else None
+        gone = [name for name, raw in zip(known, found or (), strict=found is not None) if raw is None]
+        if gone:
+            await self._ask(self.client.srem, f"{PREFIX}hubs", *gone)  # one that was only late says so again at its next beat
+        return [orjson.loads(raw) for raw in found or () if raw is not None]
 
     async def _ask(self, command: Callable[..., Any], *arguments: Any, **more: Any) -> Any:
         if not self.up:
@@ -139,9 +141,11 @@ class Redis:
 
     async def _try(self) -> None:
         """Say that this hub is there; by that the server is known to be, too."""
-        about = {"id": self.id, "version": __version__, "url": self._url}
         try:
-            await self.client.set(f"{PREFIX}hub:{self.id}", orjson.dumps(about), px=int(PRESENT * self._beat * 1000))
+            async with self.client.pipeline(transaction=False) as both:
+                both.set(f"{PREFIX}hub:{self.id}", orjson.dumps(self._about()), px=int(PRESENT * self._beat * 1000))
+                both.sadd(f"{PREFIX}hubs", self.id)
+                await both.execute()
         except LOST as error:
             self.lost(error)
             return
@@ -149,8 +153,10 @@ class Redis:
             if self._met:
                 log.warning("redis is back")
             self.up, self._met, self.why = True, True, ""
-            for work in self._again:
-                await work()
+            self.openings += 1
+            if self._unsaid:
+                self._unsaid = False
+                self.announce("")
 
     async def _speak(self) -> None:
         """Say what was announced, in order."""
@@ -158,7 +164,9 @@ class Redis:
             await self._spoken.wait()
             self._spoken.clear()
             while self._news:
-                await self._ask(self.client.publish, f"{PREFIX}sessions", f"{self.id} {self._news.popleft()}")
+                user_id = self._news.popleft()
+                if await self._ask(self.client.publish, f"{PREFIX}sessions", f"{self.id} {user_id}") is None:
+                    self._unsaid = True
 
     async def _listen(self) -> None:
         """Hear of sessions that other hubs end."""
@@ -171,6 +179,9 @@ class Redis:
     async def _hear(self) -> None:
         async with self.client.pubsub() as channel:
             await channel.subscribe(f"{PREFIX}sessions")
+            if self._heard:
+                self._changed("")
+            self._heard = True
             while True:
                 message = await channel.get_message(ignore_subscribe_messages=True, timeout=WITHIN / 2)
                 if message is not None:

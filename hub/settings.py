@@ -58,6 +58,11 @@ def _redis_url(_instance: object, attribute: "attrs.Attribute[str]", value: str 
         raise ValueError(f"'{attribute.name}' must begin with redis://, rediss:// or unix://")
 
 
+def _http_url(_instance: object, attribute: "attrs.Attribute[str]", value: str | None) -> None:
+    if value is not None and not re.fullmatch(r"https?://[^\s/]+(/\S*)?", value):
+        raise ValueError(f"'{attribute.name}' must be an address such as http://collector:4318, not {value!r}")
+
+
 @attrs.frozen(kw_only=True)
 class Server:
     """The door: where it listens and what it lets in."""
@@ -126,6 +131,7 @@ class Realtime:
     """What one WebSocket client may cost."""
 
     max_clients: int = ts.option(default=6000, validator=_above(0))
+    max_per_user: int = ts.option(default=5500, validator=_above(0))
     max_frame: int = ts.option(default=64 * 2**10, validator=_above(1023))
     max_backlog: int = ts.option(default=2**20, validator=_above(1023))
     max_subscriptions: int = ts.option(default=64, validator=_above(0))
@@ -167,6 +173,13 @@ class Redis:
 
 
 @attrs.frozen(kw_only=True)
+class Tracing:
+    """Where traces go."""
+
+    endpoint: str | None = ts.option(default=None, validator=_http_url)
+
+
+@attrs.frozen(kw_only=True)
 class Log:
     """What goes to stderr."""
 
@@ -187,6 +200,7 @@ class Settings:
     agent: Agent = attrs.field(factory=Agent)
     limits: Limits = attrs.field(factory=Limits)
     redis: Redis = attrs.field(factory=Redis)
+    tracing: Tracing = attrs.field(factory=Tracing)
     log: Log = attrs.field(factory=Log)
 
 

@@ -252,6 +252,17 @@ class Stopped:
 
 
 @attrs.frozen(kw_only=True)
+class HubBody:
+    """A hub process: where it is reached, since when, and whether it is the one that answers."""
+
+    id: str
+    version: str
+    url: str
+    since: Time
+    here: bool
+
+
+@attrs.frozen(kw_only=True)
 class Shape:
     """The members of an Operation that describe it."""
 
@@ -290,7 +301,9 @@ SHAPES: Mapping[str, Shape] = {
     "topology.links.get": _LINK_READ,
     "topology.links.replace": Shape(body=Link, reply=Link, example=_LINK),
     "topology.links.remove": Shape(statuses=(204,)),
-    "topology.import": Shape(reply=ImportResult, takes=("application/json", "application/octet-stream", "multipart/form-data")),
+    "topology.import": Shape(
+        body=_OPEN, reply=ImportResult, takes=("application/octet-stream", "multipart/form-data"), example={"nodes": [_NODE], "links": []}
+    ),
     "topology.export": Shape(statuses=(200, 304), gives=("application/json", "application/xml", "text/plain", "application/octet-stream")),
     "topology.history": Shape(reply=page_of(timed(TopologyChange))),
     "intent.compile": Shape(body=Source, reply=CompilationBody, statuses=(201,), example=_SOURCE),
@@ -355,6 +368,7 @@ SHAPES: Mapping[str, Shape] = {
     "system.clients": Shape(reply=page_of(ClientInfo)),
     "system.disconnect": Shape(statuses=(204,)),
     "system.audit": Shape(reply=page_of(timed(AuditEntry))),
+    "system.hubs": Shape(reply=page_of(HubBody)),
     "system.info": Shape(reply=_OPEN),
 }
 """by name of the operation"""

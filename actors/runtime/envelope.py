@@ -4,6 +4,7 @@ import asyncio
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, Final
 
+from actors.runtime.errand import errand
 from actors.runtime.messages import Message
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ STASHED: Final = _Mark()
 class Envelope:
     """The message, who sent it, who waits for its answer and until when (loop time). *enqueued* is perf_counter_ns."""
 
-    __slots__ = ("deadline", "enqueued", "mark", "message", "reply", "sender")
+    __slots__ = ("deadline", "enqueued", "errand", "mark", "message", "reply", "sender")
 
     def __init__(
         self,
@@ -53,6 +54,7 @@ class Envelope:
         self.reply = reply
         self.deadline = deadline
         self.mark = mark
+        self.errand = errand.get() if sender is None else sender.errand
         self.enqueued = perf_counter_ns()
 
     @property

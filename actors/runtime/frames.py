@@ -5,19 +5,21 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 from actors.runtime.envelope import FOREVER, Envelope
+from actors.runtime.errand import Errand, errand
 from actors.runtime.errors import AskCycle
 from actors.runtime.messages import Message
 
 
 class Frame:
-    """An actor at its mailbox, or one of its jobs: where it stands in the graph and until when it may wait."""
+    """An actor at its mailbox, or one of its jobs: where it stands in the graph, until when it may wait, and on what errand it is."""
 
-    __slots__ = ("deadline", "job", "path", "waits")
+    __slots__ = ("deadline", "errand", "job", "path", "waits")
 
     def __init__(self, path: str, *, deadline: float = FOREVER, job: str = "") -> None:
         self.path = path
         self.deadline = deadline
         self.job = job
+        self.errand: Errand | None = None
         self.waits: dict[Envelope, Frame] | None = None
 
     def __str__(self) -> str:
@@ -70,6 +72,21 @@ class Frame:
 
 
 current: ContextVar[Frame | None] = ContextVar("actor", default=None)
+
+
+def errand_now() -> Errand | None:
+    """Return what the running code is there for, None when nobody outside has asked for it."""
+    frame = current.get()
+    return errand.get() if frame is None else frame.errand
+
+
+def go_on(on: Errand) -> None:
+    """Be on another errand from here: inside a job, or outside of actors."""
+    frame = current.get()
+    if frame is None:
+        errand.set(on)
+    else:
+        frame.errand = on
 
 
 @contextmanager

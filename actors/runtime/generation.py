@@ -108,7 +108,7 @@ class Generation:
     async def _live(self) -> BaseException:
         cell = self.cell
         self.actor._life = self
-        cell.frame.deadline = FOREVER
+        cell.frame.deadline, cell.frame.errand = FOREVER, None
         try:
             await self.actor.on_start()
             cell.started_at = cell.system.clock()
@@ -246,7 +246,9 @@ class Generation:
         return self._timers.keys if self._timers is not None else ()
 
     def _timer_fired(self, message: Message, stamp: Stamp) -> bool:
-        return self.cell.offer(Envelope(message, self.cell.frame, mark=stamp))
+        envelope = Envelope(message, self.cell.frame, mark=stamp)
+        envelope.errand = None  # whatever the actor is at as it fires
+        return self.cell.offer(envelope)
 
     def hand_in(self, message: Message, frame: Frame) -> None:
         """Take what a job of this generation has brought; nobody is interested any more when that has ended."""

@@ -48,11 +48,13 @@ class Jobs:
     async def pipe(self, job: Coroutine[Any, Any, Message], failed: Callable[[Exception], Message] | None, name: str | None) -> None:
         """Run *job*; its message, or the one *failed* makes of its error, comes to the actor and is never refused."""
         frame = Frame(self._cell.path, job=name or "job")
+        frame.errand = self._cell.frame.errand
         await self._spawn(frame, job, None, self._piped(job, failed, frame))
 
     async def defer(self, job: Coroutine[Any, Any, object], envelope: Envelope, *, abandon: bool = False) -> None:
         """Run *job*; its result answers the envelope's asker. With *abandon* it is cancelled when nobody waits for that any more."""
         frame = Frame(self._cell.path, deadline=envelope.deadline, job=type(envelope.message).__name__)
+        frame.errand = envelope.errand
         deferred = self._abandoned(job, envelope, frame) if abandon else self._deferred(job, envelope, frame)
         await self._spawn(frame, job, envelope, deferred)
         envelope.mark = DEFERRED

@@ -81,6 +81,7 @@ class Pump:
             cell.current = envelope
             cell.current_since = started
             frame.deadline = envelope.deadline
+            frame.errand = envelope.errand
             outcome = "ok"
             try:
                 result = await handler(envelope.message)
@@ -101,7 +102,7 @@ class Pump:
             started = ended
             if ended > yield_at:
                 break
-        cell.current = None
+        cell.current = frame.errand = None
         return None
 
     def _is_stale(self, envelope: Envelope) -> bool:

@@ -69,6 +69,9 @@ class Ref:
             raise ActorStopped(f"there is no actor {self.path!r}", actor=self.path)
         reply = system.loop.create_future()
         envelope = Envelope(message, frame, reply, deadline)
+        noted = None
+        if system.tracer is not None and envelope.errand is not None and envelope.errand.span is not None:
+            envelope.errand, noted = system.tracer.asked(envelope.errand, self.path, message)
         if frame is not None:
             frame.wait(envelope, cell.frame)
         system.sweeper.add(envelope, cell)
@@ -79,6 +82,8 @@ class Ref:
             system.sweeper.remove(envelope)
             if frame is not None:
                 frame.release(envelope)
+            if noted is not None:
+                noted(reply)
 
     def stop(self) -> None:
         """Ask the actor to stop after its current message."""

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from actors.runtime.actor import Actor
 from actors.runtime.cell import Cell
 from actors.runtime.deadletters import DeadLetters
+from actors.runtime.errand import Tracer
 from actors.runtime.lifecycle import Status
 from actors.runtime.pulse import Pulse
 from actors.runtime.ref import Ref
@@ -37,6 +38,7 @@ class ActorSystem:
         self.now = now
         self.dice = random.Random(seed)  # noqa: S311  # jitter, no secret
         self.dead_letters = DeadLetters(now)
+        self.tracer: Tracer | None = None
         self.draining = False
         self._killed = False
         self._cells: dict[str, Cell] = {}

@@ -4,7 +4,7 @@ import asyncio
 import re
 import sqlite3
 from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from importlib import resources
 from pathlib import Path
 from typing import Literal
@@ -39,44 +39,44 @@ class Transaction:
 
 
 class Database:
-    """Open with `Database.open`. sqlite3's errors come out as StorageFailed."""
+    """Open with `Database.open`. sqlite3's errors come out as StorageFailed.
 
-    def __init__(self, connection: aiosqlite.Connection, path: Path) -> None:
-        self._connection = connection
+    What is read comes over a connection of its own: it never shows what a transaction under way may still take back, nor waits for one.
+    """
+
+    def __init__(self, writer: aiosqlite.Connection, reader: aiosqlite.Connection, path: Path) -> None:
+        self._connection = writer
+        self._reader = reader
         self._lock = asyncio.Lock()
         self.path = path
 
     @classmethod
     async def open(cls, path: Path, schema: Literal["control", "telemetry"]) -> "Database":
         """Open or make the file and bring it to the newest schema. Raise StorageFailed or SchemaTooNew."""
-        try:
-            await asyncio.to_thread(_try, path)  # aiosqlite leaves its thread behind when the file cannot be opened
-            connection = await aiosqlite.connect(path, isolation_level=None)
-        except sqlite3.Error as error:
-            raise StorageFailed(f"{path}: {error}") from error
-        database = cls(connection, path)
-        try:
-            durable, page = ("FULL", 4096) if schema == "control" else ("NORMAL", 32768)  # of pages of 4 KiB chunks fill three quarters
-            for pragma in (f"page_size={page}", "journal_mode=WAL", f"synchronous={durable}", "foreign_keys=ON", "busy_timeout=5000"):
-                await connection.execute(f"PRAGMA {pragma}")
-            await database._migrate(schema)
-        except sqlite3.Error as error:
-            await connection.close()
-            raise StorageFailed(f"{path}: {error}") from error
-        except BaseException:
-            await connection.close()
-            raise
+        durable, page = ("FULL", 4096) if schema == "control" else ("NORMAL", 32768)  # of pages of 4 KiB chunks fill three quarters
+        keeps = f"page_size={page}", "journal_mode=WAL", f"synchronous={durable}", "foreign_keys=ON"
+        async with AsyncExitStack() as stack:
+            try:
+                await asyncio.to_thread(_try, path)  # aiosqlite leaves its thread behind when the file cannot be opened
+                writer = await _connected(path, stack, *keeps)
+                reader = await _connected(path, stack, "query_only=ON")
+                database = cls(writer, reader, path)
+                await database._migrate(schema)
+            except sqlite3.Error as error:
+                raise StorageFailed(f"{path}: {error}") from error
+            stack.pop_all()
         return database
 
     async def close(self) -> None:
         """Close the file. Waits for a transaction under way."""
         async with self._lock:
+            await self._reader.close()
             await self._connection.close()
 
     async def fetch(self, sql: str, parameters: Sequence[Value] = ()) -> list[tuple[Value, ...]]:
-        """Return all rows; callers bound them with LIMIT."""
+        """Return all rows, of what has been committed; callers bound them with LIMIT."""
         try:
-            return [tuple(row) for row in await self._connection.execute_fetchall(sql, parameters)]
+            return [tuple(row) for row in await self._reader.execute_fetchall(sql, parameters)]
         except sqlite3.Error as error:
             raise StorageFailed(f"{self.path.name}: {error}") from error
 
@@ -121,6 +121,15 @@ class Database:
                     for statement in _statements(file.read_text(encoding="utf-8")):
                         await tx.execute(statement)
                     await tx.execute(f"PRAGMA user_version = {number}")
+
+
+async def _connected(path: Path, stack: AsyncExitStack, *pragmas: str) -> aiosqlite.Connection:
+    """Return a connection that the stack closes. Raise sqlite3.Error."""
+    connection = await aiosqlite.connect(path, isolation_level=None)
+    stack.push_async_callback(connection.close)
+    for pragma in ("busy_timeout=5000", *pragmas):
+        await connection.execute(f"PRAGMA {pragma}")
+    return connection
 
 
 def _try(path: Path) -> None:

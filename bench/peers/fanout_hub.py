@@ -123,7 +123,7 @@ async def main() -> None:
         server=Server(data_dir=Path(tempfile.mkdtemp())),
         admin=Admin(password=PASSWORD),
         network=Network(demo=len(sys.argv) > 2),
-        realtime=Realtime(max_clients=20_000, ping=600.0),
+        realtime=Realtime(max_clients=20_000, max_per_user=20_000, ping=600.0),
     )
     async with House(settings, show_first_password=print) as house:
         await house.system.spawn("bench", lambda: Speaker(house.outlets))

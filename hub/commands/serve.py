@@ -71,7 +71,8 @@ async def _run(settings: Settings) -> int:
             gc.collect()
             gc.freeze()  # what is there now stays: collections need not look at it again
             gc.set_threshold(*GC_THRESHOLD)
-            print(orjson.dumps({"ready": True, "url": _url(settings, runner)}).decode(), flush=True)
+            house.url = _url(settings, runner)
+            print(orjson.dumps({"ready": True, "url": house.url}).decode(), flush=True)
             failed = await _until(stop, house)
         except OSError as error:
             raise ParaNetError(f"cannot listen on {settings.server.host}:{settings.server.port}: {error.strerror or error}") from error

@@ -1,11 +1,14 @@
 """Intents: compile, preview, look back."""
 
 import asyncio
-from typing import Any
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar
 
 import attrs
 
-from actors.intents import CompareCompilations, Compilation, Compile, Entry, GetIntentHistory, GetPreview, Preview
+from actors.intents import CompareCompilations, Compilation, Compile, Entry, GetGround, GetIntentHistory, GetPreview, Preview
+from hub.codec import encode
 from hub.operations import Access, Call, Operation, Reply, page
 from hub.times import rfc3339
 from paranet.codec import unstructure
@@ -15,6 +18,7 @@ from paranet.errors import CompileFailed, InvalidInput
 from paranet.models.device import Delta
 from paranet.models.topology import ID
 
+T = TypeVar("T")
 API = "/api/v1/intent"
 ASK = 60.0
 
@@ -41,7 +45,7 @@ class Text:
 
 
 async def compile_intent(call: Call) -> Reply:
-    """Compile a source on the current topology and prove it."""
+    """Compile a source on the current topology and prove it. What you compiled last is not compiled again while nothing has changed."""
     body = call.read(Source)
     if body.name is not None and ID.fullmatch(body.name) is None:
         raise InvalidInput(f"name: {body.name[:60]!r} is not an id")
@@ -49,13 +53,24 @@ async def compile_intent(call: Call) -> Reply:
         raise InvalidInput("give either `source` or `id`")
     request = Compile(source=body.source, again=body.id, name=body.name, author=call.author, if_revision=body.topology_revision)
     compilation = await call.while_connected(call.house.system.ref("intents").ask(request, timeout=ASK))
-    return Reply(status=201, body=await asyncio.to_thread(_shown, compilation), location=f"{API}/preview/{compilation.id}")
+    raw = await call.house.cache.get(f"compilation:{compilation.id}", partial(asyncio.to_thread, _encoded, _shown, compilation))
+    return Reply(status=201, raw=raw, location=f"{API}/preview/{compilation.id}")
 
 
 async def preview(call: Call) -> Reply:
     """Return what a compilation would do to the devices as they are now."""
-    found = await call.house.system.ref("intents").ask(GetPreview(id=call.path["id"]), timeout=ASK)
-    return Reply(body=await asyncio.to_thread(_previewed, found))
+    intents, compile_id = call.house.system.ref("intents"), call.path["id"]
+    ground = await intents.ask(GetGround(), timeout=ASK)
+
+    async def make() -> bytes:
+        found = await intents.ask(GetPreview(id=compile_id, ground=ground), timeout=ASK)
+        return await asyncio.to_thread(_encoded, _previewed, found)
+
+    return Reply(raw=await call.house.cache.get(f"preview:{compile_id}:{ground.name}", make))
+
+
+def _encoded(show: Callable[[T], object], value: T) -> bytes:
+    return encode(show(value))
 
 
 def _previewed(found: Preview) -> dict[str, Any]:

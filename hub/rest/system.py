@@ -122,12 +122,21 @@ async def disconnect(call: Call) -> Reply:
     return Reply(status=204)
 
 
+async def hubs(call: Call) -> Reply:
+    """Return the hub processes that share this hub's Redis, this one too; without Redis, or while it is away, this one alone."""
+    house = call.house
+    found = await house.present()
+    return Reply(body={"items": [hub | {"since": rfc3339(hub["since"]), "here": hub["id"] == house.id} for hub in found], "next": None})
+
+
 async def info(call: Call) -> Reply:
     """Return what runs here, the lag of its event loop and what blocked it."""
     house = call.house
     return Reply(
         body={
             "name": "paranet-hub",
+            "id": house.id,
+            "hubs": len(await house.present()),
             "version": __version__,
             "uptime": house.uptime,
             "actors": len(house.system.cells()),
@@ -164,5 +173,6 @@ OPERATIONS = (
     _row("clients", "GET", "/clients", clients, "Who is connected"),
     _row("disconnect", "DELETE", "/clients/{id}", disconnect, "Close a client's socket"),
     _row("audit", "GET", "/audit", audit, "What operators did", "limit", "cursor"),
+    _row("hubs", "GET", "/hubs", hubs, "The hub processes that are there"),
     _row("info", "GET", "/info", info, "What runs here"),
 )

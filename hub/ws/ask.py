@@ -44,7 +44,8 @@ async def answer(house: "House", caller: Caller, remote: str, ask: Ask) -> Frame
     query = {name: _text(name, value) for name, value in params.items() if value is not None}
     raw = b"" if body is None else body.encode() if isinstance(body, str) and "content-type" in headers else orjson.dumps(body)
     call = Call(house=house, caller=caller, path=path, query=query, headers=headers, body=raw, remote=remote)
-    return _answered(ask.id, await operation.perform(call))
+    with house.following(operation.name):
+        return _answered(ask.id, await operation.perform(call))
 
 
 def _text(name: str, value: object) -> str:

@@ -11,6 +11,7 @@ class CloseCode(IntEnum):
     SLOW = 4008
     NO_PONG = 4012
     RATE = 4013
+    CROWD = 4014
     BAD_TOKEN = 4500
     PROTOCOL = 4501
     KICKED = 4503

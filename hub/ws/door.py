@@ -10,7 +10,7 @@ from actors.accounts import SessionsChanged
 from actors.channels import Outlets
 from actors.runtime import Actor, Message, Request, Restart, Terminated, handles
 from hub.auth import Caller, Tokens
-from hub.problems import TooManyClients
+from hub.problems import TooManyClients, TooManySockets
 from hub.settings import Realtime
 from hub.ws.closecodes import CloseCode
 from hub.ws.messages import ClientInfo, GetClients, Kick, SendAway
@@ -34,6 +34,7 @@ class Enter(Request[str]):
     caller: Caller
     ticket: int
     address: str = ""
+    request: str = ""
     first: Sub | None = None
 
 
@@ -66,10 +67,15 @@ class Door(Actor):
     async def enter(self, message: Enter) -> str:
         if len(self._clients) >= self._settings.max_clients:
             raise TooManyClients(f"{len(self._clients)} clients are connected", retry_after=5)
+        mine = len(self._users.get(message.caller.user.id, ()))
+        if mine >= self._settings.max_per_user:
+            raise TooManySockets(f"{message.caller.user.username} has {mine} sockets open", retry_after=5)
         name = str(message.ticket)
         path = f"{self.ref.path}/{name}"
         outbox = self._waiting.pop(message.ticket)
-        client = Client(path=path, caller=message.caller, address=message.address, since=self.system.now(), outbox=outbox)
+        client = Client(
+            path=path, caller=message.caller, address=message.address, since=self.system.now(), outbox=outbox, request=message.request
+        )
         make = partial(WsSession, client, message.first, self._answer, self._outlets, self._tokens, self._settings)
         self.watch(await self.spawn(name, make, restart=Restart.NEVER))
         self._clients[path] = client
@@ -96,7 +102,7 @@ class Door(Actor):
 
     @handles
     async def sessions_changed(self, message: SessionsChanged) -> None:
-        for path in self._users.get(message.user_id, ()):
+        for path in self._users.get(message.user_id, ()) if message.user_id else self._clients:
             self.system.ref(path).tell(Recheck())
 
     @handles

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from hub.auth import Caller, Tokens
-from hub.keys import HOUSE
+from hub.keys import HOUSE, TRAIL
 from hub.operations import Access
-from hub.problems import TooManyClients
+from hub.problems import TooManyClients, TooManySockets
 from hub.signin import caller_of
 from hub.ws.closecodes import CloseCode
 from hub.ws.door import Enter
@@ -90,7 +90,8 @@ async def _serve(request: web.Request, first: Sub | None, *, hello: bool = False
     async with upgraded(request, house.settings.realtime, house.sockets) as (response, socket):
         caller = caller or await _greeted(socket, house.tokens)
         if caller is not None:
-            await _enter(house, socket, Enter(caller=caller, ticket=next(house.tickets), address=request.remote or "", first=first))
+            ticket, name = next(house.tickets), request[TRAIL].id
+            await _enter(house, socket, Enter(caller=caller, ticket=ticket, address=request.remote or "", request=name, first=first))
         return response
 
 
@@ -126,7 +127,8 @@ async def _enter(house: "House", socket: Socket, enter: Enter) -> None:
     except ParaNetError as error:
         outbox.refuse(error)
         retry = error.extra.get("retry_after")
-        outbox.close(CloseCode.DRAIN, int(retry * 1000) if isinstance(retry, (int, float)) else None)
+        code = CloseCode.CROWD if isinstance(error, TooManySockets) else CloseCode.DRAIN
+        outbox.close(code, int(retry * 1000) if isinstance(retry, (int, float)) else None)
     else:
         outbox.on_close = session.stop
         if outbox.closed:  # while the session began

@@ -20,8 +20,9 @@ class Limits:
 
 @attrs.frozen(kw_only=True)
 class Welcome:
-    """First frame: seconds between heartbeats, when the token ends (UNIX s), what a client may do."""
+    """First frame: what the hub's log calls this socket, seconds between heartbeats, when the token ends (UNIX s), what a client may do."""
 
+    request: str
     ping: float
     expires: float
     limits: Limits

@@ -10,6 +10,8 @@ from actors.accounts import Role
 from actors.channels import Filter, Outlets, Position, Subscribe, Unsubscribe
 from actors.frames import Frame as Message_
 from actors.runtime import Actor, Conflate, Mailbox, Message, handles
+from actors.runtime.errand import Errand
+from actors.runtime.frames import go_on
 from hub.auth import Caller, Tokens
 from hub.settings import Realtime
 from hub.ws.closecodes import CloseCode
@@ -58,12 +60,13 @@ class Expired(Message):
 
 @attrs.frozen(kw_only=True)
 class Client:
-    """Who is behind a socket: the caller at the upgrade, from which address, since when (UNIX s), and the way to it."""
+    """Who is behind a socket: the caller at the upgrade, from which address, by which *request*, since when (UNIX s), and the way to it."""
 
     path: str
     caller: Caller
     address: str
     since: float
+    request: str
     outbox: Outbox
 
 
@@ -94,7 +97,8 @@ class WsSession(Actor):
         self._watch_token()
         limits = {"frame": self._settings.max_frame, "subscriptions": self._settings.max_subscriptions, "rate": self._settings.max_rate}
         expires = self._caller.claims.expires_at
-        self._outbox.send({"type": "welcome", "ping": self._settings.ping, "expires": expires, "limits": limits})
+        request = self._client.request
+        self._outbox.send({"type": "welcome", "request": request, "ping": self._settings.ping, "expires": expires, "limits": limits})
         if self._first is not None:
             await self._guarded(self._first, self._first.id)
 
@@ -186,6 +190,7 @@ class WsSession(Actor):
         await self.pipe_to_self(self._asked(frame), name=f"ask {frame.method[:40]}")
 
     async def _asked(self, frame: Ask) -> Message:
+        go_on(Errand(f"{self._client.request}/{frame.id}"))
         try:
             return Answered(frame=await self._answer(self._caller, self._client.address, frame))
         except ParaNetError as error:

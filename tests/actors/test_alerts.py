@@ -124,7 +124,7 @@ async def evaluating(folder: Path, clock: Clock, *, webhook: str = "http://x/hoo
         async with ActorSystem(now=clock) as system:
             limits = {"max_series": 1000}
             store = ChunkStore(telemetry)
-            make = lambda: TelemetryCollector(store, outlets, clock, flush_every=3600.0, retention=7200.0, **limits)  # noqa: E731
+            make = lambda: TelemetryCollector(store, outlets, clock, flush_every=3600.0, retention=7200.0, **limits)  # type: ignore[arg-type]  # noqa: E731
             await system.spawn("telemetry", make)
             topology = await system.spawn("topology", lambda: TopologyStore(control, outlets, clock, listeners=("alerts",)))
             network = read(json.dumps(NETWORK).encode(), format="json").topology

@@ -292,10 +292,10 @@ async def test_devices_in_use_are_refused(house: Hub, script: Script) -> None:
 
 async def test_a_journal_that_cannot_be_written_starts_nothing(house: Hub, network: SimulatedNetwork) -> None:
     """The refusal is for people to read, no device has heard of it, and all are free."""
-    await house.database.fetch("PRAGMA query_only = ON")
+    await house.database._connection.execute("PRAGMA query_only = ON")
     with pytest.raises(ParaNetError) as caught:
         await house.begin(plan())
-    await house.database.fetch("PRAGMA query_only = OFF")
+    await house.database._connection.execute("PRAGMA query_only = OFF")
     assert "Traceback" not in caught.value.detail
     assert house.leases() == {}
     assert live(network) == BEFORE

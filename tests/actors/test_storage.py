@@ -20,8 +20,9 @@ from tests.actors.recorder import WITHIN
 @pytest.fixture
 async def database(control: Database) -> Database:
     """A control database with a table `t` and no patience for locks."""
-    await control.fetch("CREATE TABLE t (x)")
-    await control.fetch("PRAGMA busy_timeout = 1")
+    async with control.transaction() as tx:
+        await tx.execute("CREATE TABLE t (x)")
+        await tx.execute("PRAGMA busy_timeout = 1")
     return control
 
 
@@ -126,9 +127,8 @@ async def test_what_cannot_be_opened_is_refused(tmp_path: Path) -> None:
 
 async def test_the_control_database_syncs_every_commit(control: Database) -> None:
     """WAL with synchronous=FULL, foreign keys enforced."""
-    assert await control.fetch("PRAGMA journal_mode") == [("wal",)]
-    assert await control.fetch("PRAGMA synchronous") == [(2,)]
-    assert await control.fetch("PRAGMA foreign_keys") == [(1,)]
+    for pragma, wanted in (("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1)):
+        assert list(await control._connection.execute_fetchall(f"PRAGMA {pragma}")) == [(wanted,)]
 
 
 async def test_a_failed_statement_takes_all_back(database: Database) -> None:
@@ -175,7 +175,8 @@ async def test_a_full_disk_is_a_refusal(database: Database) -> None:
     """SQLITE_FULL comes out as StorageFailed and takes its transaction back; smaller writes go on working."""
     await put(database, "before")
     ((pages,),) = await database.fetch("PRAGMA page_count")
-    await database.fetch(f"PRAGMA max_page_count = {pages!r}")
+    async with database.transaction() as tx:
+        await tx.execute(f"PRAGMA max_page_count = {pages!r}")
     with pytest.raises(StorageFailed, match="full"):
         await put(database, "small", "x" * 2**20)
     assert await held(database) == ["before"]
@@ -187,6 +188,21 @@ async def test_a_bad_query_is_a_refusal(database: Database) -> None:
     """Reading fails the same way as writing."""
     with pytest.raises(StorageFailed, match="syntax"):
         await database.fetch("SELEKT")
+
+
+async def test_nobody_reads_what_may_still_be_taken_back(database: Database) -> None:
+    """A read beside a transaction neither shows its rows nor waits for it; afterwards they are there."""
+    async with database.transaction() as tx:
+        await tx.execute("INSERT INTO t VALUES ('a')")
+        assert await held(database) == []
+    assert await held(database) == ["a"]
+
+
+async def test_a_read_does_not_write(database: Database) -> None:
+    """Whatever its statement says."""
+    with pytest.raises(StorageFailed, match="readonly"):
+        await database.fetch("INSERT INTO t VALUES ('a') RETURNING x")
+    assert await held(database) == []
 
 
 async def test_transactions_are_serialised(database: Database) -> None:

@@ -364,12 +364,12 @@ async def test_a_full_disk_loses_nothing(tmp_path: Path, clock: Clock) -> None:
         for at in times(700):
             bench.feed(at, "a", cpu=random.random(), **{f"m{i}": random.random() for i in range(9)})
         ((pages,),) = await bench.database.fetch("PRAGMA page_count")
-        await bench.database.fetch(f"PRAGMA max_page_count = {pages!r}")
+        await bench.database._connection.execute(f"PRAGMA max_page_count = {pages!r}")
         await bench.save()
         assert await bench.database.fetch("SELECT sum(n) FROM chunk") == [(None,)]
         bench.feed(START + 700_000, cpu=2.0)
         assert len((await bench.read())["cpu", "a"]) == 701
-        await bench.database.fetch("PRAGMA max_page_count = 100000")
+        await bench.database._connection.execute("PRAGMA max_page_count = 100000")
         await bench.save()
         assert await bench.database.fetch("SELECT sum(n) FROM chunk") == [(6000,)]
     async with collecting(tmp_path, clock) as bench:

@@ -265,10 +265,10 @@ async def test_a_failed_write_changes_nothing(house: ActorSystem, topology: Ref,
     """Neither memory nor the channel; when the disk is well again the next write has the next revision."""
     await topology.ask(added(A), timeout=T)
     recorder = await attached(topology, outlets)
-    await control.fetch("PRAGMA query_only = ON")
+    await control._connection.execute("PRAGMA query_only = ON")
     with pytest.raises(StorageFailed):
         await topology.ask(added(B), timeout=T)
-    await control.fetch("PRAGMA query_only = OFF")
+    await control._connection.execute("PRAGMA query_only = OFF")
     state = await topology.ask(GetTopology(), timeout=T)
     assert (state.revision, list(state.topology.nodes)) == (1, ["a"])
     assert not recorder.of("events")

@@ -2,16 +2,19 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
 
 from hub import settings as s
 from hub.cache import Cache
+from hub.house import House
 from hub.settings import Settings
 from tests.hub.api import Api, sign_in
+from tests.hub.deployments import executed
 from tests.hub.houses import opened
-from tests.hub.networks import build_square
+from tests.hub.networks import OTHER_WAY, ROUTE, build_square
 from tests.hub.redises import RedisServer, redis_server
 
 
@@ -66,6 +69,44 @@ async def test_an_export_is_written_once_for_a_revision(square: Api) -> None:
     assert 'paranet_hub_cache_reads_total{found="true"} 1.0' in text
     await square.call("POST", "/topology/nodes", json={"id": "r9"})
     assert await export(square) != first
+
+
+async def compiled(api: Api, source: str) -> dict[str, Any]:
+    status, body, headers = await api.call("POST", "/intent/compile", json={"source": source, "name": "work"})
+    assert (status, headers["Location"]) == (201, f"/api/v1/intent/preview/{body['id']}")
+    return dict(body)
+
+
+async def test_what_was_compiled_last_is_not_compiled_again(house: House, square: Api, admin: Api) -> None:
+    """The same answer as long as nobody has changed anything; another author, source, topology or device makes another."""
+    first = await compiled(square, ROUTE)
+    assert await compiled(square, ROUTE) == first
+    assert (house.cache.hits, house.cache.misses) == (1, 1)
+    ids = {first["id"], (await compiled(admin, ROUTE))["id"], (await compiled(square, OTHER_WAY))["id"]}
+    ids.add((await compiled(square, ROUTE))["id"])
+    assert len(ids) == 4
+    await square.call("POST", "/topology/nodes", json={"id": "r9"})
+    moved = await compiled(square, ROUTE)
+    assert moved["topology_revision"] == first["topology_revision"] + 1
+    assert (await executed(square, moved["id"]))["state"] == "succeeded"
+    assert (await compiled(square, ROUTE))["id"] != moved["id"]
+
+
+async def test_a_preview_is_made_once_for_what_it_shows(house: House, square: Api) -> None:
+    """What is deployed changes it; so does the topology."""
+    made = await compiled(square, ROUTE)
+    before = (house.cache.hits, house.cache.misses)
+    shown = [(await square.call("GET", f"/intent/preview/{made['id']}"))[1] for _ in range(2)]
+    assert shown[0] == shown[1]
+    assert shown[0]["devices"][0]["diff"]["add"]
+    assert (house.cache.hits, house.cache.misses) == (before[0] + 1, before[1] + 1)
+    await executed(square, made["id"])
+    _, after, _ = await square.call("GET", f"/intent/preview/{made['id']}")
+    assert after["devices"][0]["diff"]["add"] == []
+    await square.call("POST", "/topology/nodes", json={"id": "r9"})
+    _, moved, _ = await square.call("GET", f"/intent/preview/{made['id']}")
+    assert moved["topology_moved"]
+    assert (await square.call("GET", "/intent/preview/nothing"))[0] == 404
 
 
 async def export(api: Api) -> bytes:

@@ -81,5 +81,6 @@ def test_only_errors_of_the_server_may_be_tried_again() -> None:
         "storage-failed",
         "too-fast",
         "too-many-clients",
+        "too-many-sockets",
         "ask-timeout",
     }

@@ -2,7 +2,8 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, get_args
 
 import jsonschema
 import pytest
@@ -69,7 +70,7 @@ def test_every_body_has_an_example_that_is_taken() -> None:
         shape = shape_of(operation)
         if shape.body is not None:
             assert shape.example is not None, operation.name
-            kinds = getattr(shape.body, "__args__", (shape.body,)) if not isinstance(shape.body, type) else (shape.body,)
+            kinds = get_args(shape.body) if isinstance(shape.body, UnionType) else (shape.body,)
             structure(shape.example, kinds[0])
 
 

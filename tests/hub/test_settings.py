@@ -131,6 +131,7 @@ def test_every_setting_has_a_variable_that_sets_it(monkeypatch: pytest.MonkeyPat
         "PARANET_LIMITS_EXPENSIVE": "7/minute",
         "PARANET_LIMITS_SIGN_IN": "7/minute",
         "PARANET_REDIS_URL": "redis://localhost",
+        "PARANET_TRACING_ENDPOINT": "http://collector:4318",
     }.get(variable, "4321")
     monkeypatch.setenv(variable, text)
     section, _, name = variables()[variable].partition(".")
@@ -249,6 +250,8 @@ def test_a_value_of_the_wrong_type_is_refused_with_its_name(section: str, line: 
         ("telemetry", "max_series = 0"),
         ("realtime", "ping = inf"),
         ("realtime", "max_clients = 0"),
+        ("realtime", "max_per_user = 0"),
+        ("tracing", 'endpoint = "collector:4318"'),
         ("log", 'level = "LOUD"'),
     ],
 )

@@ -23,7 +23,7 @@ async def test_the_first_frame_is_a_welcome(viewer: Api) -> None:
     """With the heartbeat in s, when the token ends (UNIX s) and the limits."""
     async with viewer.http.ws_connect("/ws", headers=viewer.headers) as ws:
         frame = await Socket(ws).hear("welcome")
-    assert set(frame) == {"type", "ping", "expires", "limits"}
+    assert set(frame) == {"type", "request", "ping", "expires", "limits"}
     assert (frame["ping"], frame["limits"]) == (20.0, {"frame": 65536, "subscriptions": 64, "rate": 200.0})
     assert frame["expires"] > 1e9
 

@@ -60,6 +60,25 @@ async def test_clients_are_bounded(settings: Settings) -> None:
             pass
 
 
+async def test_sockets_of_one_user_are_bounded(settings: Settings) -> None:
+    """One too many is let go with 4014; others still come in, and the user again when a place is free."""
+    async with opened(realtime(settings, max_per_user=1)) as (_, client):
+        admin, viewer = await sign_in(client, "admin"), await sign_in(client, "viewer")
+        async with connected(viewer) as first:
+            async with client.ws_connect("/ws", headers=viewer.headers) as ws:
+                second = Socket(ws)
+                error = (await second.hear("error"))["error"]
+                assert (error["code"], error["status"], error["retry_ms"]) == ("too-many-sockets", 429, 5000)
+                assert (await second.hear("bye"))["code"] == 4014
+                assert await second.closed() == 4014
+            async with connected(admin) as other:
+                await other.subscribe("topology")
+            await first.subscribe("topology")
+        await clients(admin, until=0)
+        async with connected(viewer):
+            pass
+
+
 async def test_the_frame_limit_is_a_setting(settings: Settings) -> None:
     """1009 above, an answer below."""
     async with opened(realtime(settings, max_frame=2000)) as (_, client), connected(await sign_in(client, "viewer")) as socket:
@@ -311,6 +330,7 @@ def test_close_codes_say_whether_to_come_back() -> None:
         "SLOW": True,
         "NO_PONG": True,
         "RATE": True,
+        "CROWD": True,
         "BAD_TOKEN": False,
         "PROTOCOL": False,
         "KICKED": False,

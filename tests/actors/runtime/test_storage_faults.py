@@ -72,8 +72,9 @@ class Clerk(Actor):
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
     database = await Database.open(tmp_path / "t.sqlite3", "telemetry")
-    await database.fetch("PRAGMA busy_timeout = 10")
-    await database.fetch("CREATE TABLE notes (body BLOB)")
+    async with database.transaction() as tx:
+        await tx.execute("PRAGMA busy_timeout = 10")
+        await tx.execute("CREATE TABLE notes (body BLOB)")
     yield database
     await database.close()
 
@@ -100,7 +101,8 @@ async def test_full(system: ActorSystem, clerk: Ref, database: Database) -> None
     """A write that does not fit is refused and leaves nothing; reads and smaller writes go on."""
     ((pages,),) = await database.fetch("PRAGMA page_count")
     assert isinstance(pages, int)
-    await database.fetch(f"PRAGMA max_page_count = {pages}")
+    async with database.transaction() as tx:
+        await tx.execute(f"PRAGMA max_page_count = {pages}")
     with pytest.raises(StorageFailed, match="full"):
         await clerk.ask(Write(size=1_000_000), timeout=5)
     assert await clerk.ask(Count(), timeout=5) == 0
@@ -110,22 +112,25 @@ async def test_full(system: ActorSystem, clerk: Ref, database: Database) -> None
 
 
 async def test_hung(system: ActorSystem, clerk: Ref, database: Database) -> None:
-    """When the database thread hangs, askers time out, and what needs no database is still answered."""
-    release, hanging = threading.Event(), threading.Event()
+    """When the threads of the database hang, askers time out, and what needs no database is still answered."""
+    release, reading, writing_too = threading.Event(), threading.Event(), threading.Event()
 
-    def hang() -> int:
-        hanging.set()
+    def hang(which: threading.Event) -> int:
+        which.set()
         release.wait(30)
         return 1
 
-    await database._connection.create_function("hang", 0, hang)
+    await database._reader.create_function("hang", 0, lambda: hang(reading))
+    await database._connection.create_function("hang", 0, lambda: hang(writing_too))
+    held_up = asyncio.ensure_future(database._connection.execute("SELECT hang()"))
     thinking = asyncio.ensure_future(clerk.ask(Think(), timeout=0.2))
-    await asyncio.to_thread(hanging.wait, 10)
+    assert await asyncio.to_thread(lambda: reading.wait(10) and writing_too.wait(10))
     assert await clerk.ask(Ping(), timeout=5) == "pong"
     writing = asyncio.ensure_future(clerk.ask(Write(), timeout=0.2))
     results = await asyncio.gather(thinking, writing, return_exceptions=True)
     assert [type(result) for result in results] == [AskTimeout, AskTimeout]
     release.set()
+    await (await held_up).close()
     assert await clerk.ask(Count(), timeout=5) == 1
     cell = cell_of(system, "clerk")
     assert (cell.generation, cell.late_replies) == (1, 2)
@@ -141,7 +146,7 @@ async def test_stop_while_hung(system: ActorSystem, clerk: Ref, database: Databa
         release.wait(30)
         return 1
 
-    await database._connection.create_function("hang", 0, hang)
+    await database._reader.create_function("hang", 0, hang)
     thinking = asyncio.ensure_future(clerk.ask(Think(), timeout=30))
     await asyncio.to_thread(hanging.wait, 10)
     async with asyncio.timeout(5):
