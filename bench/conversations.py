@@ -74,7 +74,7 @@ async def run() -> dict[str, float]:
                 say = Say(conversation_id=None, text=str(n), owner="u", author="u", role=Role.VIEWER)
                 begun = await chats.ask(say, timeout=30)
                 channels[str(n)] = f"chat/{begun.conversation_id}"
-                await chats.ask(Subscribe(channel=channels[str(n)], subscriber="bench", reply_to=n), timeout=30)
+                await chats.ask(Subscribe(channel=channels[str(n)], subscriber="bench", reply_to=n, reader="u"), timeout=30)
             gate.set()
             cpu, wall = time.process_time(), time.perf_counter()
             while listener.done < CONVERSATIONS:
