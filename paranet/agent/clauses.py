@@ -48,11 +48,6 @@ class Mention:
     carried: bool = False
     """the word `traffic` follows"""
 
-    @property
-    def core(self) -> tuple[Tag, ...]:
-        """The tags without articles."""
-        return tuple(t for t in self.tags if not t.has("det"))
-
 
 @attrs.define(kw_only=True)
 class Clause:
@@ -121,7 +116,7 @@ def _begins(rest: Sequence[Item]) -> bool:
         if item.has("negation") and at + 1 < len(rest):
             following = rest[at + 1]
             return isinstance(following, Tag) and (following.has("op") and not following.has("op", "forward"))
-        if not (item.has("filler") or item.has("det") or item.text in _JOINTS):
+        if not (item.has("filler") or item.text in _JOINTS):
             ahead = [i for i in rest[:12] if isinstance(i, Tag)]
             return item.has("marker", "from", "between") and any(t.has("marker", "to", "and") for t in ahead) and _has_deed(ahead[:10])
     return False
@@ -216,45 +211,40 @@ class _Reader:
             return bool(self._name) or tag.has("noun", "any_node") or self._role != "bare" or not tag.has("noun", "location")
         if tag.blank:
             return True
-        if tag.has("det") and not tag.has("marker", "per"):
-            return not self._name
         if tag.kind == "number" and tag.value is not None:
             return bool(self._name) and not tag.has("marker") and not (isinstance(following, Tag) and following.has("route", "paths"))
         return tag.has("filler") and bool(self._name) and tag.kind == "word" and isinstance(following, Tag) and following.has("place")
 
     def _end_name(self, following: Item | None) -> None:
         tags, self._name = self._name, []
-        while tags and tags[-1].has("det"):
-            tags.pop()
-        core = [t for t in tags if not t.has("det")]
-        if not core:
+        if not tags:
             return
         role = self._role
-        unknown = all(t.blank for t in core)
+        unknown = all(t.blank for t in tags)
         if role == "bare" and unknown and isinstance(following, Tag) and following.has("traffic"):
             role = "app"
         led = self._lead >= 0 and role not in ("bare", "app")
         lead = self._lead if led else tags[0].start
         carried = isinstance(following, Tag) and following.has("traffic")
-        if self._same_thing(core, role):
+        if self._same_thing(tags, role):
             return
-        made = Mention(start=core[0].start, end=tags[-1].end, tags=tuple(tags), role=role, lead=lead, led=led, carried=carried)
+        made = Mention(start=tags[0].start, end=tags[-1].end, tags=tuple(tags), role=role, lead=lead, led=led, carried=carried)
         self._clause.mentions.append(made)
         self._lead = -1
         joined = isinstance(following, Tag) and (following.has("marker", "and", "then") or following.text in LISTING)
         if not joined and not (isinstance(following, Tag) and following.has("marker")):
             self._set(role if role in ("via", "avoid") and following is not None else "bare")
 
-    def _same_thing(self, core: list[Tag], role: str) -> bool:
+    def _same_thing(self, tags: list[Tag], role: str) -> bool:
         """Join `hosts in paris`, `巴黎的主机`: a kind of thing that the network does not know by itself, and where it is."""
         before = self._clause.mentions[-1] if self._clause.mentions else None
         if before is None or self._near is None or before.end > self._near.start:
             return False
-        if self._near.has("marker", "of") and _kinds_only(core):
+        if self._near.has("marker", "of") and _kinds_only(tags):
             self._set("bare")
             return True
-        if role in ("at", "for") and self._near.text in WITHIN and _kinds_only(before.core) and not _kinds_only(core):
-            before.tags, before.start, before.end = tuple(core), core[0].start, core[-1].end
+        if role in ("at", "for") and self._near.text in WITHIN and _kinds_only(before.tags) and not _kinds_only(tags):
+            before.tags, before.start, before.end = tuple(tags), tags[0].start, tags[-1].end
             self._set("bare")
             return True
         return False
@@ -361,8 +351,8 @@ def _services(clause: Clause) -> None:
         return
     bare, others = clause.by_role("bare"), [m for m in clause.mentions if m.role not in ("bare", "app")]
     for mention in bare:
-        person = any(t.has("people") or t.has("place") or t.has("noun") for t in mention.core)
-        unknown = all(t.blank for t in mention.core)
+        person = any(t.has("people") or t.has("place") or t.has("noun") for t in mention.tags)
+        unknown = all(t.blank for t in mention.tags)
         both = clause.by_role("from") and clause.by_role("to")
         if not person and ((mention.carried and others) or both or (unknown and (others or len(bare) > 1 or len(clause.mentions) == 1))):
             mention.role = "app"

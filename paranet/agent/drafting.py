@@ -229,7 +229,7 @@ def _wishes(clause: Clause, draft: Draft, waypoints: bool) -> tuple[tuple[str, s
 
 
 def _is_name(mention: Mention) -> bool:
-    return len(mention.core) == 1 and mention.core[0].kind == "name"
+    return len(mention.tags) == 1 and mention.tags[0].kind == "name"
 
 
 def _content_routes(clause: Clause, draft: Draft, names: list[Mention]) -> None:
@@ -334,7 +334,7 @@ def write_multicast(clause: Clause, draft: Draft) -> None:
 
 
 def _is_group_address(mention: Mention, draft: Draft) -> bool:
-    core = mention.core
+    core = mention.tags
     if len(core) != 1 or core[0].kind != "address":
         return False
     try:
@@ -358,7 +358,7 @@ def write_region(clause: Clause, draft: Draft) -> None:
 
 def write_group(clause: Clause, draft: Draft) -> None:
     """Add a group from its name and its members."""
-    unknown = [m for m in clause.mentions if all(t.blank or t.has("people") or t.has("place") for t in m.core)]
+    unknown = [m for m in clause.mentions if all(t.blank or t.has("people") or t.has("place") for t in m.tags)]
     members = draft.nodes([m for m in clause.mentions if m not in unknown[:1]])
     if members is None:
         return None

@@ -110,7 +110,7 @@ def _real(ends: Iterable[End]) -> tuple[End, ...]:
 
 
 def _people(mention: Mention) -> bool:
-    return any(t.has("people") or t.has("noun", "any_node") or t.has("place", "hosts") for t in mention.core)
+    return any(t.has("people") or t.has("noun", "any_node") or t.has("place", "hosts") for t in mention.tags)
 
 
 def _apps(clause: Clause) -> list[App]:

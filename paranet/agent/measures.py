@@ -95,7 +95,7 @@ def _counted(
     if unit.has("route", "paths"):
         return _made("paths", value, *parts), unit_at - at + 1
     followed = next((n for n in range(unit_at + 1, min(unit_at + 3, len(tags))) if tags[n].has("route", "paths")), None)
-    if followed is not None and (unit.blank or unit.has("filler") or unit.has("det") or unit.has("route")):
+    if followed is not None and (unit.blank or unit.has("filler") or unit.has("route")):
         return _made("paths", value, parts[0], (unit.start, tags[followed].end)), followed - at + 1
     return None, 0
 

@@ -67,7 +67,7 @@ def kind(clause: Clause) -> str:
     rated = clause.measured("rate") is not None
     limiting = clause.says("constraint", "max") or clause.says("metric", "quota", "download", "upload")
     sized = clause.measured("size") is not None
-    names = any(t.kind == "name" for m in clause.mentions for t in m.core)
+    names = any(t.kind == "name" for m in clause.mentions for t in m.tags)
     has_ends = bool(clause.by_role("from", "to", "between", "via"))
     routing = clause.does(*ROUTE_OPS) or bool(clause.by_role("via", "avoid"))
     rules = (
@@ -133,7 +133,7 @@ def _write(clause: Clause, draft: Draft) -> None:
 def _remove(clause: Clause, draft: Draft) -> None:
     """Name the set of intents that the words fit: by the ends, applications and boxes in its name."""
     text = draft.resolver.text
-    said = [t for m in clause.mentions for t in m.core]
+    said = [t for m in clause.mentions for t in m.tags]
     words = {part for t in said for part in text[t.start : t.end].lower().replace("-", " ").split()}
     words |= {part for t in said for r in t.referents for part in r.label.lower().split("-")}
     words |= {t.value_of("app") or "" for t in clause.apps} | {t.value_of("middlebox") or "" for t, _ in clause.middleboxes}
