@@ -48,8 +48,10 @@ def _role(mention: Mention, clause: Clause, far: bool, between: list[Mention]) -
         return "origin" if mention.led and (far or outside) else "target"
     if mention.role == "to":
         person = any(t.has("people") for t in mention.tags)
-        return "target" if person and not clause.by_role("from") else "destination"
-    return "target"
+        equipped = clause.does("add") and any(tag.end + 1 == mention.lead for tag, _ in clause.middleboxes)
+        return "target" if (person or equipped) and not clause.by_role("from") else "destination"
+    down = mention.role == "for" and clause.says("metric", "download") and clause.by_role("from")
+    return "destination" if down else "target"
 
 
 def _deeds(clause: Clause) -> Iterator[tuple[str, int, int]]:
