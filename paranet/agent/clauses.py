@@ -7,10 +7,17 @@ import attrs
 from paranet.agent.measures import Clock, Item, Measure
 from paranet.agent.tags import Tag
 
+AFTER = ("from", "to", "via", "avoid")
+"""roles that a word after a name may give"""
 STOPS = frozenset(".;!?。；！？\n")
 LISTING = frozenset(",、，")
+HEADING = frozenset(":：")
 ROLES = ("from", "to", "between", "via", "avoid", "for", "at", "members")
-WITHIN = ("in", "at", "of", "on", "inside", "within", "located in", "located at")
+WITHIN = ("in", "at", "of", "on", "inside", "within", "located in", "located at", "behind", "attached to")
+BY = ("由", "从", "自")
+"""words for `from` that also mean `by`"""
+FIRST = ("first", "先", "首先")
+"""of the words for an order, those that begin one"""
 NEW_CLAUSE = ("deny", "permit", "remove", "prioritize", "deprioritize", "cache", "multicast", "region", "define_group")
 WAYS = ("connect", "forward", "balance", "inspect", "publish", "add", "reach")
 _JOINTS = (
@@ -47,6 +54,8 @@ class Mention:
     """a word gives the role, not the place in the sentence"""
     carried: bool = False
     """the word `traffic` follows"""
+    joined: str = ""
+    """the `and`, `or`, comma or colon that follows"""
 
 
 @attrs.define(kw_only=True)
@@ -72,6 +81,11 @@ class Clause:
 
     def by_role(self, *roles: str) -> list[Mention]:
         return [m for m in self.mentions if m.role in roles]
+
+    def extend(self, other: "Clause") -> None:
+        """Take in what another clause says."""
+        for name in ("ops", "mentions", "middleboxes", "measures", "clocks", "flags"):
+            getattr(self, name).extend(getattr(other, name))
 
     def measured(self, kind: str) -> Measure | None:
         return next((m for m in self.measures if m.kind == kind), None)
@@ -148,6 +162,7 @@ class _Reader:
         self._near: Tag | None = None
         """the marker that followed the last mention at once"""
         self._name: list[Tag] = []
+        self._orders: list[Tag] = []
 
     def read(self) -> Clause:
         for at, item in enumerate(self._part):
@@ -161,6 +176,7 @@ class _Reader:
         self._end_name(None)
         if self._negated is not None and not self._clause.ops:  # `guests must not ssh to the servers`
             self._clause.ops.append(("deny", self._negated))
+        _in_turn(self._clause, self._orders)
         _settle(self._clause)
         return self._clause
 
@@ -182,7 +198,7 @@ class _Reader:
             self._port(tag, following)
         elif tag.has("marker") and not (tag.has("marker", "passive") and not _somebody(following)):
             self._marker(tag)
-        elif tag.has("middlebox"):
+        elif tag.has("middlebox") and (not tag.has("op") or self._role in ("via", "avoid") or self._clause.does("add", "remove")):
             self._middlebox(tag)
         elif tag.has("app"):
             self._clause.apps.append(tag)
@@ -195,7 +211,9 @@ class _Reader:
         self._counted = False
         if any(tag.has(c) for c in ("constraint", "metric", "traffic", "route", "modality", "policy", "period", "recur")):
             self._clause.flags.append(tag)
-        if tag.has("traffic") or tag.has("metric"):
+        if tag.has("constraint", "except") and self._both_known(""):
+            self._set("avoid", tag)
+        if tag.has("traffic") or tag.has("metric") or tag.text in HEADING:
             self._set("bare")
 
     def _is_name(self, tag: Tag, following: Item | None) -> bool:
@@ -228,11 +246,14 @@ class _Reader:
         carried = isinstance(following, Tag) and following.has("traffic")
         if self._same_thing(tags, role):
             return
-        made = Mention(start=tags[0].start, end=tags[-1].end, tags=tuple(tags), role=role, lead=lead, led=led, carried=carried)
-        self._clause.mentions.append(made)
+        if role == "bare" and carried and self._clause.by_role("to") and not self._clause.by_role("from"):
+            role = "from"  # `the traffic to a of b`, `去往a的b流量`
+        joins = isinstance(following, Tag) and (following.has("marker", "and", "then") or following.text in (*LISTING, *HEADING))
+        joined = following.text if joins and isinstance(following, Tag) else ""
+        place = {"start": tags[0].start, "end": tags[-1].end, "lead": lead}
+        self._clause.mentions.append(Mention(**place, tags=tuple(tags), role=role, led=led, carried=carried, joined=joined))
         self._lead = -1
-        joined = isinstance(following, Tag) and (following.has("marker", "and", "then") or following.text in LISTING)
-        if not joined and not (isinstance(following, Tag) and following.has("marker")):
+        if joined in HEADING or (not joined and not (isinstance(following, Tag) and following.has("marker"))):
             self._set(role if role in ("via", "avoid") and following is not None else "bare")
 
     def _same_thing(self, tags: list[Tag], role: str) -> bool:
@@ -243,7 +264,7 @@ class _Reader:
         if self._near.has("marker", "of") and _kinds_only(tags):
             self._set("bare")
             return True
-        if role in ("at", "for") and self._near.text in WITHIN and _kinds_only(before.tags) and not _kinds_only(tags):
+        if self._near.text in WITHIN and _kinds_only(before.tags) and not _kinds_only(tags):
             before.tags, before.start, before.end = tuple(tags), tags[0].start, tags[-1].end
             self._set("bare")
             return True
@@ -259,19 +280,31 @@ class _Reader:
                 self._clause.flags.append(tag)
             self._set("avoid" if negated or tag.has("marker", "avoid") else "via", tag)
         elif tag.has("marker", "and", "then") and not tag.has("marker", "to"):
-            return  # the list goes on
+            if tag.has("marker", "then"):
+                self._orders.append(tag)  # the list goes on
         elif tag.has("marker", "between_after"):
             for mention in self._clause.mentions[-2:]:
                 mention.role = "between" if mention.role in ("bare", "for", "at") else mention.role
-        elif tag.has("marker", "via_after", "avoid_after"):
+        elif (after := next((role for role in AFTER if tag.has("marker", f"{role}_after")), None)) is not None:
+            negated, self._negated = self._negated is not None, None
             for mention in self._clause.mentions[-1:]:
-                mention.role = "via" if tag.has("marker", "via_after") else "avoid"
+                mention.role, mention.led = "avoid" if negated and after == "via" else after, True
+        elif tag.has("marker", "members") and not self._clause.does("multicast", "define_group"):
+            self._part_of_path(tag)
         elif tag.has("marker", "access_to", "access_from", "passive"):
             self._access(tag)
         elif tag.has("marker", *ROLES):
             self._lead_in(next(r for r in ROLES if tag.has("marker", r)), tag)
         elif tag.has("marker", "of", "object"):
             self._set("bare")
+
+    def _part_of_path(self, tag: Tag) -> None:
+        """`the route must include X`; without anybody yet it is the deed: `include a firewall`."""
+        if self._clause.mentions:
+            negated, self._negated = self._negated is not None, None
+            self._set("avoid" if negated else "via", tag)
+        elif tag.has("op"):
+            self._op(tag)
 
     def _access(self, tag: Tag) -> None:
         """`access to X`, `X is reachable from Y`."""
@@ -289,9 +322,25 @@ class _Reader:
 
     def _lead_in(self, role: str, tag: Tag) -> None:
         before = self._clause.mentions[-1] if self._clause.mentions else None
-        if role == "to" and before and before.role == "bare" and not self._clause.by_role("from"):  # `a to b`
-            before.role, before.led = "from", True
+        begins = before is not None and (before.role == "bare" or (before.role == "at" and self._near is tag))
+        if role == "to" and before and begins and not self._clause.by_role("from"):  # `a to b`, `在a到b`
+            self._whole_list(before)
+        if role == "at" and before and before.role == "via" and self._after_order(tag):  # `stops at a and then at b`
+            role = "via"
+        if role == "from" and tag.text in BY and self._clause.by_role("from") and self._clause.by_role("to"):  # `从a到b由c转发`
+            role, self._negated = "avoid" if self._negated else "via", None
         self._set(role, tag)
+
+    def _whole_list(self, last: Mention) -> None:
+        """Have the traffic begin at a mention and at those that are listed before it: `a, b and c to d`."""
+        last.role, last.led = "from", True
+        for mention in reversed(self._clause.mentions[:-1]):
+            if mention.role != "bare" or not mention.joined:
+                break
+            mention.role, mention.led = "from", True
+
+    def _after_order(self, tag: Tag) -> bool:
+        return bool(self._orders) and self._orders[-1].end >= tag.start - 1
 
     def _port(self, tag: Tag, following: Item | None) -> None:
         """`udp port 53`, `8080 端口`."""
@@ -319,16 +368,27 @@ class _Reader:
             or tag.text.endswith("访 问")
             or (tag.has("op", "connect") and tag.text.replace(" ", "")[-1:] in "到至往")
         ):
-            self._subjects()
-            self._set("to")
+            if self._both_known(op) and not self._after_order(tag):  # who goes from a to b and visits c passes it
+                self._set("via")
+            else:
+                self._subjects()
+                self._set("to")
+        elif tag.has("op", "forward") and self._both_known(op):
+            self._set("via", tag)
         else:
             self._set("bare")
         self._clause.ops.append((op, tag))
 
+    def _both_known(self, op: str) -> bool:
+        paired = self._clause.does("connect") and len(self._clause.by_role("bare", "between")) >= 2
+        return op not in ("deny", "permit") and bool(paired or (self._clause.by_role("from") and self._clause.by_role("to")))
+
     def _subjects(self) -> None:
         """Who was named before is who acts."""
         wanted = ("bare",) if self._clause.by_role("from", "bare") else ("bare", "for")
-        for mention in self._clause.by_role(*wanted):
+        for mention in reversed(self._clause.by_role(*wanted)):
+            if mention.joined in HEADING:
+                break
             mention.role = "from"
 
 
@@ -358,12 +418,59 @@ def _services(clause: Clause) -> None:
             mention.role = "app"
 
 
+def _in_turn(clause: Clause, orders: Sequence[Tag]) -> None:
+    """Read `to a, then to b`: the last is where it goes; after `to c, first to a` all that follows is on the way."""
+    goal: Mention | None = None
+    towards = False
+    for mention in clause.by_role("to"):
+        order = next((t for t in orders if goal is not None and goal.end <= t.start < mention.start), None)
+        if goal is not None and [t.text for t in goal.tags] == [t.text for t in mention.tags]:
+            continue
+        if goal is not None and (towards or (order is not None and order.text in FIRST)):
+            towards, mention.role = True, "via"
+            continue
+        if goal is not None and order is not None:
+            goal.role = "via"
+        goal = mention
+
+
 def _settle(clause: Clause) -> None:
     """Give the mentions without a word before them their part."""
     _services(clause)
     bare = clause.by_role("bare")
     between = clause.by_role("between")
+    far = between or (clause.by_role("from") and clause.by_role("to"))
+    if clause.does("inspect") and far and not clause.middleboxes:
+        for mention in clause.by_role("at"):
+            mention.role = "via"
+    if clause.does("deny") and far and clause.by_role("via") and not (clause.apps or clause.ports or clause.does("permit")):
+        clause.ops = [("connect" if op == "deny" else op, tag) for op, tag in clause.ops]
+        for mention in clause.by_role("via"):
+            mention.role = "avoid"  # `do not route a to b over c`
     if between:
+        return
+    starts = clause.by_role("from")
+    for mention in starts[1:]:
+        if mention.tags[0].kind == "address" and "/" in mention.tags[0].text and not clause.by_role("to") and not clause.does("deny"):
+            mention.role = "to"  # nothing can be sent from a prefix: `from a, 10.0.0.0/8 is reached`
+    if starts and not clause.by_role("to") and clause.does("connect", "reach", "balance"):
+        led = [m.led for m in starts]
+        for mention in starts:
+            if clause.says("route", "both") and len(starts) > 1 and not bare:
+                mention.role = "between"
+            elif any(led) and not mention.led and clause.does("reach"):  # `a can from b be reached`
+                mention.role = "to"
+    if clause.does("deny") and clause.says("route", "both") and len(bare) == 2 and not starts and not clause.by_role("to"):
+        for mention in bare:
+            mention.role = "between"
+        return
+    paired = [*bare, *clause.by_role("for")]
+    if clause.does("connect", "forward", "balance") and len(bare) == 1 and len(paired) == 2 and not starts and not clause.by_role("to"):
+        paired[0].role, paired[1].role = "from", "to"  # `route a's traffic for b`
+        return
+    if clause.does("connect", "balance") and not starts and not bare and not clause.by_role("to") and len(clause.by_role("for")) == 2:
+        for mention in clause.by_role("for"):
+            mention.role = "between"
         return
     if clause.does("connect", "balance", "reach") and len(bare) >= 2 and not clause.by_role("from", "to"):
         for mention in bare:

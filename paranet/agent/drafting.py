@@ -13,6 +13,7 @@ from paranet.agent.writing import Statement, rate, seconds, size, word, words
 from paranet.models.topology import Modality
 
 GATES = ("internet", "gateway")
+OR = ("or", "或", "或者")
 DEFAULT_GROUP = "232.1.1.1"
 
 
@@ -120,10 +121,13 @@ def _route_ends(clause: Clause, draft: Draft) -> tuple[list[tuple[tuple[End, ...
     """Return the pairs (sources, destination) and whether the way back is meant too."""
     between = clause.by_role("between")
     if len(between) >= 2:
-        ends = draft.nodes(between)
+        ends = draft.ends(between)
         if ends is None:
             return None
-        flat = _as_nodes(ends)
+        places = [e for e in ends if e.kind == "prefix"]
+        flat = _as_nodes([e for e in ends if e.kind not in ("prefix", "any")])
+        if len(places) == 1 and flat:  # nothing can be sent from a prefix
+            return [((start,), places[0]) for start in flat], False
         if len(flat) < 2:
             draft.ask("from-where", options=draft.known.labels[:8])
             return None
@@ -138,6 +142,7 @@ def _route_ends(clause: Clause, draft: Draft) -> tuple[list[tuple[tuple[End, ...
         starts, others = others, []
     elif not goals and starts and others and not clause.middleboxes:
         goals, others = others, []
+    others = [m for m in others if not all(t.has("noun", "network") for t in m.tags)]
     if others and starts and goals:
         unclear = others[0]
         draft.ask("part", draft.resolver.text[unclear.start : unclear.end], ("pass", "avoid"))
@@ -154,7 +159,7 @@ def _route_ends(clause: Clause, draft: Draft) -> tuple[list[tuple[tuple[End, ...
     if not sources or not found:
         draft.ask("from-where" if not sources else "to-where", options=draft.known.labels[:8])
         return None
-    return [(sources, target) for target in found], clause.says("both")
+    return [(sources, target) for target in found], clause.says("route", "both")
 
 
 def _gate(draft: Draft, side: str, others: list[Mention]) -> tuple[End, ...] | None:
@@ -187,6 +192,8 @@ def _ways(clause: Clause, draft: Draft) -> tuple[tuple[End, ...] | None, tuple[E
     """Return what the path must pass, in the order of the sentence, and what it must not touch."""
     removing = clause.does("remove") and not clause.does("add")
     found: dict[bool, list[tuple[int, tuple[End, ...] | None]]] = {False: [], True: []}
+    if either := next((m for m in clause.by_role("via") if m.joined in OR), None):
+        draft.ask("either", draft.resolver.text[either.start : either.end])
     for mention in clause.by_role("via", "avoid"):
         found[mention.role == "avoid"].append((mention.start, draft.nodes([mention])))
     for tag, avoided in clause.middleboxes:
@@ -223,7 +230,7 @@ def _wishes(clause: Clause, draft: Draft, waypoints: bool) -> tuple[tuple[str, s
             draft.note("via-or-spread", f"{paths.value:.0f}" if paths else "", 0.6)
         else:
             wishes.append(("ecmp", f"{paths.value:.0f}" if paths else "2"))
-    elif clause.says("route", "backup"):
+    elif clause.says("route", "backup") or clause.measured("disjoint"):
         wishes.append(("backup", "disjoint"))
     return tuple(wishes)
 

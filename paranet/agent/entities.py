@@ -58,7 +58,7 @@ def _deeds(clause: Clause) -> Iterator[tuple[str, int, int]]:
     for op, tag in clause.ops:
         if op == "reach" and clause.does("deny", "permit") and not tag.text.startswith("run"):
             continue
-        if op in _OPERATIONS and not tag.has("marker"):
+        if op in _OPERATIONS and (not tag.has("marker") or tag.has("marker", "members")):
             yield "operation", tag.start, tag.end
         elif op in ("inspect", "prioritize", "balance"):
             yield "middlebox", tag.start, tag.end

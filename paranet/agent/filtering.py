@@ -85,7 +85,8 @@ def _pairs(clause: Clause, draft: Draft, narrow: bool) -> list[tuple[tuple[End, 
     if sources and targets:
         return [(tuple(dict.fromkeys((*sources, *rest))), targets)]
     if sources or targets:
-        return [(sources, rest)] if sources else [(rest, targets)]
+        pair = (sources, rest) if sources else (rest, targets)
+        return [pair, pair[::-1]] if clause.says("route", "both") else [pair]
     if clause.says("metric", "download"):
         return [((), rest)]
     if narrow or clause.says("metric", "upload"):

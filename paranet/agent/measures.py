@@ -15,7 +15,7 @@ _UNITS = (("rate", "rate", BANDWIDTH), ("span", "time", TIME), ("distance", "dis
 
 @attrs.frozen(kw_only=True)
 class Measure:
-    """A quantity. *kind* is rate (bit/s), size (bytes), time (s), distance (m), percent or paths; *period* (s) makes a size a quota.
+    """A quantity. *kind* is rate (bit/s), size (bytes), time (s), distance (m), percent, paths or disjoint (paths); *period* (s) makes a size a quota.
 
     *number* and *unit* are the places of its parts; *loose* says that the unit was a size where a rate was probably meant.
     """
@@ -93,10 +93,11 @@ def _counted(
     if value != int(value):
         return None, 0
     if unit.has("route", "paths"):
-        return _made("paths", value, *parts), unit_at - at + 1
+        return _made("disjoint" if unit.has("route", "backup") else "paths", value, *parts), unit_at - at + 1
     followed = next((n for n in range(unit_at + 1, min(unit_at + 3, len(tags))) if tags[n].has("route", "paths")), None)
     if followed is not None and (unit.blank or unit.has("filler") or unit.has("route")):
-        return _made("paths", value, parts[0], (unit.start, tags[followed].end)), followed - at + 1
+        apart = any(t.has("route", "backup") for t in tags[unit_at : followed + 1])
+        return _made("disjoint" if apart else "paths", value, parts[0], (unit.start, tags[followed].end)), followed - at + 1
     return None, 0
 
 

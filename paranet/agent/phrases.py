@@ -80,13 +80,19 @@ def kind(clause: Clause) -> str:
         ("limit", rated and limiting and not clause.says("constraint", "min")),
         ("limit", rated and clause.does("set", "permit", "deny") and not routing),
         ("route", clause.does("permit") and not clause.does("deny") and not clause.apps and bool(clause.by_role("via", "avoid"))),
+        ("route", clause.does("permit") and clause.does("balance") and not clause.does("deny")),
         ("filter", clause.does("deny", "permit") and not clause.says("constraint", "max")),
         ("filter", clause.does("reach") and clause.says("constraint", "only")),
         ("priority", clause.does("prioritize", "deprioritize")),
         ("limit", rated and not routing and not has_ends and not clause.middleboxes),
         ("content", names),
         ("geo", clause.says("modality", "geo")),
-        ("route", bool(clause.middleboxes) or routing or (has_ends and (rated or clause.measured("time") or clause.measured("paths")))),
+        (
+            "route",
+            bool(clause.middleboxes)
+            or routing
+            or (has_ends and (rated or clause.measured("time") or clause.measured("paths") or clause.measured("disjoint"))),
+        ),
         ("route", clause.says("route", "backup") or bool(clause.by_role("between"))),
         ("box", clause.does("inspect")),
         ("limit", rated or clause.says("constraint", "max")),
@@ -150,6 +156,7 @@ def _remove(clause: Clause, draft: Draft) -> None:
 
 def _inherit(clauses: list[Clause]) -> list[Clause]:
     """Let a clause without anybody in it speak of those of its neighbour: `block it for guests, limit to 10 Mbps`."""
+    clauses = _with_afterthoughts(clauses)
     for before, clause in itertools.pairwise(clauses):
         if _wishes(clause) and not clause.mentions and not clause.middleboxes:
             clause.mentions = [m for m in before.mentions if m.role not in ("via", "avoid")]
@@ -160,6 +167,19 @@ def _inherit(clauses: list[Clause]) -> list[Clause]:
         if not clause.clocks and before.clocks and kind(before) == kind(clause) and not clause.mentions:
             clause.clocks = list(before.clocks)
     return [c for c in clauses if _wishes(c) or len(clauses) == 1]
+
+
+def _with_afterthoughts(clauses: list[Clause]) -> list[Clause]:
+    """Join what only says more about the path before it: `connect a to b. Avoid c, at least 1 Gbps.`"""
+    found: list[Clause] = []
+    for clause in clauses:
+        more = bool(clause.by_role("via", "avoid") or clause.measured("time") or clause.measured("paths") or clause.says("route", "backup"))
+        if found and more and kind(found[-1]) == "route" and len(clause.by_role("via", "avoid")) == len(clause.mentions):
+            if not clause.does("deny", "permit", "remove", "cache", "multicast", "prioritize"):
+                found[-1].extend(clause)
+                continue
+        found.append(clause)
+    return found
 
 
 def _wishes(clause: Clause) -> bool:

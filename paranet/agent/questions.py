@@ -9,7 +9,11 @@ from paranet.agent.known import Known
 from paranet.agent.measures import Clock, Measure, measure
 from paranet.agent.tags import Tag
 
-_POLITE = re.compile(r"^\s*(can|could|would|will) you\b", re.IGNORECASE)
+_POLITE = re.compile(
+    r"^\s*(((can|could|would|will) (you|we)|(is|would) it (be )?possible to)\b|(请问)?(能不能|能否|可否|可不可以|可以)(请|帮我)*(让|把|将|给))",
+    re.IGNORECASE,
+)
+"""wishes that are put as questions"""
 
 
 @attrs.frozen(kw_only=True)
@@ -41,7 +45,8 @@ def question(text: str, tags: Sequence[Tag], known: Known) -> Question | None:
         any(t.has("op", "deny", "permit", "add", "remove", "cache", "multicast", "prioritize") for t in tags[:3]) and not marked
     ):
         return None
-    if not marked and not first.has("ask") and any(t.has("op") or t.has("constraint", "max") for t in tags):
+    duty = any(t.has("duty") for t in tags) and first.text == "what"  # `what goes from a to b must avoid c`
+    if not marked and (duty or not first.has("ask")) and any(t.has("op") or t.has("constraint", "max") for t in tags):
         return None
     nodes = tuple(dict.fromkeys(n for t in tags for r in t.referents for n in r.nodes))
     percent = next((i for i in items if isinstance(i, Measure) and i.kind in ("percent", "time", "rate")), None)
