@@ -95,6 +95,8 @@ def write_routes(clause: Clause, draft: Draft) -> None:
         _route(draft, sources, target, via, avoid, wishes)
         if both and len(sources) == 1 and target.kind == "node":
             _route(draft, (target,), sources[0], via[::-1], avoid, wishes)
+    if clause.apps and pairs:
+        draft.note("all-traffic", draft.resolver.text[clause.apps[0].start : clause.apps[0].end], 0.8)
     if clause.clocks and pairs:
         draft.note("no-window", window(clause.clocks) or "", 0.7)
 
@@ -121,22 +123,14 @@ def _route_ends(clause: Clause, draft: Draft) -> tuple[list[tuple[tuple[End, ...
     """Return the pairs (sources, destination) and whether the way back is meant too."""
     between = clause.by_role("between")
     if len(between) >= 2:
-        ends = draft.ends(between)
-        if ends is None:
-            return None
-        places = [e for e in ends if e.kind == "prefix"]
-        flat = _as_nodes([e for e in ends if e.kind not in ("prefix", "any")])
-        if len(places) == 1 and flat:  # nothing can be sent from a prefix
-            return [((start,), places[0]) for start in flat], False
-        if len(flat) < 2:
-            draft.ask("from-where", options=draft.known.labels[:8])
-            return None
-        return [((flat[0],), other) for other in flat[1:]], True
+        return _both_ends(between, draft)
     starts, goals, others = clause.by_role("from"), clause.by_role("to", "members"), clause.by_role("for", "at", "bare", "app")
     if not (starts or goals or others):
         draft.ask("from-where", options=draft.known.labels[:8])
         return None
-    if not goals and others and (starts or clause.middleboxes):
+    if others and not (starts or goals) and any(t.has("app", "web") for t in clause.apps):
+        starts, others = others, []  # `students browse through the firewall`: towards the internet
+    elif not goals and others and (starts or clause.middleboxes):
         goals, others = others, []
     elif not starts and others:
         starts, others = others, []
@@ -160,6 +154,20 @@ def _route_ends(clause: Clause, draft: Draft) -> tuple[list[tuple[tuple[End, ...
         draft.ask("from-where" if not sources else "to-where", options=draft.known.labels[:8])
         return None
     return [(sources, target) for target in found], clause.says("route", "both")
+
+
+def _both_ends(between: list[Mention], draft: Draft) -> tuple[list[tuple[tuple[End, ...], End]], bool] | None:
+    ends = draft.ends(between)
+    if ends is None:
+        return None
+    places = [e for e in ends if e.kind == "prefix"]
+    flat = _as_nodes([e for e in ends if e.kind not in ("prefix", "any")])
+    if len(places) == 1 and flat:  # nothing can be sent from a prefix
+        return [((start,), places[0]) for start in flat], False
+    if len(flat) < 2:
+        draft.ask("from-where", options=draft.known.labels[:8])
+        return None
+    return [((flat[0],), other) for other in flat[1:]], True
 
 
 def _gate(draft: Draft, side: str, others: list[Mention]) -> tuple[End, ...] | None:

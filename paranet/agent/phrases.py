@@ -5,12 +5,13 @@ import itertools
 import attrs
 
 from paranet.agent import drafting, filtering
-from paranet.agent.clauses import Clause, read, split
+from paranet.agent.clauses import Clause, split
 from paranet.agent.drafting import Draft
 from paranet.agent.entities import Entity, entities
 from paranet.agent.known import Known
 from paranet.agent.measures import measure
 from paranet.agent.questions import Question, question
+from paranet.agent.reading import read
 from paranet.agent.resolve import Need, Resolver, Unknown
 from paranet.agent.tags import tag
 from paranet.agent.telling import language_of, say, tell
@@ -56,6 +57,7 @@ def understand(text: str, known: Known, *, language: str | None = None) -> Under
     found = tuple(dict.fromkeys(e for clause in clauses for e in entities(clause, text)))
     draft = Draft(resolver=Resolver(text=text, known=known))
     for clause in clauses:
+        _check_times(clause, draft)
         _write(clause, draft)
     if not draft.statements and draft.removes is None and not draft.resolver.asks:
         draft.ask("what")
@@ -136,6 +138,16 @@ def _write(clause: Clause, draft: Draft) -> None:
         draft.ask("what")
 
 
+def _check_times(clause: Clause, draft: Draft) -> None:
+    """Ask about days, and about hours that everybody has his own of; a window that was said outright stands."""
+    for said in clause.flags:
+        about = draft.resolver.text[said.start : said.end]
+        if said.has("recur", "weekday"):
+            draft.ask("which-days", about, ("every day",))
+        elif said.has("recur", "hours") and not clause.clocks:
+            draft.ask("which-hours", about, ("22:00-06:00", "08:00-18:00"))
+
+
 def _remove(clause: Clause, draft: Draft) -> None:
     """Name the set of intents that the words fit: by the ends, applications and boxes in its name."""
     text = draft.resolver.text
@@ -173,11 +185,12 @@ def _with_afterthoughts(clauses: list[Clause]) -> list[Clause]:
     """Join what only says more about the path before it: `connect a to b. Avoid c, at least 1 Gbps.`"""
     found: list[Clause] = []
     for clause in clauses:
-        more = bool(clause.by_role("via", "avoid") or clause.measured("time") or clause.measured("paths") or clause.says("route", "backup"))
-        if found and more and kind(found[-1]) == "route" and len(clause.by_role("via", "avoid")) == len(clause.mentions):
-            if not clause.does("deny", "permit", "remove", "cache", "multicast", "prioritize"):
-                found[-1].extend(clause)
-                continue
+        ways, other = clause.by_role("via", "avoid"), ("deny", "permit", "remove", "cache", "multicast", "prioritize")
+        more = ways or clause.measured("time") or clause.measured("paths") or clause.says("route", "backup")
+        path = found and kind(found[-1]) == "route" and len(ways) == len(clause.mentions) and not clause.does(*other)
+        if more and path:
+            found[-1].extend(clause)
+            continue
         found.append(clause)
     return found
 

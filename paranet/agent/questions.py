@@ -10,7 +10,8 @@ from paranet.agent.measures import Clock, Measure, measure
 from paranet.agent.tags import Tag
 
 _POLITE = re.compile(
-    r"^\s*(((can|could|would|will) (you|we)|(is|would) it (be )?possible to)\b|(请问)?(能不能|能否|可否|可不可以|可以)(请|帮我)*(让|把|将|给))",
+    r"^\s*(((can|could|would|will) (you|we)|(is|would) it (be )?possible to)\b"
+    r"|(请问)?(能不能|能否|可否|可不可以|可以)(请|帮我)*(让|把|将|给))",
     re.IGNORECASE,
 )
 """wishes that are put as questions"""
