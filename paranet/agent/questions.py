@@ -19,7 +19,7 @@ _POLITE = re.compile(
 
 @attrs.frozen(kw_only=True)
 class Question:
-    """*kind* is slow, links, nodes, changes, path, status, intents or help; *nodes* whom it is about.
+    """*kind* is slow, links, nodes, changes, path, status, intents, alerts or help; *nodes* whom it is about.
 
     *threshold* is a share, 0..1; *metric* one of the lexicon; *since* minutes of the day; *below* turns the comparison round.
     """
@@ -69,6 +69,8 @@ def _kind(tags: Sequence[Tag]) -> str:
 
     if says("path") or (says("how") and any(t.has("marker", "from", "to") for t in tags) and not any(t.has("metric") for t in tags)):
         return "path"
+    if says("alerts"):
+        return "alerts"
     if says("changed"):
         return "changes"
     if says("why") or says("slow"):
