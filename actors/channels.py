@@ -60,6 +60,7 @@ class Subscribe(Request[Subscribed]):
 
     *reply_to* is echoed in the `ok` frame that comes first. None is a subscriber that refused a frame and goes on after *since*: it gets
     no `ok`, of each key only the newest where the channel knows keys, and `resync` where it cannot go on.
+    *reader* is the id of the user who will read it; channels that belong to somebody are there for nobody else.
     """
 
     channel: str
@@ -67,6 +68,7 @@ class Subscribe(Request[Subscribed]):
     reply_to: int | str | None
     since: Position | None = None
     filter: Filter = EVERYTHING
+    reader: str = ""
 
 
 @attrs.frozen(kw_only=True)

@@ -393,7 +393,7 @@ class Chats(Actor):
     async def subscribe(self, message: Subscribe) -> Subscribed:
         chat_id = message.channel.removeprefix("chat/")
         try:
-            await self._store.check(chat_id, None)
+            await self._store.check(chat_id, message.reader)
         except NotFound:
             raise NotFound(f"there is no channel {message.channel[:60]!r}") from None
         session = await self._wake(chat_id)

@@ -72,10 +72,9 @@ class Conversations:
         )
         return attrs.evolve(_conversation(rows[0]), messages=messages)
 
-    async def check(self, chat_id: str, owner: str | None) -> None:
+    async def check(self, chat_id: str, owner: str) -> None:
         """Raise NotFound when there is no such conversation, or it is not *owner*'s."""
-        rows = await self._database.fetch("SELECT owner FROM chat WHERE id = ?", (chat_id,))
-        if not rows or (owner is not None and rows[0][0] != owner):
+        if not await self._database.fetch("SELECT 1 FROM chat WHERE id = ? AND owner = ?", (chat_id, owner)):
             raise NotFound(f"there is no conversation {chat_id[:60]!r}")
 
     async def list(self, owner: str, limit: int, before: str | None) -> list[Conversation]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
+from actors.alerting import GetChanges, ListAlerts
 from actors.devices import ReadInstalled
 from actors.intents import GetCompilation, GetIntentHistory
 from actors.journal import Wanted
@@ -10,7 +11,7 @@ from actors.orders import GetDeployHistory
 from actors.runtime import ActorSystem
 from actors.samples import Points, ReadMetrics
 from actors.topology import GetTopology, GetTopologyHistory
-from paranet.agent.answers import Change, Facts, LinkFact
+from paranet.agent.answers import Alarm, Change, Facts, LinkFact
 from paranet.agent.questions import Question
 from paranet.errors import NotFound
 from paranet.models.intent import Path
@@ -19,7 +20,11 @@ ASK = 10.0
 RECENT = 60_000
 """ms of samples that count as now"""
 HISTORY = 50
+NEWEST = 2**62
+"""above every row"""
 DAY = 86_400.0
+BURNING = ("firing", "recovering", "pending")
+"""states of an alert that somebody should know of"""
 METRICS = frozenset(
     {
         "paranet_link_utilization_ratio",
@@ -40,6 +45,8 @@ async def read_facts(system: ActorSystem, question: Question) -> Facts:
         end = int(now * 1000)
         request = ReadMetrics(names=METRICS, nodes=frozenset(), start=end - RECENT, end=end)
         facts |= _measured(await system.ref("telemetry").ask(request, timeout=ASK))
+    if question.kind in ("slow", "status", "alerts"):
+        facts["alarms"] = await _alarms(system, now)
     if question.kind in ("status", "intents", "path"):
         facts["installed"] = await installed_sets(system)
     if question.kind == "path":
@@ -56,6 +63,24 @@ async def installed_sets(system: ActorSystem) -> tuple[str, ...]:
     installed = await system.ref("device").ask(ReadInstalled(), timeout=ASK)
     owners = {owner for rows in installed.rows.values() for row in rows.values() for owner in row.owners}
     return tuple(sorted({owner.partition("/")[0] for owner in owners}))
+
+
+async def _alarms(system: ActorSystem, now: float) -> tuple[Alarm, ...]:
+    """Return the alerts that burn, those that burn for long enough first."""
+    shown = await system.ref("alerts").ask(ListAlerts(), timeout=ASK)
+    burning = [a for a in shown if a["state"] in BURNING and not a["inhibited"]]
+    burning.sort(key=lambda a: BURNING.index(a["state"]))
+    return tuple(
+        Alarm(
+            name=a["name"],
+            severity=a["severity"],
+            state=a["state"],
+            summary=str(a["annotations"].get("summary", a["name"])),
+            at=_time(datetime.fromisoformat(a["active_at"]).timestamp(), now),
+            labels=a["labels"],
+        )
+        for a in burning
+    )
 
 
 def _measured(series: Iterable[Points]) -> Mapping[str, object]:
@@ -106,6 +131,11 @@ async def _changes(system: ActorSystem, since: float, now: float) -> tuple[Chang
             found.append(
                 (progress.started_at, Change(at=_time(progress.started_at, now), author=progress.author, what=what, state=progress.state))
             )
+    for row in await system.ref("alerts").ask(GetChanges(alert=None, limit=HISTORY, before=NEWEST), timeout=ASK):
+        if row["at"] >= since and row["after"] in ("firing", "resolved"):
+            about = ", ".join(f"{n} {v}" for n, v in sorted(row["labels"].items()) if n in ("link", "node"))
+            what = f"{row['rule']} ({about})" if about else row["rule"]
+            found.append((row["at"], Change(at=_time(row["at"], now), author="", what=what, state=row["after"])))
     return tuple(change for _, change in sorted(found, key=lambda f: -f[0]))
 
 

@@ -38,12 +38,12 @@ class _Feed:
         return not self.overrun
 
 
-async def follow(house: "House", begun: Begun) -> AsyncGenerator[dict[str, Any], None]:
-    """Yield the events of one answer as they are published, to `done` or `error`; what was published before comes first."""
+async def follow(house: "House", begun: Begun, reader: str) -> AsyncGenerator[dict[str, Any], None]:
+    """Yield the events of one answer to the user *reader*, to `done` or `error`; what was published before comes first."""
     feed, path = _Feed(), f"rest/{next(_numbers)}"
     house.outlets.add(path, feed)
     try:
-        request = Subscribe(channel=f"chat/{begun.conversation_id}", subscriber=path, reply_to=0)
+        request = Subscribe(channel=f"chat/{begun.conversation_id}", subscriber=path, reply_to=0, reader=reader)
         await house.system.ref("chat").ask(request, timeout=ASK)
         while not feed.overrun:
             while feed.frames:

@@ -83,7 +83,7 @@ async def say(call: Call) -> Reply:
         language=body.language,
     )
     begun = await call.house.system.ref("chat").ask(request, timeout=ASK)
-    events = follow(call.house, begun)
+    events = follow(call.house, begun, user.id)
     if "text/event-stream" in call.headers.get("accept", ""):
         return Reply(stream=_as_sse(begun.conversation_id, events), content_type="text/event-stream")
     async with aclosing(events):

@@ -158,6 +158,7 @@ class WsSession(Actor):
             reply_to=frame.id,
             since=Position.parse(frame.since) if frame.since is not None else None,
             filter=frame.filter.value(),
+            reader=self._caller.user.id,
         )
         self._outbox.forget(frame.ch)
         if frame.credit is not None:
@@ -222,7 +223,8 @@ class WsSession(Actor):
 
     async def _go_on(self, channel: str, since: Position) -> None:
         """Have the channel tell what the client refused."""
-        request = Subscribe(channel=channel, subscriber=self._path, reply_to=None, since=since, filter=self._subscribed[channel])
+        wanted, reader = self._subscribed[channel], self._caller.user.id
+        request = Subscribe(channel=channel, subscriber=self._path, reply_to=None, since=since, filter=wanted, reader=reader)
         try:
             told = await self.system.ref(channel_route(channel).owner).ask(request, timeout=ASK)
             self._outbox.conflated += told.conflated

@@ -30,7 +30,10 @@ class LinkFact:
 
 @attrs.frozen(kw_only=True)
 class Change:
-    """Something that was done, *at* as a time of day; *state* is that of a deployment, empty for the topology."""
+    """Something that was done, *at* as a time of day; *state* is that of a deployment or an alert, empty for the topology.
+
+    An alert has no *author*.
+    """
 
     at: str
     author: str
@@ -39,8 +42,23 @@ class Change:
 
 
 @attrs.frozen(kw_only=True)
+class Alarm:
+    """An alert that burns or is about to: *name* of its rule, what it says, since when (time of day); *labels* tell what it is about."""
+
+    name: str
+    severity: str
+    state: str
+    summary: str
+    at: str
+    labels: Mapping[str, str] = attrs.field(factory=dict)
+
+
+@attrs.frozen(kw_only=True)
 class Facts:
-    """What is known about the network now. *cpu* and *up* are by node, *installed* sets of intents; *changes* begin at *since*."""
+    """What is known about the network now. *cpu* and *up* are by node, *installed* sets of intents; *changes* begin at *since*.
+
+    *alarms* are the alerts that burn, the newest first.
+    """
 
     topology: Topology
     links: tuple[LinkFact, ...] = ()
@@ -50,6 +68,7 @@ class Facts:
     since: str = ""
     paths: tuple[Path, ...] = ()
     installed: tuple[str, ...] = ()
+    alarms: tuple[Alarm, ...] = ()
 
 
 def answer(question: Question, facts: Facts, language: str) -> str:
@@ -129,6 +148,7 @@ def _slow(question: Question, facts: Facts, words: Mapping[str, str]) -> str:
         if fact.latency is not None and own and fact.latency > own * STRETCHED:
             times = f"{fact.latency / own:.1f}"
             found.append(words["link-latency"].format(value=seconds(round(fact.latency, 6)), times=times, **place))
+    found += [_alarm(a, words) for a in _about(facts, nodes)]
     busy = {n: c for n, c in facts.cpu.items() if n in nodes and c >= BUSY}
     found += [words["node-busy"].format(node=n, value=percent(c)) for n, c in busy.items()]
     if found:
@@ -143,7 +163,9 @@ def _changes(_question: Question, facts: Facts, words: Mapping[str, str]) -> str
     if not facts.changes:
         return words["changes-none"].format(since=facts.since)
     lines = [
-        words["change-deploy" if c.state else "change-topology"].format(at=c.at, author=c.author, what=c.what, state=c.state)
+        words["change-deploy" if c.state and c.author else "change-alert" if c.state else "change-topology"].format(
+            at=c.at, author=c.author, what=c.what, state=c.state
+        )
         for c in facts.changes[: 2 * MOST]
     ]
     return words["changes"].format(since=facts.since, list="; ".join(lines))
@@ -161,11 +183,32 @@ def _path(question: Question, facts: Facts, words: Mapping[str, str]) -> str:
     return words["path-none"].format(start=start, goal=goal)
 
 
+def _about(facts: Facts, nodes: set[str]) -> list[Alarm]:
+    """Return the alarms that speak of the nodes or of links at them; those that name neither are about all."""
+    links = {k for k, link in facts.topology.links.items() if {link.source.node, link.target.node} & nodes}
+    return [a for a in facts.alarms if a.labels.get("node") in (None, *nodes) and a.labels.get("link") in (None, *links)]
+
+
+def _alarm(alarm: Alarm, words: Mapping[str, str]) -> str:
+    return words["alarm"].format(name=alarm.name, severity=alarm.severity, state=words[alarm.state], summary=alarm.summary, at=alarm.at)
+
+
+def _alerts(question: Question, facts: Facts, words: Mapping[str, str]) -> str:
+    alarms = _about(facts, set(question.nodes)) if question.nodes else list(facts.alarms)
+    if not alarms:
+        return words["alerts-of-none"].format(nodes=", ".join(question.nodes)) if question.nodes else words["alerts-none"]
+    shown = "; ".join(_alarm(a, words) for a in alarms[:MOST])
+    return words["alerts"].format(count=len(alarms), list=shown)
+
+
 def _status(_question: Question, facts: Facts, words: Mapping[str, str]) -> str:
     total = len(facts.topology.nodes)
     up = sum(facts.up.get(n, False) for n in facts.topology.nodes)
     busiest = _shown(_by_link(facts)[:1]) or words["no-data"]
-    return words["status"].format(up=up, total=total, busiest=busiest, intents=len(facts.installed))
+    told = words["status"].format(up=up, total=total, busiest=busiest, intents=len(facts.installed))
+    return told + words["status-alerts"].format(count=len(facts.alarms), list=", ".join(a.name for a in facts.alarms[:MOST])) * bool(
+        facts.alarms
+    )
 
 
 def _intents(_question: Question, facts: Facts, words: Mapping[str, str]) -> str:
@@ -184,5 +227,6 @@ _ANSWERS = {
     "path": _path,
     "status": _status,
     "intents": _intents,
+    "alerts": _alerts,
     "help": _help,
 }

@@ -7,10 +7,17 @@ import attrs
 from paranet.agent.measures import Clock, Item, Measure
 from paranet.agent.tags import Tag
 
+AFTER = ("from", "to", "via", "avoid")
+"""roles that a word after a name may give"""
 STOPS = frozenset(".;!?。；！？\n")
 LISTING = frozenset(",、，")
-ROLES = ("from", "to", "between", "via", "avoid", "for", "at", "members")
-WITHIN = ("in", "at", "of", "on", "inside", "within", "located in", "located at")
+HEADING = frozenset(":：")
+ROLES = ("from", "to", "between", "via", "avoid", "for", "at", "members", "except")
+WITHIN = ("in", "at", "of", "on", "inside", "within", "located in", "located at", "behind", "attached to")
+BY = ("由", "从", "自")
+"""words for `from` that also mean `by`"""
+FIRST = ("first", "先", "首先")
+"""of the words for an order, those that begin one"""
 NEW_CLAUSE = ("deny", "permit", "remove", "prioritize", "deprioritize", "cache", "multicast", "region", "define_group")
 WAYS = ("connect", "forward", "balance", "inspect", "publish", "add", "reach")
 _JOINTS = (
@@ -47,11 +54,8 @@ class Mention:
     """a word gives the role, not the place in the sentence"""
     carried: bool = False
     """the word `traffic` follows"""
-
-    @property
-    def core(self) -> tuple[Tag, ...]:
-        """The tags without articles."""
-        return tuple(t for t in self.tags if not t.has("det"))
+    joined: str = ""
+    """the `and`, `or`, comma or colon that follows"""
 
 
 @attrs.define(kw_only=True)
@@ -77,6 +81,11 @@ class Clause:
 
     def by_role(self, *roles: str) -> list[Mention]:
         return [m for m in self.mentions if m.role in roles]
+
+    def extend(self, other: "Clause") -> None:
+        """Take in what another clause says."""
+        for name in ("ops", "mentions", "middleboxes", "measures", "clocks", "flags"):
+            getattr(self, name).extend(getattr(other, name))
 
     def measured(self, kind: str) -> Measure | None:
         return next((m for m in self.measures if m.kind == kind), None)
@@ -121,7 +130,7 @@ def _begins(rest: Sequence[Item]) -> bool:
         if item.has("negation") and at + 1 < len(rest):
             following = rest[at + 1]
             return isinstance(following, Tag) and (following.has("op") and not following.has("op", "forward"))
-        if not (item.has("filler") or item.has("det") or item.text in _JOINTS):
+        if not (item.has("filler") or item.text in _JOINTS):
             ahead = [i for i in rest[:12] if isinstance(i, Tag)]
             return item.has("marker", "from", "between") and any(t.has("marker", "to", "and") for t in ahead) and _has_deed(ahead[:10])
     return False
@@ -135,252 +144,3 @@ def _names(rest: Sequence[Item]) -> int:
                 break
             count += bool(item.referents) or item.has("place") or item.has("people") or item.kind in ("address", "name")
     return count
-
-
-def read(part: Sequence[Item]) -> Clause:
-    """Return the clause that a row of items is."""
-    return _Reader(part).read()
-
-
-class _Reader:
-    def __init__(self, part: Sequence[Item]) -> None:
-        self._part = part
-        self._clause = Clause()
-        self._role = "bare"
-        self._lead = -1
-        self._negated: Tag | None = None
-        self._counted = False
-        self._near: Tag | None = None
-        """the marker that followed the last mention at once"""
-        self._name: list[Tag] = []
-
-    def read(self) -> Clause:
-        for at, item in enumerate(self._part):
-            following = self._part[at + 1] if at + 1 < len(self._part) else None
-            if isinstance(item, Tag):
-                self._tag(item, following)
-            else:
-                self._end_name(item)
-                (self._clause.measures if isinstance(item, Measure) else self._clause.clocks).append(item)  # type: ignore[arg-type]  # by its class
-                self._set("bare")
-        self._end_name(None)
-        if self._negated is not None and not self._clause.ops:  # `guests must not ssh to the servers`
-            self._clause.ops.append(("deny", self._negated))
-        _settle(self._clause)
-        return self._clause
-
-    def _set(self, role: str, tag: Tag | None = None) -> None:
-        self._role, self._lead = role, tag.start if tag else -1
-
-    def _tag(self, tag: Tag, following: Item | None) -> None:
-        if self._is_name(tag, following):
-            self._name.append(tag)
-            return
-        self._end_name(tag)
-        if tag.kind == "number" and tag.value is not None:
-            self._clause.numbers.append(tag.value)
-            self._counted = True
-            return
-        if tag.has("negation") and not tag.has("op"):
-            self._negated = tag
-        elif tag.has("marker", "port"):
-            self._port(tag, following)
-        elif tag.has("marker") and not (tag.has("marker", "passive") and not _somebody(following)):
-            self._marker(tag)
-        elif tag.has("middlebox"):
-            self._middlebox(tag)
-        elif tag.has("app"):
-            self._clause.apps.append(tag)
-            self._set("bare")
-        elif tag.has("op"):
-            self._op(tag)
-        elif tag.has("constraint", "max") and self._negated and tag.text not in ("more than", "exceed"):
-            self._clause.ops.append(("remove", tag))
-            self._negated = None
-        self._counted = False
-        if any(tag.has(c) for c in ("constraint", "metric", "traffic", "route", "modality", "policy", "period", "recur")):
-            self._clause.flags.append(tag)
-        if tag.has("traffic") or tag.has("metric"):
-            self._set("bare")
-
-    def _is_name(self, tag: Tag, following: Item | None) -> bool:
-        if tag.referents and self._lead >= 0 and self._role in ("from", "to", "between", "via", "avoid", "at", "members"):
-            return not (self._role in ("via", "avoid") and tag.has("middlebox"))
-        if tag.referents:
-            return not tag.has("middlebox") and not tag.has("app")
-        if tag.kind in ("address", "name"):
-            return True
-        if tag.has("people") or tag.has("place"):
-            return True
-        if tag.has("noun"):
-            return bool(self._name) or tag.has("noun", "any_node") or self._role != "bare" or not tag.has("noun", "location")
-        if tag.blank:
-            return True
-        if tag.has("det") and not tag.has("marker", "per"):
-            return not self._name
-        if tag.kind == "number" and tag.value is not None:
-            return bool(self._name) and not tag.has("marker") and not (isinstance(following, Tag) and following.has("route", "paths"))
-        return tag.has("filler") and bool(self._name) and tag.kind == "word" and isinstance(following, Tag) and following.has("place")
-
-    def _end_name(self, following: Item | None) -> None:
-        tags, self._name = self._name, []
-        while tags and tags[-1].has("det"):
-            tags.pop()
-        core = [t for t in tags if not t.has("det")]
-        if not core:
-            return
-        role = self._role
-        unknown = all(t.blank for t in core)
-        if role == "bare" and unknown and isinstance(following, Tag) and following.has("traffic"):
-            role = "app"
-        led = self._lead >= 0 and role not in ("bare", "app")
-        lead = self._lead if led else tags[0].start
-        carried = isinstance(following, Tag) and following.has("traffic")
-        if self._same_thing(core, role):
-            return
-        made = Mention(start=core[0].start, end=tags[-1].end, tags=tuple(tags), role=role, lead=lead, led=led, carried=carried)
-        self._clause.mentions.append(made)
-        self._lead = -1
-        joined = isinstance(following, Tag) and (following.has("marker", "and", "then") or following.text in LISTING)
-        if not joined and not (isinstance(following, Tag) and following.has("marker")):
-            self._set(role if role in ("via", "avoid") and following is not None else "bare")
-
-    def _same_thing(self, core: list[Tag], role: str) -> bool:
-        """Join `hosts in paris`, `巴黎的主机`: a kind of thing that the network does not know by itself, and where it is."""
-        before = self._clause.mentions[-1] if self._clause.mentions else None
-        if before is None or self._near is None or before.end > self._near.start:
-            return False
-        if self._near.has("marker", "of") and _kinds_only(core):
-            self._set("bare")
-            return True
-        if role in ("at", "for") and self._near.text in WITHIN and _kinds_only(before.core) and not _kinds_only(core):
-            before.tags, before.start, before.end = tuple(core), core[0].start, core[-1].end
-            self._set("bare")
-            return True
-        return False
-
-    def _marker(self, tag: Tag) -> None:
-        last = self._clause.mentions[-1] if self._clause.mentions else None
-        self._near = tag if last is not None and tag.start - last.end <= 1 else None
-
-        if tag.has("marker", "via", "avoid"):
-            negated, self._negated = self._negated is not None, None
-            if "pass" in tag.text:
-                self._clause.flags.append(tag)
-            self._set("avoid" if negated or tag.has("marker", "avoid") else "via", tag)
-        elif tag.has("marker", "and", "then") and not tag.has("marker", "to"):
-            return  # the list goes on
-        elif tag.has("marker", "between_after"):
-            for mention in self._clause.mentions[-2:]:
-                mention.role = "between" if mention.role in ("bare", "for", "at") else mention.role
-        elif tag.has("marker", "via_after", "avoid_after"):
-            for mention in self._clause.mentions[-1:]:
-                mention.role = "via" if tag.has("marker", "via_after") else "avoid"
-        elif tag.has("marker", "access_to", "access_from", "passive"):
-            self._access(tag)
-        elif tag.has("marker", *ROLES):
-            self._lead_in(next(r for r in ROLES if tag.has("marker", r)), tag)
-        elif tag.has("marker", "of", "object"):
-            self._set("bare")
-
-    def _access(self, tag: Tag) -> None:
-        """`access to X`, `X is reachable from Y`."""
-        if tag.has("marker", "access_to"):
-            self._subjects()
-            self._set("to", _last_word(tag))
-        else:
-            for mention in self._clause.by_role("bare", "for"):
-                mention.role = "to"
-            self._set("from", _last_word(tag))
-        if tag.has("marker", "passive"):
-            return
-        negated, self._negated = self._negated is not None, None
-        self._clause.ops.append(("deny" if negated else "reach", tag))
-
-    def _lead_in(self, role: str, tag: Tag) -> None:
-        before = self._clause.mentions[-1] if self._clause.mentions else None
-        if role == "to" and before and before.role == "bare" and not self._clause.by_role("from"):  # `a to b`
-            before.role, before.led = "from", True
-        self._set(role, tag)
-
-    def _port(self, tag: Tag, following: Item | None) -> None:
-        """`udp port 53`, `8080 端口`."""
-        if isinstance(following, Tag) and following.value is not None:
-            self._clause.ports.append((tag.text.partition(" ")[0], f"{following.value:.0f}"))
-        elif self._counted:
-            self._clause.ports.append(("", f"{self._clause.numbers[-1]:.0f}"))
-
-    def _middlebox(self, tag: Tag) -> None:
-        if tag.has("middlebox", "any") and self._clause.middleboxes and not tag.text.startswith("all"):
-            return
-        self._clause.middleboxes.append((tag, self._role == "avoid"))
-        if self._role not in ("via", "avoid"):
-            self._set("bare")
-
-    def _op(self, tag: Tag) -> None:
-        op = tag.value_of("op") or ""
-        negated, self._negated = self._negated, None
-        if negated is not None:
-            opposite = {"deny": "permit", "permit": "deny", "add": "remove", "prioritize": "deprioritize"}
-            op = opposite.get(op, "deny" if op in ("reach", "connect", "forward", "publish") else op)
-            tag = attrs.evolve(tag, start=min(negated.start, tag.start))
-        if (
-            tag.has("op", "reach")
-            or tag.text.endswith("访 问")
-            or (tag.has("op", "connect") and tag.text.replace(" ", "")[-1:] in "到至往")
-        ):
-            self._subjects()
-            self._set("to")
-        else:
-            self._set("bare")
-        self._clause.ops.append((op, tag))
-
-    def _subjects(self) -> None:
-        """Who was named before is who acts."""
-        wanted = ("bare",) if self._clause.by_role("from", "bare") else ("bare", "for")
-        for mention in self._clause.by_role(*wanted):
-            mention.role = "from"
-
-
-def _kinds_only(tags: Sequence[Tag]) -> bool:
-    return all(not t.referents and (t.has("people") or t.has("place") or t.has("noun")) for t in tags)
-
-
-def _somebody(item: Item | None) -> bool:
-    return isinstance(item, Tag) and (bool(item.referents) or item.has("people") or item.has("place") or item.blank)
-
-
-def _last_word(tag: Tag) -> Tag:
-    """Return the preposition that `access to` ends with."""
-    return attrs.evolve(tag, start=tag.end - len(tag.text.split()[-1]))
-
-
-def _services(clause: Clause) -> None:
-    """Tell what is forbidden from whom it is forbidden to: `block f2movies for guests`."""
-    if not clause.does("deny", "permit") or clause.apps:
-        return
-    bare, others = clause.by_role("bare"), [m for m in clause.mentions if m.role not in ("bare", "app")]
-    for mention in bare:
-        person = any(t.has("people") or t.has("place") or t.has("noun") for t in mention.core)
-        unknown = all(t.blank for t in mention.core)
-        both = clause.by_role("from") and clause.by_role("to")
-        if not person and ((mention.carried and others) or both or (unknown and (others or len(bare) > 1 or len(clause.mentions) == 1))):
-            mention.role = "app"
-
-
-def _settle(clause: Clause) -> None:
-    """Give the mentions without a word before them their part."""
-    _services(clause)
-    bare = clause.by_role("bare")
-    between = clause.by_role("between")
-    if between:
-        return
-    if clause.does("connect", "balance", "reach") and len(bare) >= 2 and not clause.by_role("from", "to"):
-        for mention in bare:
-            mention.role = "between"
-        return
-    ends = clause.by_role("to")
-    if ends and bare and not clause.by_role("from") and clause.does("connect", "reach", "forward", "balance"):
-        bare[0].role = "from"
-    if clause.by_role("from") and not ends and bare and clause.does("connect", "reach"):
-        bare[-1].role = "to"

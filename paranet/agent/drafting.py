@@ -13,6 +13,7 @@ from paranet.agent.writing import Statement, rate, seconds, size, word, words
 from paranet.models.topology import Modality
 
 GATES = ("internet", "gateway")
+OR = ("or", "或", "或者")
 DEFAULT_GROUP = "232.1.1.1"
 
 
@@ -94,6 +95,8 @@ def write_routes(clause: Clause, draft: Draft) -> None:
         _route(draft, sources, target, via, avoid, wishes)
         if both and len(sources) == 1 and target.kind == "node":
             _route(draft, (target,), sources[0], via[::-1], avoid, wishes)
+    if clause.apps and pairs:
+        draft.note("all-traffic", draft.resolver.text[clause.apps[0].start : clause.apps[0].end], 0.8)
     if clause.clocks and pairs:
         draft.note("no-window", window(clause.clocks) or "", 0.7)
 
@@ -120,24 +123,20 @@ def _route_ends(clause: Clause, draft: Draft) -> tuple[list[tuple[tuple[End, ...
     """Return the pairs (sources, destination) and whether the way back is meant too."""
     between = clause.by_role("between")
     if len(between) >= 2:
-        ends = draft.nodes(between)
-        if ends is None:
-            return None
-        flat = _as_nodes(ends)
-        if len(flat) < 2:
-            draft.ask("from-where", options=draft.known.labels[:8])
-            return None
-        return [((flat[0],), other) for other in flat[1:]], True
+        return _both_ends(between, draft)
     starts, goals, others = clause.by_role("from"), clause.by_role("to", "members"), clause.by_role("for", "at", "bare", "app")
     if not (starts or goals or others):
         draft.ask("from-where", options=draft.known.labels[:8])
         return None
-    if not goals and others and (starts or clause.middleboxes):
+    if others and not (starts or goals) and any(t.has("app", "web") for t in clause.apps):
+        starts, others = others, []  # `students browse through the firewall`: towards the internet
+    elif not goals and others and (starts or clause.middleboxes):
         goals, others = others, []
     elif not starts and others:
         starts, others = others, []
     elif not goals and starts and others and not clause.middleboxes:
         goals, others = others, []
+    others = [m for m in others if not all(t.has("noun", "network") for t in m.tags)]
     if others and starts and goals:
         unclear = others[0]
         draft.ask("part", draft.resolver.text[unclear.start : unclear.end], ("pass", "avoid"))
@@ -154,7 +153,21 @@ def _route_ends(clause: Clause, draft: Draft) -> tuple[list[tuple[tuple[End, ...
     if not sources or not found:
         draft.ask("from-where" if not sources else "to-where", options=draft.known.labels[:8])
         return None
-    return [(sources, target) for target in found], clause.says("both")
+    return [(sources, target) for target in found], clause.says("route", "both")
+
+
+def _both_ends(between: list[Mention], draft: Draft) -> tuple[list[tuple[tuple[End, ...], End]], bool] | None:
+    ends = draft.ends(between)
+    if ends is None:
+        return None
+    places = [e for e in ends if e.kind == "prefix"]
+    flat = _as_nodes([e for e in ends if e.kind not in ("prefix", "any")])
+    if len(places) == 1 and flat:  # nothing can be sent from a prefix
+        return [((start,), places[0]) for start in flat], False
+    if len(flat) < 2:
+        draft.ask("from-where", options=draft.known.labels[:8])
+        return None
+    return [((flat[0],), other) for other in flat[1:]], True
 
 
 def _gate(draft: Draft, side: str, others: list[Mention]) -> tuple[End, ...] | None:
@@ -187,6 +200,8 @@ def _ways(clause: Clause, draft: Draft) -> tuple[tuple[End, ...] | None, tuple[E
     """Return what the path must pass, in the order of the sentence, and what it must not touch."""
     removing = clause.does("remove") and not clause.does("add")
     found: dict[bool, list[tuple[int, tuple[End, ...] | None]]] = {False: [], True: []}
+    if either := next((m for m in clause.by_role("via") if m.joined in OR), None):
+        draft.ask("either", draft.resolver.text[either.start : either.end])
     for mention in clause.by_role("via", "avoid"):
         found[mention.role == "avoid"].append((mention.start, draft.nodes([mention])))
     for tag, avoided in clause.middleboxes:
@@ -223,13 +238,13 @@ def _wishes(clause: Clause, draft: Draft, waypoints: bool) -> tuple[tuple[str, s
             draft.note("via-or-spread", f"{paths.value:.0f}" if paths else "", 0.6)
         else:
             wishes.append(("ecmp", f"{paths.value:.0f}" if paths else "2"))
-    elif clause.says("route", "backup"):
+    elif clause.says("route", "backup") or clause.measured("disjoint"):
         wishes.append(("backup", "disjoint"))
     return tuple(wishes)
 
 
 def _is_name(mention: Mention) -> bool:
-    return len(mention.core) == 1 and mention.core[0].kind == "name"
+    return len(mention.tags) == 1 and mention.tags[0].kind == "name"
 
 
 def _content_routes(clause: Clause, draft: Draft, names: list[Mention]) -> None:
@@ -334,7 +349,7 @@ def write_multicast(clause: Clause, draft: Draft) -> None:
 
 
 def _is_group_address(mention: Mention, draft: Draft) -> bool:
-    core = mention.core
+    core = mention.tags
     if len(core) != 1 or core[0].kind != "address":
         return False
     try:
@@ -358,7 +373,7 @@ def write_region(clause: Clause, draft: Draft) -> None:
 
 def write_group(clause: Clause, draft: Draft) -> None:
     """Add a group from its name and its members."""
-    unknown = [m for m in clause.mentions if all(t.blank or t.has("people") or t.has("place") for t in m.core)]
+    unknown = [m for m in clause.mentions if all(t.blank or t.has("people") or t.has("place") for t in m.tags)]
     members = draft.nodes([m for m in clause.mentions if m not in unknown[:1]])
     if members is None:
         return None

@@ -8,6 +8,7 @@ from paranet.agent.clauses import Clause, Mention
 from paranet.agent.lexicon import lexicon
 from paranet.agent.tags import Tag
 
+_KINDS = ("server", "middlebox", "appliance", "device")
 _OPERATIONS = ("deny", "permit", "add", "set", "remove", "connect", "forward", "reach", "cache", "multicast")
 
 
@@ -23,7 +24,7 @@ class Entity:
 
 def entities(clause: Clause, text: str) -> tuple[Entity, ...]:
     """Return the entities of *clause* in the order of the sentence."""
-    found = [*_people(clause), *_deeds(clause), *_things(clause), *_amounts(clause)]
+    found = [*_people(clause), *_deeds(clause), *_things(clause, text), *_amounts(clause)]
     spans = sorted({(start, end, kind) for kind, start, end in found})
     return tuple(Entity(type=kind, text=text[start:end], start=start, end=end) for start, end, kind in spans)
 
@@ -43,34 +44,59 @@ def _role(mention: Mention, clause: Clause, far: bool, between: list[Mention]) -
     if mention.role == "via":
         return "middlebox"
     if mention.role == "from":
-        outside = any(t.has("place", "internet", "gateway") for t in mention.core)
+        outside = any(t.has("place", "internet", "gateway") for t in mention.tags)
         return "origin" if mention.led and (far or outside) else "target"
     if mention.role == "to":
-        person = any(t.has("people") for t in mention.core)
-        return "target" if person and not clause.by_role("from") else "destination"
-    return "target"
+        person = any(t.has("people") for t in mention.tags)
+        equipped = clause.does("add") and any(tag.end + 1 == mention.lead for tag, _ in clause.middleboxes)
+        return "target" if (person or equipped) and not clause.by_role("from") else "destination"
+    down = mention.role == "for" and clause.says("metric", "download") and clause.by_role("from")
+    return "destination" if down else "target"
 
 
 def _deeds(clause: Clause) -> Iterator[tuple[str, int, int]]:
     for op, tag in clause.ops:
         if op == "reach" and clause.does("deny", "permit") and not tag.text.startswith("run"):
             continue
-        if op in _OPERATIONS and not tag.has("marker"):
+        if op in _OPERATIONS and (not tag.has("marker") or tag.has("marker", "members")):
             yield "operation", tag.start, tag.end
         elif op in ("inspect", "prioritize", "balance"):
             yield "middlebox", tag.start, tag.end
 
 
-def _things(clause: Clause) -> Iterator[tuple[str, int, int]]:
+def _things(clause: Clause, text: str) -> Iterator[tuple[str, int, int]]:
+    named = any(not tag.has("middlebox", "any") for tag, _ in clause.middleboxes)
     for tag, _ in clause.middleboxes:
-        yield "middlebox", tag.start, tag.end
+        if not (named and tag.has("middlebox", "any")):
+            yield "middlebox", tag.start, _without_kind(tag)
     for tag in clause.apps:
         yield lexicon().apps[tag.value_of("app") or ""].kind, tag.start, tag.end
-    after = {t.end + 1 for t in clause.apps} | {m.end + 1 for m in clause.mentions if m.role == "app"}
     for tag in clause.flags:
         kind = _flag(tag)
-        if kind and not (kind == "traffic" and tag.start in after):
+        if kind and not _is_part(kind, tag, clause, text[: tag.start]):
             yield kind, tag.start, tag.end
+
+
+def _without_kind(tag: Tag) -> int:
+    """Return where a middlebox's own name ends: `dpi` in `dpi server`."""
+    last = tag.text.split()[-1]
+    return tag.end - len(last) - 1 if last in _KINDS and last != tag.text else tag.end
+
+
+def _is_part(kind: str, tag: Tag, clause: Clause, before: str) -> bool:
+    """Tell whether a word only goes with what is an entity already: the traffic of somebody, the second word for one limit."""
+    if kind == "traffic":
+        apps = (*(t.end for t in clause.apps), *(m.end for m in clause.mentions if m.role == "app"))
+        whose = any(m.end + 1 == tag.start and not before[: m.start].endswith("all ") for m in clause.mentions)
+        whence = any(m.lead == tag.end + 1 for m in clause.by_role("from", "to"))
+        return tag.start - 1 in apps or ((whose or whence) and "all" not in tag.text)
+    if tag.has("metric", "download", "upload"):
+        return not clause.measures and not clause.says("constraint", "max")
+    if tag.has("metric"):
+        return any(t.has("metric", tag.value_of("metric") or "") and t.start == tag.end + 1 for t in clause.flags)
+    return (
+        tag.has("constraint", "max") and any(t.has("constraint", "max") and t.start < tag.start for t in clause.flags) and " " in tag.text
+    )
 
 
 def _flag(tag: Tag) -> str:

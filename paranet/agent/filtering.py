@@ -30,12 +30,22 @@ def write_filters(clause: Clause, draft: Draft) -> None:
         "port-" + "-".join(port for _, port in clause.ports) if clause.ports else ""
     )
     exact = [(s, t, m) for s, t in pairs for m in (kinds or [()])]
+    spared = draft.ends(clause.by_role("except"))
+    if spared is None:
+        return
+    if spared:
+        others = [(*_instead(s, t, spared), m) for s, t, m in exact]
+        _filters(draft, "deny" if permits else "permit", FIRST, others, label, when)
+        _filters(draft, "permit" if permits else "deny", LAST, exact, "rest" if not permits else label, when)
+        return
     if exception and kinds:
         _filters(draft, "permit", FIRST, exact, label, when)
         _filters(draft, "deny", USUAL, [(s, t, ()) for s, t in pairs], "", when)
         return
     _filters(draft, "permit" if permits else "deny", FIRST if permits else USUAL, exact, label, when)
-    if only and permits:
+    if only and permits and clause.clocks and _only_then(clause):
+        _filters(draft, "deny", LAST, exact, "rest", None)
+    elif only and permits:
         rest = [(s, t, ()) if kinds else ((), t, ()) for s, t in pairs]
         _filters(draft, "deny", LAST, rest, "rest", when)
         draft.note("only", weight=0.85)
@@ -54,6 +64,23 @@ def _filters(
         draft.statements.append(
             Statement(keyword="acl", name=name, attributes=attributes, inner=action, match=_match(sources, targets, match))
         )
+
+
+def _instead(sources: tuple[End, ...], targets: tuple[End, ...], spared: tuple[End, ...]) -> tuple[tuple[End, ...], tuple[End, ...]]:
+    """Return the traffic of those that a rule spares: they stand where they were part of, or where nobody stood."""
+    if (targets and _holds(targets, spared)) or (sources and not targets and not _holds(sources, spared)):
+        return sources, spared
+    return spared, targets
+
+
+def _holds(ends: tuple[End, ...], others: tuple[End, ...]) -> bool:
+    return {n for e in ends for n in e.nodes} >= {n for e in others for n in e.nodes}
+
+
+def _only_then(clause: Clause) -> bool:
+    """Tell whether `only` is said of the time: `only from 8 to 10`, `只能在早上8点`."""
+    word = next(t for t in clause.flags if t.has("constraint", "only"))
+    return any(0 <= c.start - word.end <= 1 for c in clause.clocks)
 
 
 def _match(sources: Sequence[End], targets: Sequence[End], rest: Match) -> Match:
@@ -85,7 +112,8 @@ def _pairs(clause: Clause, draft: Draft, narrow: bool) -> list[tuple[tuple[End, 
     if sources and targets:
         return [(tuple(dict.fromkeys((*sources, *rest))), targets)]
     if sources or targets:
-        return [(sources, rest)] if sources else [(rest, targets)]
+        pair = (sources, rest) if sources else (rest, targets)
+        return [pair, pair[::-1]] if clause.says("route", "both") else [pair]
     if clause.says("metric", "download"):
         return [((), rest)]
     if narrow or clause.says("metric", "upload"):
@@ -110,7 +138,7 @@ def _real(ends: Iterable[End]) -> tuple[End, ...]:
 
 
 def _people(mention: Mention) -> bool:
-    return any(t.has("people") or t.has("noun", "any_node") or t.has("place", "hosts") for t in mention.core)
+    return any(t.has("people") or t.has("noun", "any_node") or t.has("place", "hosts") for t in mention.tags)
 
 
 def _apps(clause: Clause) -> list[App]:

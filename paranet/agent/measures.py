@@ -15,8 +15,9 @@ _UNITS = (("rate", "rate", BANDWIDTH), ("span", "time", TIME), ("distance", "dis
 
 @attrs.frozen(kw_only=True)
 class Measure:
-    """A quantity. *kind* is rate (bit/s), size (bytes), time (s), distance (m), percent or paths; *period* (s) makes a size a quota.
+    """A quantity. *kind* is rate (bit/s), size (bytes), time (s), distance (m), percent, paths or disjoint (paths).
 
+    *period* (s) makes a size a quota.
     *number* and *unit* are the places of its parts; *loose* says that the unit was a size where a rate was probably meant.
     """
 
@@ -93,10 +94,11 @@ def _counted(
     if value != int(value):
         return None, 0
     if unit.has("route", "paths"):
-        return _made("paths", value, *parts), unit_at - at + 1
+        return _made("disjoint" if unit.has("route", "backup") else "paths", value, *parts), unit_at - at + 1
     followed = next((n for n in range(unit_at + 1, min(unit_at + 3, len(tags))) if tags[n].has("route", "paths")), None)
-    if followed is not None and (unit.blank or unit.has("filler") or unit.has("det") or unit.has("route")):
-        return _made("paths", value, parts[0], (unit.start, tags[followed].end)), followed - at + 1
+    if followed is not None and (unit.blank or unit.has("filler") or unit.has("route")):
+        apart = any(t.has("route", "backup") for t in tags[unit_at : followed + 1])
+        return _made("disjoint" if apart else "paths", value, parts[0], (unit.start, tags[followed].end)), followed - at + 1
     return None, 0
 
 
@@ -178,7 +180,26 @@ def _bare_hours(items: list[Item]) -> list[Item]:
         if isinstance(joint, Tag) and (joint.has("marker", "to", "and", "end") or joint.text in ("-", "~")):
             late = clock.minutes > 12 * 60 and number.value < 12
             items[at] = Clock(minutes=(int(number.value) + (12 if late else 0)) * 60, start=number.start, end=number.end)
+    for at in range(len(items) - 3):
+        _two_hours(items, at)
     return items
+
+
+def _two_hours(items: list[Item], at: int) -> None:
+    """Read `from 9 to 5` as hours, the second one after the first."""
+    lead, first, joint, second = items[at : at + 4]
+    if not (
+        isinstance(lead, Tag) and lead.has("marker", "from", "between") and isinstance(joint, Tag) and joint.has("marker", "to", "and")
+    ):
+        return
+    hours = [
+        i.value for i in (first, second) if isinstance(i, Tag) and i.value is not None and i.value == int(i.value) and 0 <= i.value <= 24
+    ]
+    if len(hours) == 2:
+        start, end = int(hours[0]), int(hours[1])
+        end += 12 if end <= start and end <= 12 else 0
+        items[at + 1] = Clock(minutes=start * 60, start=first.start, end=first.end)
+        items[at + 3] = Clock(minutes=end * 60, start=second.start, end=second.end)
 
 
 def _mark(items: list[Item]) -> list[Item]:

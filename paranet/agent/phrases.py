@@ -5,12 +5,13 @@ import itertools
 import attrs
 
 from paranet.agent import drafting, filtering
-from paranet.agent.clauses import Clause, read, split
+from paranet.agent.clauses import Clause, split
 from paranet.agent.drafting import Draft
 from paranet.agent.entities import Entity, entities
 from paranet.agent.known import Known
 from paranet.agent.measures import measure
 from paranet.agent.questions import Question, question
+from paranet.agent.reading import read
 from paranet.agent.resolve import Need, Resolver, Unknown
 from paranet.agent.tags import tag
 from paranet.agent.telling import language_of, say, tell
@@ -56,6 +57,7 @@ def understand(text: str, known: Known, *, language: str | None = None) -> Under
     found = tuple(dict.fromkeys(e for clause in clauses for e in entities(clause, text)))
     draft = Draft(resolver=Resolver(text=text, known=known))
     for clause in clauses:
+        _check_times(clause, draft)
         _write(clause, draft)
     if not draft.statements and draft.removes is None and not draft.resolver.asks:
         draft.ask("what")
@@ -67,7 +69,7 @@ def kind(clause: Clause) -> str:
     rated = clause.measured("rate") is not None
     limiting = clause.says("constraint", "max") or clause.says("metric", "quota", "download", "upload")
     sized = clause.measured("size") is not None
-    names = any(t.kind == "name" for m in clause.mentions for t in m.core)
+    names = any(t.kind == "name" for m in clause.mentions for t in m.tags)
     has_ends = bool(clause.by_role("from", "to", "between", "via"))
     routing = clause.does(*ROUTE_OPS) or bool(clause.by_role("via", "avoid"))
     rules = (
@@ -80,13 +82,19 @@ def kind(clause: Clause) -> str:
         ("limit", rated and limiting and not clause.says("constraint", "min")),
         ("limit", rated and clause.does("set", "permit", "deny") and not routing),
         ("route", clause.does("permit") and not clause.does("deny") and not clause.apps and bool(clause.by_role("via", "avoid"))),
+        ("route", clause.does("permit") and clause.does("balance") and not clause.does("deny")),
         ("filter", clause.does("deny", "permit") and not clause.says("constraint", "max")),
         ("filter", clause.does("reach") and clause.says("constraint", "only")),
         ("priority", clause.does("prioritize", "deprioritize")),
         ("limit", rated and not routing and not has_ends and not clause.middleboxes),
         ("content", names),
         ("geo", clause.says("modality", "geo")),
-        ("route", bool(clause.middleboxes) or routing or (has_ends and (rated or clause.measured("time") or clause.measured("paths")))),
+        (
+            "route",
+            bool(clause.middleboxes)
+            or routing
+            or (has_ends and (rated or clause.measured("time") or clause.measured("paths") or clause.measured("disjoint"))),
+        ),
         ("route", clause.says("route", "backup") or bool(clause.by_role("between"))),
         ("box", clause.does("inspect")),
         ("limit", rated or clause.says("constraint", "max")),
@@ -130,10 +138,20 @@ def _write(clause: Clause, draft: Draft) -> None:
         draft.ask("what")
 
 
+def _check_times(clause: Clause, draft: Draft) -> None:
+    """Ask about days, and about hours that everybody has his own of; a window that was said outright stands."""
+    for said in clause.flags:
+        about = draft.resolver.text[said.start : said.end]
+        if said.has("recur", "weekday"):
+            draft.ask("which-days", about, ("every day",))
+        elif said.has("recur", "hours") and not clause.clocks:
+            draft.ask("which-hours", about, ("22:00-06:00", "08:00-18:00"))
+
+
 def _remove(clause: Clause, draft: Draft) -> None:
     """Name the set of intents that the words fit: by the ends, applications and boxes in its name."""
     text = draft.resolver.text
-    said = [t for m in clause.mentions for t in m.core]
+    said = [t for m in clause.mentions for t in m.tags]
     words = {part for t in said for part in text[t.start : t.end].lower().replace("-", " ").split()}
     words |= {part for t in said for r in t.referents for part in r.label.lower().split("-")}
     words |= {t.value_of("app") or "" for t in clause.apps} | {t.value_of("middlebox") or "" for t, _ in clause.middleboxes}
@@ -150,6 +168,7 @@ def _remove(clause: Clause, draft: Draft) -> None:
 
 def _inherit(clauses: list[Clause]) -> list[Clause]:
     """Let a clause without anybody in it speak of those of its neighbour: `block it for guests, limit to 10 Mbps`."""
+    clauses = _with_afterthoughts(clauses)
     for before, clause in itertools.pairwise(clauses):
         if _wishes(clause) and not clause.mentions and not clause.middleboxes:
             clause.mentions = [m for m in before.mentions if m.role not in ("via", "avoid")]
@@ -160,6 +179,20 @@ def _inherit(clauses: list[Clause]) -> list[Clause]:
         if not clause.clocks and before.clocks and kind(before) == kind(clause) and not clause.mentions:
             clause.clocks = list(before.clocks)
     return [c for c in clauses if _wishes(c) or len(clauses) == 1]
+
+
+def _with_afterthoughts(clauses: list[Clause]) -> list[Clause]:
+    """Join what only says more about the path before it: `connect a to b. Avoid c, at least 1 Gbps.`"""
+    found: list[Clause] = []
+    for clause in clauses:
+        ways, other = clause.by_role("via", "avoid"), ("deny", "permit", "remove", "cache", "multicast", "prioritize")
+        more = ways or clause.measured("time") or clause.measured("paths") or clause.says("route", "backup")
+        path = found and kind(found[-1]) == "route" and len(ways) == len(clause.mentions) and not clause.does(*other)
+        if more and path:
+            found[-1].extend(clause)
+            continue
+        found.append(clause)
+    return found
 
 
 def _wishes(clause: Clause) -> bool:

@@ -4,9 +4,11 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import AsyncExitStack
 from typing import Any, Protocol, TypeVar
 
 import attrs
+import orjson
 
 from paranet.agent.tools import schema
 from paranet.codec import structure
@@ -74,7 +76,9 @@ class OpenAIModel:
             raise ModelFailed("the package openai is not installed: pip install 'paranet-hub[llm]'") from None
         self._faults: tuple[type[Exception], ...] = (openai.OpenAIError, *_transport_faults(), *_NONSENSE)
         self._client = openai.AsyncOpenAI(base_url=base_url, api_key=key or "none", timeout=timeout, max_retries=RETRIES)
-        self._create: Any = self._client.chat.completions.create  # its overloads are about its own classes; here all is plain JSON
+        completions: Any = self._client.chat.completions  # its overloads are about its own classes; here all is plain JSON
+        self._create = completions.create
+        self._streamed = completions.with_streaming_response.create
         self._model = model
         self._timeout = timeout
         self._max_tokens = max_tokens
@@ -89,29 +93,31 @@ class OpenAIModel:
         calls: dict[int, dict[str, str]] = {}
         ended = None
         try:
-            async with asyncio.timeout(self._timeout * (RETRIES + 1)):
-                chunks = await self._create(
-                    model=self._model,
-                    messages=list(messages),
-                    max_tokens=self._max_tokens,
-                    stream=True,
-                    stream_options={"include_usage": True},
-                    **asked,
-                )
-            async with chunks:
-                source = aiter(chunks)
+            async with AsyncExitStack() as stack:
+                async with asyncio.timeout(self._timeout * (RETRIES + 1)):
+                    answer = self._streamed(
+                        model=self._model,
+                        messages=list(messages),
+                        max_tokens=self._max_tokens,
+                        stream=True,
+                        stream_options={"include_usage": True},
+                        **asked,
+                    )
+                    lines = aiter((await stack.enter_async_context(answer)).iter_lines())
                 while True:
                     async with asyncio.timeout(self._timeout):
-                        chunk = await anext(source, None)
-                    if chunk is None:
+                        line = await anext(lines, None)
+                    if line is None:
                         break
-                    if chunk.usage is not None:
-                        yield Usage(chunk.usage.prompt_tokens, chunk.usage.completion_tokens)
-                    for choice in chunk.choices[:1]:
-                        ended = choice.finish_reason or ended
-                        _gather(calls, choice.delta.tool_calls or ())
-                        if choice.delta.content:
-                            yield Delta(choice.delta.content)
+                    chunk = _chunk(line)
+                    if usage := chunk.get("usage"):
+                        yield Usage(usage["prompt_tokens"], usage["completion_tokens"])
+                    for choice in chunk.get("choices", ())[:1]:
+                        ended = choice.get("finish_reason") or ended
+                        delta = choice.get("delta") or {}
+                        _gather(calls, delta.get("tool_calls") or ())
+                        if delta.get("content"):
+                            yield Delta(delta["content"])
         except TimeoutError:
             raise ModelFailed(f"silent for {self._timeout:g} s") from None
         except self._faults as error:
@@ -158,13 +164,27 @@ def _reason(error: BaseException) -> str:
     return f"HTTP {status}" if status else f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
+def _chunk(line: str) -> Mapping[str, Any]:
+    """Return the event that a line of the stream carries, empty for none.
+
+    Making objects of the client's classes instead would cost more than all the rest of a token's way.
+    """
+    field, _, text = line.partition(":")
+    if field != "data" or text.strip() in ("", "[DONE]"):
+        return {}
+    chunk: dict[str, Any] = orjson.loads(text)
+    if chunk.get("error"):
+        raise ModelFailed(f"it says: {str(chunk['error'])[:200]}")
+    return chunk
+
+
 def _gather(calls: dict[int, dict[str, str]], pieces: Sequence[Any]) -> None:
     for piece in pieces:
-        call = calls.setdefault(piece.index, {"id": "", "name": "", "arguments": ""})
-        call["id"] = piece.id or call["id"]
-        if piece.function is not None:
-            call["name"] += piece.function.name or ""
-            call["arguments"] += piece.function.arguments or ""
+        call = calls.setdefault(piece["index"], {"id": "", "name": "", "arguments": ""})
+        call["id"] = piece.get("id") or call["id"]
+        function = piece.get("function") or {}
+        call["name"] += function.get("name") or ""
+        call["arguments"] += function.get("arguments") or ""
         if len(call["arguments"]) > MAX_ARGUMENTS or len(calls) > 64:
             raise ModelFailed("it asks for more than any tool takes")
 

@@ -9,12 +9,17 @@ from paranet.agent.known import Known
 from paranet.agent.measures import Clock, Measure, measure
 from paranet.agent.tags import Tag
 
-_POLITE = re.compile(r"^\s*(can|could|would|will) you\b", re.IGNORECASE)
+_POLITE = re.compile(
+    r"^\s*(((can|could|would|will) (you|we)|(is|would) it (be )?possible to)\b"
+    r"|(请问)?(能不能|能否|可否|可不可以|可以)(请|帮我)*(让|把|将|给))",
+    re.IGNORECASE,
+)
+"""wishes that are put as questions"""
 
 
 @attrs.frozen(kw_only=True)
 class Question:
-    """*kind* is slow, links, nodes, changes, path, status, intents or help; *nodes* whom it is about.
+    """*kind* is slow, links, nodes, changes, path, status, intents, alerts or help; *nodes* whom it is about.
 
     *threshold* is a share, 0..1; *metric* one of the lexicon; *since* minutes of the day; *below* turns the comparison round.
     """
@@ -41,7 +46,8 @@ def question(text: str, tags: Sequence[Tag], known: Known) -> Question | None:
         any(t.has("op", "deny", "permit", "add", "remove", "cache", "multicast", "prioritize") for t in tags[:3]) and not marked
     ):
         return None
-    if not marked and not first.has("ask") and any(t.has("op") or t.has("constraint", "max") for t in tags):
+    duty = any(t.has("duty") for t in tags) and first.text == "what"  # `what goes from a to b must avoid c`
+    if not marked and (duty or not first.has("ask")) and any(t.has("op") or t.has("constraint", "max") for t in tags):
         return None
     nodes = tuple(dict.fromkeys(n for t in tags for r in t.referents for n in r.nodes))
     percent = next((i for i in items if isinstance(i, Measure) and i.kind in ("percent", "time", "rate")), None)
@@ -63,6 +69,8 @@ def _kind(tags: Sequence[Tag]) -> str:
 
     if says("path") or (says("how") and any(t.has("marker", "from", "to") for t in tags) and not any(t.has("metric") for t in tags)):
         return "path"
+    if says("alerts"):
+        return "alerts"
     if says("changed"):
         return "changes"
     if says("why") or says("slow"):

@@ -86,7 +86,7 @@ class Resolver:
 
     def end(self, mention: Mention) -> tuple[End, ...] | None:
         """Return the ends that one mention stands for."""
-        core = [t for t in mention.core if not t.has("marker")]
+        core = [t for t in mention.tags if not t.has("marker")]
         special = self._special(core)
         if special is not None:
             return special

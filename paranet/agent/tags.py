@@ -7,7 +7,7 @@ from paranet.agent.lexicon import Atom, Concept, atoms, fold, lexicon
 
 _DIGITS = {c: i for i, c in enumerate("零一二三四五六七八九")} | {"两": 2, "〇": 0}
 _SCALES = {"十": 10, "百": 100, "千": 1000, "万": 10_000}
-WORDS_OVER_NAMES = ("marker", "filler", "det", "op", "negation", "constraint", "metric", "traffic", "clock", "number", "period", "ask")
+WORDS_OVER_NAMES = ("marker", "filler", "op", "negation", "constraint", "metric", "traffic", "clock", "number", "period", "ask")
 """categories that a name of the same length does not hide"""
 
 

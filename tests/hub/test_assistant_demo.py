@@ -1,12 +1,16 @@
 """What a new user types on the demo network, without a model: a verified proposal, or the question that is missing."""
 
+from collections.abc import AsyncIterator
+
 import attrs
 import pytest
 
-from hub.settings import Settings
+from hub.settings import Network, Settings
 from tests.hub.api import Api, sign_in
 from tests.hub.deployments import followed
 from tests.hub.houses import opened
+from tests.hub.networks import build_square
+from tests.hub.sockets import connected
 from tests.hub.test_chat_api import say
 
 WISHES = (
@@ -57,3 +61,40 @@ async def _deployed(api: Api) -> None:
     """Wait until the demo's own intents are in place."""
     _, history, _ = await api.call("GET", "/deploy/history")
     await followed(api, history["items"][0]["deploy_id"])
+
+
+@pytest.fixture
+async def troubled(settings: Settings) -> AsyncIterator[Api]:
+    """The API as an operator over a square with a cut link, once its alert burns."""
+    async with opened(attrs.evolve(settings, network=Network(interval=0.05))) as (_, client):
+        api = await sign_in(client, "operator")
+        await build_square(api)
+        async with connected(api) as socket:
+            await socket.subscribe("alerts")
+            await socket.hear("snapshot")
+            _, body, _ = await api.call("GET", "/topology/links/r1-r2")
+            await api.call("PUT", "/topology/links/r1-r2", json={**body, "enabled": False})
+            burning = False
+            while not burning:
+                burning = any(item.get("state") == "firing" for item in (await socket.until("events"))["items"])
+        yield api
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ("what alerts are firing?", "LinkDown"),
+        ("are there any alerts for r1?", "Link r1-r2 is down"),
+        ("are there any alerts for r3?", "No alert is firing about r3."),
+        ("why is r1 slow?", "LinkDown"),
+        ("what changed since midnight?", "alert link-down (link r1-r2): firing"),
+        ("how is the network?", "LinkDown"),
+        ("which links are above 80%?", "No link is above 80%"),
+        ("有哪些告警？", "LinkDown"),
+        ("为什么r1这么慢？", "Link r1-r2 is down"),
+        ("零点以来有什么变化？", "告警 link-down"),
+    ],
+)
+async def test_questions_are_answered_from_alerts_metrics_and_history(troubled: Api, asked: str, told: str) -> None:
+    """A cut link is told wherever it is asked about."""
+    assert told in (await say(troubled, asked))["reply"]

@@ -1,14 +1,12 @@
 """Conversations with the assistant over REST: JSON, server-sent events, history, limits, and who may do what."""
 
-import asyncio
 import json
 from typing import Any
 
 import attrs
+import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
-from actors.channels import Subscribe
-from actors.frames import Frame
 from actors.runtime import operate
 from hub.app import make_app
 from hub.house import House
@@ -16,6 +14,7 @@ from hub.settings import Settings
 from tests.hub.api import Api, sign_in
 from tests.hub.houses import opened
 from tests.hub.networks import build_square
+from tests.hub.sockets import Socket, connected
 
 
 async def say(api: Api, message: str, conversation_id: str | None = None) -> dict[str, Any]:
@@ -138,36 +137,54 @@ async def test_a_conversation_outlives_the_hub(settings: Settings) -> None:
         assert (await say(api, "r3", chat))["source"] == "route r1-r3 { from: r1; to: r3 }\n"
 
 
-class Tab:
-    """An outlet that keeps what it gets."""
-
-    def __init__(self) -> None:
-        self.frames: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-
-    def push(self, frame: Frame) -> bool:
-        for payload in frame.payloads:
-            self.frames.put_nowait(json.loads(payload))
-        return True
-
-    async def until_done(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = []
-        while not found or found[-1]["kind"] != "done":
-            frame = await self.frames.get()
-            found += frame.get("items", [])
-        return found
+async def until_done(socket: Socket) -> list[dict[str, Any]]:
+    """Return the items of the events that a socket hears, to `done`."""
+    found: list[dict[str, Any]] = []
+    while not found or found[-1]["kind"] != "done":
+        found += (await socket.until("events"))["items"]
+    return found
 
 
-async def test_tabs_on_one_conversation_see_the_same(house: House, square: Api) -> None:
-    """Every event, in the same order, whoever spoke."""
+async def test_tabs_on_one_conversation_see_the_same(square: Api) -> None:
+    """Every event, in the same order, whoever spoke; however they came to the channel."""
     chat = (await say(square, "hello"))["conversation_id"]
-    tabs = [Tab(), Tab()]
-    for number, tab in enumerate(tabs):
-        house.outlets.add(f"tab/{number}", tab)
-        await house.system.ref("chat").ask(Subscribe(channel=f"chat/{chat}", subscriber=f"tab/{number}", reply_to=1), timeout=5)
-    await say(square, "connect r1 to r3", chat)
-    seen = [await tab.until_done() for tab in tabs]
-    assert seen[0] == seen[1]
-    assert seen[0][0]["kind"] == "user"
+    async with connected(square) as one, connected(square, f"/ws/chat/{chat}") as other:
+        await one.subscribe(f"chat/{chat}")
+        for socket in (one, other):
+            assert (await socket.until("snapshot"))["data"]["messages"][0]["text"] == "hello"
+        await say(square, "connect r1 to r3", chat)
+        seen = await until_done(one)
+        assert seen == await until_done(other)
+        assert seen[0]["kind"] == "user"
+
+
+@pytest.mark.parametrize("path", ["/ws", "/ws/chat/{id}"])
+async def test_nobody_else_hears_a_conversation(square: Api, admin: Api, path: str) -> None:
+    """Who knows its id and subscribes is told that it is not there, the admin too, as over REST."""
+    chat = (await say(square, "connect r1 to r3"))["conversation_id"]
+    async with connected(admin, path.format(id=chat)) as socket:
+        if path == "/ws":
+            await socket.say(type="sub", id=1, ch=f"chat/{chat}")
+        refused = await socket.hear("error")
+        assert (refused["error"]["code"], refused["error"]["detail"]) == ("not-found", f"there is no channel 'chat/{chat}'")
+        await say(square, "connect r1 to r4", chat)
+        await socket.subscribe("topology")  # whatever had been published to it would have come before
+
+
+async def test_asking_over_a_socket_is_for_the_owner_too(square: Api, admin: Api) -> None:
+    """`chat.get`, `chat.say`, `chat.stop` and `chat.forget` of somebody else's conversation: it is not there."""
+    chat = (await say(square, "connect r1 to r3"))["conversation_id"]
+    asked: list[tuple[str, dict[str, Any]]] = [
+        *((method, {"id": chat}) for method in ("chat.get", "chat.stop", "chat.forget")),
+        ("chat.say", {"body": {"message": "hello", "conversation_id": chat}}),
+    ]
+    async with connected(admin) as socket:
+        for number, (method, params) in enumerate(asked):
+            await socket.say(type="ask", id=number, method=method, params=params)
+            assert (await socket.hear("error"))["error"]["code"] == "not-found"
+    async with connected(square) as socket:
+        await socket.say(type="ask", id=1, method="chat.get", params={"id": chat})
+        assert len((await socket.hear("ok"))["body"]["messages"]) == 2
 
 
 async def test_a_crashed_session_comes_back_with_its_history(house: House, square: Api) -> None:

@@ -25,6 +25,15 @@ def campus() -> Topology:
     return Topology.of([*people, *others], [*links, *(_link(a, b) for a, b in itertools.pairwise(CORES))])
 
 
+def wide() -> Topology:
+    """Return a network of sites and switches, each with a subnet of its own and a link to every other."""
+    sites = {name: name for name in ("malmo", "goteborg", "oslo", "rio", "s1", "s2", "spine1", "leaf2", "edge_3")}
+    names = {**sites, "n10": "Sao Paulo", "n11": "Belo Horizonte"}
+    addresses = (Interface(name="lo", address=f"100.0.{number}.1/24") for number in range(1, len(names) + 1))
+    nodes = [Node(id=key, name=name, interfaces=(address,)) for (key, name), address in zip(names.items(), addresses, strict=True)]
+    return Topology.of(nodes, [_link(a, b) for a, b in itertools.combinations(names, 2)])
+
+
 def _node(name: str, number: int, **properties: object) -> Node:
     return Node(id=name, interfaces=(Interface(name="lo", address=f"10.9.0.{number}/32"),), properties=properties)
 

@@ -14,10 +14,10 @@ from paranet.agent.known import Known
 from paranet.agent.phrases import understand
 from paranet.agent.questions import Question
 from paranet.compiler import compile_source
-from tests.paranet.agent.networks import campus, demo
+from tests.paranet.agent.networks import campus, demo, wide
 
 FILES = sorted(Path(__file__).parent.joinpath("sentences").glob("*.txt"))
-NETWORKS = {"demo": demo, "campus": campus}
+NETWORKS = {"demo": demo, "campus": campus, "wide": wide}
 
 
 @attrs.frozen
@@ -81,8 +81,8 @@ def test_there_are_enough_sentences_in_both_languages() -> None:
     """120 at least, near to half of them in Chinese."""
     texts = [case.text for case in cases()]
     chinese = [t for t in texts if not t.isascii()]
-    assert len(texts) >= 140
-    assert len(chinese) >= 60
+    assert len(texts) >= 340
+    assert len(chinese) >= 155
     assert len(set(texts)) == len(texts)
 
 

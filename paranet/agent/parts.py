@@ -1,0 +1,120 @@
+"""Who plays which part in a clause, once all of it is read: what no word before a name could tell."""
+
+from collections.abc import Sequence
+
+from paranet.agent.clauses import FIRST, Clause, Mention
+from paranet.agent.tags import Tag
+
+
+def settle(clause: Clause, orders: Sequence[Tag]) -> None:
+    """Give every mention its part. *orders* are the words for an order (`then`, `first`), where they stand."""
+    _in_turn(clause, orders)
+    _services(clause)
+    _closes(clause)
+    _on_the_way(clause)
+    if not clause.by_role("between"):
+        _starts(clause)
+        if not _pairs(clause):
+            _ends(clause)
+
+
+def _in_turn(clause: Clause, orders: Sequence[Tag]) -> None:
+    """Read `to a, then to b`: the last is where it goes; after `to c, first to a` all that follows is on the way."""
+    goal: Mention | None = None
+    towards = False
+    for mention in clause.by_role("to"):
+        order = next((t for t in orders if goal is not None and goal.end <= t.start < mention.start), None)
+        if goal is not None and [t.text for t in goal.tags] == [t.text for t in mention.tags]:
+            continue
+        if goal is not None and (towards or (order is not None and order.text in FIRST)):
+            towards, mention.role = True, "via"
+            continue
+        if goal is not None and order is not None:
+            goal.role = "via"
+        goal = mention
+
+
+def _services(clause: Clause) -> None:
+    """Tell what is forbidden from whom it is forbidden to: `block f2movies for guests`."""
+    if not clause.does("deny", "permit") or clause.apps:
+        return
+    bare, others = clause.by_role("bare"), [m for m in clause.mentions if m.role not in ("bare", "app")]
+    for mention in bare:
+        person = any(t.has("people") or t.has("place") or t.has("noun") for t in mention.tags)
+        unknown = all(t.blank for t in mention.tags)
+        both = clause.by_role("from") and clause.by_role("to")
+        if not person and ((mention.carried and others) or both or (unknown and (others or len(bare) > 1 or len(clause.mentions) == 1))):
+            mention.role = "app"
+
+
+def _closes(clause: Clause) -> None:
+    """Tell `close port 23 on a` from `close the route to a`."""
+    blocks = (clause.apps or clause.ports) and not clause.middleboxes and not clause.does("deny", "permit")
+    if blocks and clause.does("close") and clause.ports and not clause.by_role("from", "to"):
+        for mention in clause.by_role("bare", "at", "for"):
+            mention.role = "to"
+    clause.ops = [(("deny" if blocks else "remove") if op == "close" else op, tag) for op, tag in clause.ops]
+
+
+def _on_the_way(clause: Clause) -> None:
+    """Tell what is passed: `inspected at c`, `any way except through c`, `do not route a to b over c`."""
+    far = clause.by_role("between") or (clause.by_role("from") and clause.by_role("to"))
+    if clause.does("inspect") and far and not clause.middleboxes:
+        for mention in clause.by_role("at"):
+            mention.role = "via"
+    if not clause.does("deny", "permit", "prioritize"):
+        for mention in clause.by_role("except"):
+            mention.role = "avoid"
+    if clause.does("deny") and far and clause.by_role("via") and not (clause.apps or clause.ports or clause.does("permit")):
+        clause.ops = [("connect" if op == "deny" else op, tag) for op, tag in clause.ops]
+        for mention in clause.by_role("via"):
+            mention.role = "avoid"
+
+
+def _starts(clause: Clause) -> None:
+    """Tell those that only seem to begin: a prefix sends nothing, and `a can from b be reached` ends at a."""
+    starts = clause.by_role("from")
+    if clause.by_role("to"):
+        return
+    for mention in starts[1:]:
+        if mention.tags[0].kind == "address" and "/" in mention.tags[0].text and not clause.does("deny"):
+            mention.role = "to"
+    if clause.does("connect", "reach", "balance") and not clause.by_role("to"):
+        led = any(m.led for m in starts)
+        mutual = clause.says("route", "both") and len(starts) > 1 and not clause.by_role("bare")
+        for mention in starts:
+            if mutual:
+                mention.role = "between"
+            elif led and not mention.led and clause.does("reach"):
+                mention.role = "to"
+
+
+def _pairs(clause: Clause) -> bool:
+    """Tell two that are named without a word for either end: `connect a and b`, `route a's traffic for b`."""
+    if clause.by_role("from", "to", "between"):
+        return False
+    bare, beside = clause.by_role("bare"), clause.by_role("for")
+    apart = clause.does("deny") and clause.says("route", "both") and len(bare) == 2
+    joined = clause.does("connect", "balance")
+    if clause.does("connect", "forward", "balance") and len(bare) == 1 and len(beside) == 1:
+        first, second = sorted((*bare, *beside), key=lambda m: m.start)
+        first.role, second.role = "from", "to"
+        return True
+    both = (
+        bare
+        if apart or ((joined or clause.does("reach")) and len(bare) >= 2)
+        else beside
+        if joined and not bare and len(beside) == 2
+        else []
+    )
+    for mention in both:
+        mention.role = "between"
+    return bool(both)
+
+
+def _ends(clause: Clause) -> None:
+    bare, goals = clause.by_role("bare"), clause.by_role("to")
+    if goals and bare and not clause.by_role("from") and clause.does("connect", "reach", "forward", "balance"):
+        bare[0].role = "from"
+    if clause.by_role("from") and not goals and bare and clause.does("connect", "reach"):
+        bare[-1].role = "to"

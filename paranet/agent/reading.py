@@ -1,0 +1,282 @@
+"""From the items of a clause to the clause: what each word says of the names around it."""
+
+from collections.abc import Sequence
+
+import attrs
+
+from paranet.agent.clauses import AFTER, BY, HEADING, LISTING, ROLES, WITHIN, Clause, Mention
+from paranet.agent.measures import Item, Measure
+from paranet.agent.parts import settle
+from paranet.agent.tags import Tag
+
+
+def read(part: Sequence[Item]) -> Clause:
+    """Return the clause that a row of items is."""
+    return _Reader(part).read()
+
+
+class _Reader:
+    def __init__(self, part: Sequence[Item]) -> None:
+        self._part = part
+        self._clause = Clause()
+        self._role = "bare"
+        self._lead = -1
+        self._negated: Tag | None = None
+        self._counted = False
+        self._near: Tag | None = None
+        """the marker that followed the last mention at once"""
+        self._name: list[Tag] = []
+        self._orders: list[Tag] = []
+
+    def read(self) -> Clause:
+        for at, item in enumerate(self._part):
+            following = self._part[at + 1] if at + 1 < len(self._part) else None
+            if isinstance(item, Tag):
+                self._tag(item, following)
+            else:
+                self._end_name(item)
+                (self._clause.measures if isinstance(item, Measure) else self._clause.clocks).append(item)  # type: ignore[arg-type]  # by its class
+                self._set("bare")
+        self._end_name(None)
+        if self._negated is not None and not self._clause.ops:  # `guests must not ssh to the servers`
+            self._clause.ops.append(("deny", self._negated))
+        settle(self._clause, self._orders)
+        return self._clause
+
+    def _set(self, role: str, tag: Tag | None = None) -> None:
+        self._role, self._lead = role, tag.start if tag else -1
+
+    def _tag(self, tag: Tag, following: Item | None) -> None:
+        if self._is_name(tag, following):
+            self._name.append(tag)
+            return
+        self._end_name(tag)
+        if tag.kind == "number" and tag.value is not None:
+            self._clause.numbers.append(tag.value)
+            self._counted = True
+            return
+        self._word(tag, following)
+        self._counted = False
+        self._flag(tag)
+
+    def _word(self, tag: Tag, following: Item | None) -> None:
+        if tag.has("negation") and not tag.has("op"):
+            self._negated = tag
+        elif tag.has("marker", "port"):
+            self._port(tag, following)
+        elif tag.has("marker") and not (tag.has("marker", "passive") and not _somebody(following)):
+            self._marker(tag)
+        elif tag.has("middlebox") and (not tag.has("op") or self._role in ("via", "avoid") or self._clause.does("add", "remove")):
+            self._middlebox(tag)
+        elif tag.has("app"):
+            self._clause.apps.append(tag)
+            self._set("bare")
+        elif tag.has("op"):
+            self._op(tag)
+        elif tag.has("constraint", "max") and self._negated and tag.text not in ("more than", "exceed"):
+            self._clause.ops.append(("remove", tag))
+            self._negated = None
+
+    def _flag(self, tag: Tag) -> None:
+        if any(tag.has(c) for c in ("constraint", "metric", "traffic", "route", "modality", "policy", "period", "recur")):
+            self._clause.flags.append(tag)
+        if tag.has("constraint", "except") and not tag.has("op"):
+            self._set("except", tag)
+        if tag.has("traffic") or tag.has("metric") or tag.text in HEADING:
+            self._set("bare")
+
+    def _is_name(self, tag: Tag, following: Item | None) -> bool:
+        if tag.referents and self._lead >= 0 and self._role in ("from", "to", "between", "via", "avoid", "at", "members"):
+            return not (self._role in ("via", "avoid") and tag.has("middlebox"))
+        if tag.referents:
+            return not tag.has("middlebox") and not tag.has("app")
+        if tag.kind in ("address", "name"):
+            return True
+        if tag.has("people") or tag.has("place"):
+            return True
+        if tag.has("noun"):
+            return bool(self._name) or tag.has("noun", "any_node") or self._role != "bare" or not tag.has("noun", "location")
+        if tag.blank:
+            return True
+        if tag.kind == "number" and tag.value is not None:
+            return bool(self._name) and not tag.has("marker") and not (isinstance(following, Tag) and following.has("route", "paths"))
+        return tag.has("filler") and bool(self._name) and tag.kind == "word" and isinstance(following, Tag) and following.has("place")
+
+    def _end_name(self, following: Item | None) -> None:
+        tags, self._name = self._name, []
+        if not tags:
+            return
+        role = self._role
+        unknown = all(t.blank for t in tags)
+        if role == "bare" and unknown and isinstance(following, Tag) and following.has("traffic"):
+            role = "app"
+        led = self._lead >= 0 and role not in ("bare", "app")
+        lead = self._lead if led else tags[0].start
+        carried = isinstance(following, Tag) and following.has("traffic")
+        if self._same_thing(tags, role):
+            return
+        if role == "bare" and carried and self._clause.by_role("to") and not self._clause.by_role("from"):
+            role = "from"  # `the traffic to a of b`, `去往a的b流量`
+        joins = isinstance(following, Tag) and (following.has("marker", "and", "then") or following.text in (*LISTING, *HEADING))
+        joined = following.text if joins and isinstance(following, Tag) else ""
+        place = {"start": tags[0].start, "end": tags[-1].end, "lead": lead}
+        self._clause.mentions.append(Mention(**place, tags=tuple(tags), role=role, led=led, carried=carried, joined=joined))
+        self._lead = -1
+        if joined in HEADING or (not joined and not (isinstance(following, Tag) and following.has("marker"))):
+            self._set(role if role in ("via", "avoid") and following is not None else "bare")
+
+    def _same_thing(self, tags: list[Tag], role: str) -> bool:
+        """Join `hosts in paris`, `巴黎的主机`: a kind of thing that the network does not know by itself, and where it is."""
+        before = self._clause.mentions[-1] if self._clause.mentions else None
+        if before is None or self._near is None or before.end > self._near.start:
+            return False
+        if self._near.has("marker", "of") and _kinds_only(tags):
+            self._set("bare")
+            return True
+        if self._near.text in WITHIN and _kinds_only(before.tags) and not _kinds_only(tags):
+            before.tags, before.start, before.end = tuple(tags), tags[0].start, tags[-1].end
+            self._set("bare")
+            return True
+        return False
+
+    def _marker(self, tag: Tag) -> None:
+        last = self._clause.mentions[-1] if self._clause.mentions else None
+        self._near = tag if last is not None and tag.start - last.end <= 1 else None
+
+        if tag.has("marker", "via", "avoid"):
+            negated, self._negated = self._negated is not None, None
+            if "pass" in tag.text:
+                self._clause.flags.append(tag)
+            self._set("avoid" if negated or tag.has("marker", "avoid") else "via", tag)
+        elif tag.has("marker", "and", "then") and not tag.has("marker", "to"):
+            if tag.has("marker", "then"):
+                self._orders.append(tag)  # the list goes on
+        elif tag.has("marker", "between_after"):
+            for mention in self._clause.mentions[-2:]:
+                mention.role = "between" if mention.role in ("bare", "for", "at") else mention.role
+        elif any(tag.has("marker", f"{role}_after") for role in AFTER):
+            self._name_before(tag)
+        elif tag.has("marker", "members") and not self._clause.does("multicast", "define_group"):
+            self._part_of_path(tag)
+        elif tag.has("marker", "access_to", "access_from", "passive"):
+            self._access(tag)
+        elif tag.has("marker", *ROLES):
+            self._lead_in(next(r for r in ROLES if tag.has("marker", r)), tag)
+        elif tag.has("marker", "of", "object"):
+            self._set("bare")
+
+    def _name_before(self, tag: Tag) -> None:
+        """`c as a waypoint`, `c out of the path`."""
+        negated, self._negated = self._negated is not None, None
+        role = next(role for role in AFTER if tag.has("marker", f"{role}_after"))
+        for mention in self._clause.mentions[-1:]:
+            mention.role, mention.led = "avoid" if negated and role == "via" else role, True
+
+    def _part_of_path(self, tag: Tag) -> None:
+        """`the route must include X`; without anybody yet it is the deed: `include a firewall`."""
+        if self._clause.mentions:
+            negated, self._negated = self._negated is not None, None
+            self._set("avoid" if negated else "via", tag)
+        elif tag.has("op"):
+            self._op(tag)
+
+    def _access(self, tag: Tag) -> None:
+        """`access to X`, `X is reachable from Y`."""
+        if tag.has("marker", "access_to"):
+            self._subjects()
+            self._set("to", _last_word(tag))
+        else:
+            for mention in self._clause.by_role("bare", "for"):
+                mention.role = "to"
+            self._set("from", _last_word(tag))
+        if tag.has("marker", "passive"):
+            return
+        negated, self._negated = self._negated is not None, None
+        self._clause.ops.append(("deny" if negated else "reach", tag))
+
+    def _lead_in(self, role: str, tag: Tag) -> None:
+        before = self._clause.mentions[-1] if self._clause.mentions else None
+        begins = before is not None and (before.role == "bare" or (before.role == "at" and self._near is tag))
+        if role == "to" and before and begins and not self._clause.by_role("from"):  # `a to b`, `在a到b`
+            self._whole_list(before)
+        if role == "at" and before and before.role == "via" and self._after_order(tag):  # `stops at a and then at b`
+            role = "via"
+        if role == "from" and tag.text in BY and self._clause.by_role("from") and self._clause.by_role("to"):  # `从a到b由c转发`
+            role, self._negated = "avoid" if self._negated else "via", None
+        self._set(role, tag)
+
+    def _whole_list(self, last: Mention) -> None:
+        """Have the traffic begin at a mention and at those that are listed before it: `a, b and c to d`."""
+        last.role, last.led = "from", True
+        for mention in reversed(self._clause.mentions[:-1]):
+            if mention.role != "bare" or not mention.joined:
+                break
+            mention.role, mention.led = "from", True
+
+    def _after_order(self, tag: Tag) -> bool:
+        return bool(self._orders) and self._orders[-1].end >= tag.start - 1
+
+    def _port(self, tag: Tag, following: Item | None) -> None:
+        """`udp port 53`, `8080 端口`."""
+        if isinstance(following, Tag) and following.value is not None:
+            self._clause.ports.append((tag.text.partition(" ")[0], f"{following.value:.0f}"))
+        elif self._counted:
+            self._clause.ports.append(("", f"{self._clause.numbers[-1]:.0f}"))
+
+    def _middlebox(self, tag: Tag) -> None:
+        if tag.has("middlebox", "any") and self._clause.middleboxes and not tag.text.startswith("all"):
+            return
+        self._clause.middleboxes.append((tag, self._role == "avoid"))
+        if self._role not in ("via", "avoid"):
+            self._set("bare")
+
+    def _op(self, tag: Tag) -> None:
+        op = tag.value_of("op") or ""
+        negated, self._negated = self._negated, None
+        if negated is not None:
+            opposite = {"deny": "permit", "permit": "deny", "add": "remove", "prioritize": "deprioritize"}
+            op = opposite.get(op, "deny" if op in ("reach", "connect", "forward", "publish") else op)
+            tag = attrs.evolve(tag, start=min(negated.start, tag.start))
+        if (
+            tag.has("op", "reach")
+            or tag.text.endswith("访 问")
+            or (tag.has("op", "connect") and tag.text.replace(" ", "")[-1:] in "到至往")
+        ):
+            if self._both_known(op) and not self._after_order(tag):  # who goes from a to b and visits c passes it
+                self._set("via")
+            else:
+                self._subjects()
+                self._set("to")
+        elif tag.has("op", "prioritize") and tag.text.endswith((" over", " than", " before", "于")):
+            self._subjects()
+            self._set("except")  # who comes after is not who goes first
+        elif tag.has("op", "forward") and self._both_known(op):
+            self._set("via", tag)
+        else:
+            self._set("bare")
+        self._clause.ops.append((op, tag))
+
+    def _both_known(self, op: str) -> bool:
+        paired = self._clause.does("connect") and len(self._clause.by_role("bare", "between")) >= 2
+        return op not in ("deny", "permit") and bool(paired or (self._clause.by_role("from") and self._clause.by_role("to")))
+
+    def _subjects(self) -> None:
+        """Who was named before is who acts."""
+        wanted = ("bare",) if self._clause.by_role("from", "bare") else ("bare", "for")
+        for mention in reversed(self._clause.by_role(*wanted)):
+            if mention.joined in HEADING:
+                break
+            mention.role = "from"
+
+
+def _kinds_only(tags: Sequence[Tag]) -> bool:
+    return all(not t.referents and (t.has("people") or t.has("place") or t.has("noun")) for t in tags)
+
+
+def _somebody(item: Item | None) -> bool:
+    return isinstance(item, Tag) and (bool(item.referents) or item.has("people") or item.has("place") or item.blank)
+
+
+def _last_word(tag: Tag) -> Tag:
+    """Return the preposition that `access to` ends with."""
+    return attrs.evolve(tag, start=tag.end - len(tag.text.split()[-1]))
