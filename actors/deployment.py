@@ -32,6 +32,8 @@ UNTOUCHED = ("planned", "checked", "staged", "refused", "restored")
 DONE = {"validate": "checked", "stage": "staged", "commit": "committed", "confirm": "confirmed", "undo": "restored"}
 SHARE = {"validate": (2, 5), "stage": (5, 20), "commit": (20, 90), "confirm": (92, 99), "undo": (0, 0)}
 """percent at the beginning and the end of a phase"""
+CANCELLED = "cancelled"
+"""the reason of a deployment that somebody cancelled; after a restart of the hub too"""
 Step = Callable[[DevicePlan], Awaitable[object]]
 
 
@@ -113,14 +115,18 @@ class Deployment(Actor):
         self._steps_done = 0
         self._tries = 0
         self._ending = "rolled_back"
+        self._enough = asyncio.Event()
         events = await self._journal.events(deploy_id)
         self._seq = len(events)
         self._channel.load(events)
         self._channel.reopen(None)
         if self._recovered:
             self._touched.update(d.node for wave in self._progress.waves for d in wave.devices if d.state not in UNTOUCHED)
+            if self._progress.reason == CANCELLED:
+                self._ending = "cancelled"
             if not self._decided:
-                await self._note("rolling_back", message="the hub stopped before this was decided", reason="the hub was restarted")
+                reason = self._progress.reason or "the hub was restarted"
+                await self._note("rolling_back", message="the hub stopped before this was decided", reason=reason)
             self.ref.tell(Advance(phase="confirm" if self._decided else "undo"))
         else:
             self._seq += 1
@@ -206,10 +212,8 @@ class Deployment(Actor):
             return
         last, since = self._wave + 1 == len(self._progress.waves), self._now()
         await self._note("gating", wave=self._wave, message="the wave reads back as it should; looking at what it does")
-        await self.pipe_to_self(self._judge(self._gatekeeper, since, last=last), name="gate")
-
-    async def _judge(self, gatekeeper: Gatekeeper, since: float, *, last: bool) -> Message:
-        return Judged(reason=await gatekeeper.judge(since, last=last))
+        self._enough = asyncio.Event()
+        await self.pipe_to_self(_judge(self._gatekeeper, since, last=last, enough=self._enough), name="gate")
 
     @handles
     async def judged(self, message: Judged) -> None:
@@ -244,7 +248,8 @@ class Deployment(Actor):
         if self._decided or self._progress.state in ENDINGS:
             raise WrongState(f"deployment {self._progress.deploy_id} is decided already: roll it back instead")
         self._ending = "cancelled"
-        await self._note("cancelling" if self._progress.state != "rolling_back" else "rolling_back", reason="cancelled")
+        self._enough.set()
+        await self._note("cancelling" if self._progress.state != "rolling_back" else "rolling_back", reason=CANCELLED)
         return self._progress
 
     # -- the devices of a phase
@@ -360,3 +365,16 @@ class Deployment(Actor):
     @handles
     async def unsubscribe(self, message: Unsubscribe) -> None:
         self._channel.detach(message.subscriber)
+
+
+async def _judge(gatekeeper: Gatekeeper, since: float, *, last: bool, enough: asyncio.Event) -> Message:
+    """Look at what a wave does, but no longer than anybody wants to know it."""
+    looking = asyncio.create_task(gatekeeper.judge(since, last=last), name="look")
+    leaving = asyncio.create_task(enough.wait(), name="enough")
+    try:
+        await asyncio.wait((looking, leaving), return_when=asyncio.FIRST_COMPLETED)
+        return Judged(reason=looking.result() if looking.done() else None)
+    finally:
+        looking.cancel()
+        leaving.cancel()
+        await asyncio.wait((looking, leaving))
