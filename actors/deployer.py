@@ -15,7 +15,7 @@ from actors.drift import Adopt, Drifted, GetDrift, Ledger
 from actors.gates import Figures, Gatekeeper, Promise
 from actors.ids import epoch, uuid7
 from actors.journal import Journal, Recorded, Wanted
-from actors.leases import Lease, Leases
+from actors.leases import TTL, Lease, Leases
 from actors.orders import (
     CancelDeployment,
     Execute,
@@ -70,6 +70,11 @@ class Impatient(Message):
     """A deployment has been queued for too long."""
 
     deploy_id: str
+
+
+@attrs.frozen(kw_only=True)
+class Lapsed(Message):
+    """The leases of a deployment that nobody works on any more have lapsed."""
 
 
 class DeploySupervisor(Actor):
@@ -195,7 +200,7 @@ class DeploySupervisor(Actor):
 
     async def _next(self) -> None:
         """Let those begin whose devices have become free."""
-        for waiting in self._queue.ready(self._leases.shown()):
+        for waiting in self._queue.ready(self._leases.held(self._leases.shown(), self._now())):
             self._leases.take(waiting.nodes, waiting.order.deploy_id, waiting.recorded.token, self._now())
             await self.pipe_to_self(self._plan_again(waiting), name=f"plan {waiting.order.deploy_id}")
 
@@ -263,6 +268,11 @@ class DeploySupervisor(Actor):
             await self._take_up(await self._journal.load(deploy_id))
         else:
             log.error("deployment %s keeps dying; its devices stay leased until that lapses", deploy_id)
+            self.timers.once(f"lapse:{deploy_id}", Lapsed(), after=TTL)
+
+    @handles
+    async def lapsed(self, message: Lapsed) -> None:
+        await self._next()
 
     # -- looking
 

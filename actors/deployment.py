@@ -15,7 +15,7 @@ from actors.gates import Gatekeeper
 from actors.journal import Journal, Recorded
 from actors.progress import ENDINGS, DeviceState, Progress
 from actors.runtime import Actor, Message, Request, handles
-from actors.steps import Steps
+from actors.steps import CONFIRM_WITHIN, Steps
 from paranet.errors import ParaNetError, WrongState
 from paranet.orchestrator.plan import DevicePlan
 
@@ -25,6 +25,8 @@ RETRIES = 3
 RETRY_AFTER = 1.0
 AT_ONCE = 64
 """devices that are worked on at the same time"""
+ALIVE_EVERY = 30.0
+"""seconds after which a gate that looks renews the leases; they lapse without"""
 TELL_EVERY = 0.5
 """seconds within which devices that are done are told together, while others of the phase are not"""
 UNTOUCHED = ("planned", "checked", "staged", "refused", "restored")
@@ -71,7 +73,15 @@ class Judged(Message):
 
 @attrs.frozen(kw_only=True)
 class Cancel(Request[Progress]):
-    """Undo what has been done and end as `cancelled`. Raise WrongState once it is decided."""
+    """Undo what has been done and end as `cancelled`; one that undoes itself already goes on with it.
+
+    Raise WrongState once it is decided.
+    """
+
+
+@attrs.frozen(kw_only=True)
+class StillLooking(Message):
+    """A gate is at work, however quiet it is."""
 
 
 @attrs.frozen(kw_only=True)
@@ -213,10 +223,16 @@ class Deployment(Actor):
         last, since = self._wave + 1 == len(self._progress.waves), self._now()
         await self._note("gating", wave=self._wave, message="the wave reads back as it should; looking at what it does")
         self._enough = asyncio.Event()
+        self.timers.every("gate", StillLooking(), interval=ALIVE_EVERY)
         await self.pipe_to_self(_judge(self._gatekeeper, since, last=last, enough=self._enough), name="gate")
 
     @handles
+    async def still_looking(self, message: StillLooking) -> None:
+        self._supervisor.tell(Moved(progress=self._progress))
+
+    @handles
     async def judged(self, message: Judged) -> None:
+        self.timers.cancel("gate")
         if message.reason is None or self._progress.state == "cancelling":
             self._next_wave()
         else:
@@ -247,9 +263,10 @@ class Deployment(Actor):
     async def cancel(self, message: Cancel) -> Progress:
         if self._decided or self._progress.state in ENDINGS:
             raise WrongState(f"deployment {self._progress.deploy_id} is decided already: roll it back instead")
-        self._ending = "cancelled"
-        self._enough.set()
-        await self._note("cancelling" if self._progress.state != "rolling_back" else "rolling_back", reason=CANCELLED)
+        if self._progress.state not in ("cancelling", "rolling_back"):  # these undo it already, for a reason of their own
+            self._ending = "cancelled"
+            self._enough.set()
+            await self._note("cancelling", reason=CANCELLED)
         return self._progress
 
     # -- the devices of a phase
@@ -284,10 +301,11 @@ class Deployment(Actor):
 
     def _step(self, phase: str) -> Step:
         steps, touched = self._steps, frozenset(self._touched)
+        gates = len(self._progress.waves) * self._gatekeeper.longest if self._gatekeeper else 0.0
         known: dict[str, Step] = {
             "validate": steps.validate,
             "stage": steps.stage,
-            "commit": steps.commit,
+            "commit": lambda device: steps.commit(device, confirm_within=CONFIRM_WITHIN + gates),
             "confirm": steps.confirm,
             "undo": lambda device: steps.undo(device, touched),
         }
