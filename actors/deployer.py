@@ -236,7 +236,7 @@ class DeploySupervisor(Actor):
         """End a deployment that never began."""
         progress = attrs.evolve(recorded.progress, state=ending, percent=100, reason=reason, ended_at=self._now())
         events = await self._journal.events(progress.deploy_id)
-        channel = Channel(f"deploy/{progress.deploy_id}", self._outlets, epoch=recorded.epoch)
+        channel = Channel(f"deploy/{progress.deploy_id}", self._outlets, epoch=recorded.epoch, whole=True)
         channel.load(events)
         channel.reopen(None)
         event = progress.event(len(events) + 1, self._now(), message=reason)
@@ -359,7 +359,7 @@ class DeploySupervisor(Actor):
             recorded = await self._journal.load(_deploy_id(message.channel))
         except NotFound:
             raise NotFound(f"there is no channel {message.channel[:60]!r}") from None
-        replay = Channel(message.channel, self._outlets, epoch=recorded.epoch)
+        replay = Channel(message.channel, self._outlets, epoch=recorded.epoch, whole=True)
         replay.load(await self._journal.events(recorded.progress.deploy_id))
         return replay.attach(message, None)
 

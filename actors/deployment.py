@@ -117,7 +117,7 @@ class Deployment(Actor):
     async def on_start(self) -> None:
         deploy_id = self._progress.deploy_id
         self._supervisor = self.system.ref(self.ref.path.rpartition("/")[0])
-        self._channel = Channel(f"deploy/{deploy_id}", self._outlets, epoch=self._recorded.epoch)
+        self._channel = Channel(f"deploy/{deploy_id}", self._outlets, epoch=self._recorded.epoch, whole=True)
         self._steps = Steps(self.system, self._recorded.token)
         self._wave = 0
         self._touched: set[str] = set()

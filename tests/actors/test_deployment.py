@@ -113,6 +113,25 @@ async def test_who_comes_late_gets_everything(tmp_path: Path, network: Simulated
         assert later.frames == late.frames
 
 
+async def test_a_log_is_told_whole_however_long(house: Hub, script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While it runs and later: other channels would have forgotten their beginning."""
+    monkeypatch.setattr("actors.channels.RING_BYTES", 1000)
+    held, go_on = asyncio.Event(), asyncio.Event()
+
+    async def hold() -> None:
+        held.set()
+        await go_on.wait()
+
+    script.at(enters("confirming"), hold)
+    await house.begin(plan())
+    await held.wait()
+    early = asyncio.create_task(house.follow("d1"), name="early")
+    go_on.set()
+    await house.ended("d1")
+    events = await house.journal.events("d1")
+    assert (await early).items == (await house.follow("d1", "ws/2")).items == events
+
+
 async def test_a_plan_without_changes_succeeds(house: Hub) -> None:
     """There is nothing to do, and that is done."""
     progress = await house.run(make_plan(plan_id="empty", topology_revision=1, installed={}, desired={}))
