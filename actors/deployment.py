@@ -22,6 +22,8 @@ from paranet.orchestrator.plan import DevicePlan
 log = logging.getLogger(__name__)
 
 RETRIES = 3
+RETRIES_AFTER_RESTART = 8
+"""half a minute in all: when the hub comes back, so do the sessions with its devices, and perhaps these themselves"""
 RETRY_AFTER = 1.0
 AT_ONCE = 64
 """devices that are worked on at the same time"""
@@ -245,7 +247,7 @@ class Deployment(Actor):
     async def _after_ending_phase(self, message: PhaseDone) -> None:
         """Confirm and undo are tried again before devices are given up as inconsistent."""
         self._tries += 1
-        if message.failed and self._tries < RETRIES:
+        if message.failed and self._tries < (RETRIES_AFTER_RESTART if self._recovered else RETRIES):
             await self._note(self._progress.state, devices=self._states(message))
             self.timers.once("retry", Advance(phase=message.phase), after=RETRY_AFTER * self._tries)
             return

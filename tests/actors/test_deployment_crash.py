@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Callable
-from itertools import product
+from itertools import count, product
 from pathlib import Path
 
 import pytest
 
+from actors.deployment import RETRIES
 from actors.orders import CancelDeployment
 from actors.progress import Progress
 from paranet.controller.simulator.flash import MemoryFlash
@@ -174,6 +175,23 @@ async def test_killed_again_while_undoing(rig: Rig, call: int, when: str) -> Non
     async with hub(rig.folder, network) as house:
         assert await settled(house) == "rolled_back"
     assert live(network) == await kept(rig.memory) == BEFORE
+
+
+@pytest.mark.parametrize(("call", "ending"), [(DECIDE - 2, "rolled_back"), (DECIDE, "succeeded")])
+async def test_the_next_hub_waits_for_its_devices(rig: Rig, monkeypatch: pytest.MonkeyPatch, call: int, ending: str) -> None:
+    """One that is away when the hub comes back is given longer than in the middle of a deployment."""
+    monkeypatch.setattr("actors.device.RECONNECT", 0.0001)
+    network, notes = await powered(rig.memory), count()
+    await rig.crash(network, write(call, "after"))
+    network.lab.kill_node("a")
+
+    async def hook(_call: int, when: str, _progress: Progress) -> None:
+        if when == "after" and next(notes) == RETRIES:
+            network.lab.revive_node("a")
+
+    async with hub(rig.folder, network, hook) as house:
+        assert await settled(house) == ending
+    assert live(network) == await kept(rig.memory) == (AFTER if ending == "succeeded" else BEFORE)
 
 
 async def test_killed_while_it_is_cancelled(rig: Rig) -> None:
