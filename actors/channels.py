@@ -105,7 +105,9 @@ class Channel:
         conflate: Conflate | None = None,
         clock: Callable[[], float] = time.monotonic,
         ring_items: int = RING_ITEMS,
+        whole: bool = False,
     ) -> None:
+        """A *whole* channel keeps all of its items: a log whose length its writer bounds."""
         self.name = name
         self.epoch = epoch
         self.offset = offset
@@ -115,6 +117,7 @@ class Channel:
         self._clock = clock
         self._ring: deque[tuple[float, bytes]] = deque()  # when, the encoded item
         self._ring_items = ring_items
+        self._whole = whole
         self._ring_bytes = 0
 
     @property
@@ -314,5 +317,5 @@ class Channel:
 
     def _trim(self, now: float) -> None:
         ring = self._ring
-        while ring and (len(ring) > self._ring_items or self._ring_bytes > RING_BYTES or now - ring[0][0] > RING_AGE):
+        while ring and not self._whole and (len(ring) > self._ring_items or self._ring_bytes > RING_BYTES or now - ring[0][0] > RING_AGE):
             self._ring_bytes -= len(ring.popleft()[1])

@@ -15,7 +15,7 @@ from actors.drift import Adopt, Drifted, GetDrift, Ledger
 from actors.gates import Figures, Gatekeeper, Promise
 from actors.ids import epoch, uuid7
 from actors.journal import Journal, Recorded, Wanted
-from actors.leases import Lease, Leases
+from actors.leases import TTL, Lease, Leases
 from actors.orders import (
     CancelDeployment,
     Execute,
@@ -70,6 +70,11 @@ class Impatient(Message):
     """A deployment has been queued for too long."""
 
     deploy_id: str
+
+
+@attrs.frozen(kw_only=True)
+class Lapsed(Message):
+    """The leases of a deployment that nobody works on any more have lapsed."""
 
 
 class DeploySupervisor(Actor):
@@ -195,7 +200,7 @@ class DeploySupervisor(Actor):
 
     async def _next(self) -> None:
         """Let those begin whose devices have become free."""
-        for waiting in self._queue.ready(self._leases.shown()):
+        for waiting in self._queue.ready(self._leases.held(self._leases.shown(), self._now())):
             self._leases.take(waiting.nodes, waiting.order.deploy_id, waiting.recorded.token, self._now())
             await self.pipe_to_self(self._plan_again(waiting), name=f"plan {waiting.order.deploy_id}")
 
@@ -231,7 +236,7 @@ class DeploySupervisor(Actor):
         """End a deployment that never began."""
         progress = attrs.evolve(recorded.progress, state=ending, percent=100, reason=reason, ended_at=self._now())
         events = await self._journal.events(progress.deploy_id)
-        channel = Channel(f"deploy/{progress.deploy_id}", self._outlets, epoch=recorded.epoch)
+        channel = Channel(f"deploy/{progress.deploy_id}", self._outlets, epoch=recorded.epoch, whole=True)
         channel.load(events)
         channel.reopen(None)
         event = progress.event(len(events) + 1, self._now(), message=reason)
@@ -263,6 +268,11 @@ class DeploySupervisor(Actor):
             await self._take_up(await self._journal.load(deploy_id))
         else:
             log.error("deployment %s keeps dying; its devices stay leased until that lapses", deploy_id)
+            self.timers.once(f"lapse:{deploy_id}", Lapsed(), after=TTL)
+
+    @handles
+    async def lapsed(self, message: Lapsed) -> None:
+        await self._next()
 
     # -- looking
 
@@ -349,7 +359,7 @@ class DeploySupervisor(Actor):
             recorded = await self._journal.load(_deploy_id(message.channel))
         except NotFound:
             raise NotFound(f"there is no channel {message.channel[:60]!r}") from None
-        replay = Channel(message.channel, self._outlets, epoch=recorded.epoch)
+        replay = Channel(message.channel, self._outlets, epoch=recorded.epoch, whole=True)
         replay.load(await self._journal.events(recorded.progress.deploy_id))
         return replay.attach(message, None)
 

@@ -15,16 +15,20 @@ from actors.gates import Gatekeeper
 from actors.journal import Journal, Recorded
 from actors.progress import ENDINGS, DeviceState, Progress
 from actors.runtime import Actor, Message, Request, handles
-from actors.steps import Steps
+from actors.steps import CONFIRM_WITHIN, Steps
 from paranet.errors import ParaNetError, WrongState
 from paranet.orchestrator.plan import DevicePlan
 
 log = logging.getLogger(__name__)
 
 RETRIES = 3
+RETRIES_AFTER_RESTART = 8
+"""half a minute in all: when the hub comes back, so do the sessions with its devices, and perhaps these themselves"""
 RETRY_AFTER = 1.0
 AT_ONCE = 64
 """devices that are worked on at the same time"""
+ALIVE_EVERY = 30.0
+"""seconds after which a gate that looks renews the leases; they lapse without"""
 TELL_EVERY = 0.5
 """seconds within which devices that are done are told together, while others of the phase are not"""
 UNTOUCHED = ("planned", "checked", "staged", "refused", "restored")
@@ -32,6 +36,8 @@ UNTOUCHED = ("planned", "checked", "staged", "refused", "restored")
 DONE = {"validate": "checked", "stage": "staged", "commit": "committed", "confirm": "confirmed", "undo": "restored"}
 SHARE = {"validate": (2, 5), "stage": (5, 20), "commit": (20, 90), "confirm": (92, 99), "undo": (0, 0)}
 """percent at the beginning and the end of a phase"""
+CANCELLED = "cancelled"
+"""the reason of a deployment that somebody cancelled; after a restart of the hub too"""
 Step = Callable[[DevicePlan], Awaitable[object]]
 
 
@@ -69,7 +75,15 @@ class Judged(Message):
 
 @attrs.frozen(kw_only=True)
 class Cancel(Request[Progress]):
-    """Undo what has been done and end as `cancelled`. Raise WrongState once it is decided."""
+    """Undo what has been done and end as `cancelled`; one that undoes itself already goes on with it.
+
+    Raise WrongState once it is decided.
+    """
+
+
+@attrs.frozen(kw_only=True)
+class StillLooking(Message):
+    """A gate is at work, however quiet it is."""
 
 
 @attrs.frozen(kw_only=True)
@@ -105,7 +119,7 @@ class Deployment(Actor):
     async def on_start(self) -> None:
         deploy_id = self._progress.deploy_id
         self._supervisor = self.system.ref(self.ref.path.rpartition("/")[0])
-        self._channel = Channel(f"deploy/{deploy_id}", self._outlets, epoch=self._recorded.epoch)
+        self._channel = Channel(f"deploy/{deploy_id}", self._outlets, epoch=self._recorded.epoch, whole=True)
         self._steps = Steps(self.system, self._recorded.token)
         self._wave = 0
         self._touched: set[str] = set()
@@ -113,14 +127,18 @@ class Deployment(Actor):
         self._steps_done = 0
         self._tries = 0
         self._ending = "rolled_back"
+        self._enough = asyncio.Event()
         events = await self._journal.events(deploy_id)
         self._seq = len(events)
         self._channel.load(events)
         self._channel.reopen(None)
         if self._recovered:
             self._touched.update(d.node for wave in self._progress.waves for d in wave.devices if d.state not in UNTOUCHED)
+            if self._progress.reason == CANCELLED:
+                self._ending = "cancelled"
             if not self._decided:
-                await self._note("rolling_back", message="the hub stopped before this was decided", reason="the hub was restarted")
+                reason = self._progress.reason or "the hub was restarted"
+                await self._note("rolling_back", message="the hub stopped before this was decided", reason=reason)
             self.ref.tell(Advance(phase="confirm" if self._decided else "undo"))
         else:
             self._seq += 1
@@ -206,13 +224,17 @@ class Deployment(Actor):
             return
         last, since = self._wave + 1 == len(self._progress.waves), self._now()
         await self._note("gating", wave=self._wave, message="the wave reads back as it should; looking at what it does")
-        await self.pipe_to_self(self._judge(self._gatekeeper, since, last=last), name="gate")
+        self._enough = asyncio.Event()
+        self.timers.every("gate", StillLooking(), interval=ALIVE_EVERY)
+        await self.pipe_to_self(_judge(self._gatekeeper, since, last=last, enough=self._enough), name="gate")
 
-    async def _judge(self, gatekeeper: Gatekeeper, since: float, *, last: bool) -> Message:
-        return Judged(reason=await gatekeeper.judge(since, last=last))
+    @handles
+    async def still_looking(self, message: StillLooking) -> None:
+        self._supervisor.tell(Moved(progress=self._progress))
 
     @handles
     async def judged(self, message: Judged) -> None:
+        self.timers.cancel("gate")
         if message.reason is None or self._progress.state == "cancelling":
             self._next_wave()
         else:
@@ -225,7 +247,7 @@ class Deployment(Actor):
     async def _after_ending_phase(self, message: PhaseDone) -> None:
         """Confirm and undo are tried again before devices are given up as inconsistent."""
         self._tries += 1
-        if message.failed and self._tries < RETRIES:
+        if message.failed and self._tries < (RETRIES_AFTER_RESTART if self._recovered else RETRIES):
             await self._note(self._progress.state, devices=self._states(message))
             self.timers.once("retry", Advance(phase=message.phase), after=RETRY_AFTER * self._tries)
             return
@@ -243,8 +265,10 @@ class Deployment(Actor):
     async def cancel(self, message: Cancel) -> Progress:
         if self._decided or self._progress.state in ENDINGS:
             raise WrongState(f"deployment {self._progress.deploy_id} is decided already: roll it back instead")
-        self._ending = "cancelled"
-        await self._note("cancelling" if self._progress.state != "rolling_back" else "rolling_back", reason="cancelled")
+        if self._progress.state not in ("cancelling", "rolling_back"):  # these undo it already, for a reason of their own
+            self._ending = "cancelled"
+            self._enough.set()
+            await self._note("cancelling", reason=CANCELLED)
         return self._progress
 
     # -- the devices of a phase
@@ -279,10 +303,11 @@ class Deployment(Actor):
 
     def _step(self, phase: str) -> Step:
         steps, touched = self._steps, frozenset(self._touched)
+        gates = len(self._progress.waves) * self._gatekeeper.longest if self._gatekeeper else 0.0
         known: dict[str, Step] = {
             "validate": steps.validate,
             "stage": steps.stage,
-            "commit": steps.commit,
+            "commit": lambda device: steps.commit(device, confirm_within=CONFIRM_WITHIN + gates),
             "confirm": steps.confirm,
             "undo": lambda device: steps.undo(device, touched),
         }
@@ -360,3 +385,16 @@ class Deployment(Actor):
     @handles
     async def unsubscribe(self, message: Unsubscribe) -> None:
         self._channel.detach(message.subscriber)
+
+
+async def _judge(gatekeeper: Gatekeeper, since: float, *, last: bool, enough: asyncio.Event) -> Message:
+    """Look at what a wave does, but no longer than anybody wants to know it."""
+    looking = asyncio.create_task(gatekeeper.judge(since, last=last), name="look")
+    leaving = asyncio.create_task(enough.wait(), name="enough")
+    try:
+        await asyncio.wait((looking, leaving), return_when=asyncio.FIRST_COMPLETED)
+        return Judged(reason=looking.result() if looking.done() else None)
+    finally:
+        looking.cancel()
+        leaving.cancel()
+        await asyncio.wait((looking, leaving))

@@ -116,6 +116,12 @@ class Gatekeeper:
             2 * self._figures.interval if self._before else 0.0
         )
 
+    @property
+    def longest(self) -> float:
+        """Seconds that a gate looks at most, telemetry that does not answer apart."""
+        conditions = max((c.count * c.interval for c in self._promise.gates.conditions), default=0.0)
+        return max(conditions, PATIENCE * self._figures.interval if self._promise.gates.keep_throughput else 0.0)
+
     async def prepare(self) -> None:
         """Look at the flows before anything is changed."""
         if self._promise.gates.keep_throughput:

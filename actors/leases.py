@@ -61,5 +61,5 @@ class Leases:
         return tuple(attrs.evolve(lease, expires_at=self._expires[lease.deploy_id]) for _, lease in sorted(self._by_node.items()))
 
     def shown(self) -> Mapping[str, str]:
-        """Return the holders by device."""
+        """Return the holders by device, those whose leases have lapsed too."""
         return {node: lease.deploy_id for node, lease in sorted(self._by_node.items())}

@@ -18,8 +18,9 @@ from paranet.models.intent import Report
 from paranet.orchestrator.diff import apply
 from paranet.orchestrator.drift import restored_rows
 from paranet.orchestrator.gates import OPEN, Gates
+from paranet.orchestrator.losses import meant_to_fall
 from paranet.orchestrator.plan import Plan, conflicts, make_plan, rolled_back_rows, scope_of, wanted_rows
-from paranet.orchestrator.waves import Strategy, make_before_break, meant_to_fall
+from paranet.orchestrator.waves import Strategy, make_before_break
 from paranet.verifier import Promises, Verifier
 
 ASK = 15.0
@@ -112,7 +113,7 @@ class Planner:
         promise = Promise(
             gates=order.gates or Gates(),
             promises=promises,
-            exempt=meant_to_fall(state.topology, [change for device in plan.devices for change in device.delta.changes]),
+            exempt=meant_to_fall(state.topology, plan.devices),
         )
         nodes = make_before_break(plan, [path.hops for path in compiled.paths])
         return Planned(plan=plan, nodes=nodes, promise=promise), await _prove(state, installed, plan, promises)

@@ -15,7 +15,7 @@ from paranet.orchestrator.plan import DevicePlan
 STEP_TIMEOUT = 10.0
 """seconds a device has for one step"""
 CONFIRM_WITHIN = 120.0
-"""seconds after which a device that can goes back by itself when the hub is gone"""
+"""seconds after which a device that can goes back by itself when the hub is gone, besides those that all gates may look"""
 
 
 class Steps:
@@ -34,7 +34,7 @@ class Steps:
         """Have the device hold the change ready."""
         await self._stage(device, device.delta, device.base)
 
-    async def commit(self, device: DevicePlan, *, confirm_within: float = CONFIRM_WITHIN) -> None:
+    async def commit(self, device: DevicePlan, *, confirm_within: float) -> None:
         """Compare once more, make the change live and read it back."""
         before = await self._rows(device)
         if fingerprint(before) != device.base:

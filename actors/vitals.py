@@ -37,7 +37,7 @@ class Vitals(Actor):
 
     async def on_start(self) -> None:
         self._busy = False
-        self.timers.every("beat", Beat(), interval=INTERVAL)
+        self.timers.every("beat", Beat(), interval=INTERVAL, first=0.0)
 
     def inspect(self) -> Mapping[str, object]:
         return {"interval": INTERVAL}

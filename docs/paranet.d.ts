@@ -275,13 +275,14 @@ export interface DeadLetterInfoPage {
   total: number;
 }
 
-/** Traffic that somebody offers: *rate* bit/s from *source* to *target*, whatever the network then does with it. */
+/** Traffic that somebody offers: *rate* bit/s from *source* to *target*, whatever the network then does with it. With *group*, a multicast address, *target* is one of its members: the demands of one source and group share their packets. */
 export interface Demand {
   id: string;
   source: string;
   target: string;
   rate: number;
   modality: "ip" | "ndn" | "geo" | "p4";
+  group: string | null;
 }
 
 /** What changes on one device. */

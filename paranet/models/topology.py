@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from enum import StrEnum
-from ipaddress import ip_interface
+from ipaddress import ip_address, ip_interface
 from typing import Any, TypeVar
 
 import attrs
@@ -70,6 +70,15 @@ def _check_address(_instance: object, attribute: "attrs.Attribute[Any]", value: 
             ip_interface(address)
         except ValueError:
             raise BadField(attribute.name, f"{address[:60]!r} is not an IP address") from None
+
+
+def _check_group(_instance: object, attribute: "attrs.Attribute[str | None]", value: str | None) -> None:
+    try:
+        fits = value is None or ip_address(value).is_multicast
+    except ValueError:
+        fits = False
+    if not fits:
+        raise BadField(attribute.name, f"{str(value)[:60]!r} is not a multicast address")
 
 
 def _check_words(_instance: object, attribute: "attrs.Attribute[Any]", value: tuple[str, ...]) -> None:
@@ -177,13 +186,17 @@ class Link:
 
 @attrs.frozen(kw_only=True)
 class Demand:
-    """Traffic that somebody offers: *rate* bit/s from *source* to *target*, whatever the network then does with it."""
+    """Traffic that somebody offers: *rate* bit/s from *source* to *target*, whatever the network then does with it.
+
+    With *group*, a multicast address, *target* is one of its members: the demands of one source and group share their packets.
+    """
 
     id: str = attrs.field(validator=_check_id)
     source: str = attrs.field(validator=_check_id)
     target: str = attrs.field(validator=_check_id)
     rate: Bandwidth = attrs.field(validator=_between(0, 1e18))
     modality: Modality = Modality.IP
+    group: str | None = attrs.field(default=None, validator=_check_group)
 
 
 @attrs.frozen(kw_only=True)

@@ -1,17 +1,11 @@
 """Which devices are changed together, and in which order."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from collections.abc import Sequence
 
 import attrs
 
 from paranet.errors import BadField
-from paranet.models.addressing import router_addresses
-from paranet.models.device import Change, Row
-from paranet.models.topology import Topology
 from paranet.orchestrator.plan import DevicePlan, Plan
-
-_Net = IPv4Network | IPv6Network
 
 
 @attrs.frozen(kw_only=True)
@@ -57,34 +51,3 @@ def make_before_break(plan: Plan, ways: Sequence[Sequence[str]]) -> tuple[str, .
         return all(c.after is None for c in device.delta.changes), place.get(device.node, len(place)), device.node
 
     return tuple(device.node for device in sorted(plan.devices, key=order))
-
-
-def meant_to_fall(topology: Topology, changes: Iterable[Change]) -> frozenset[str]:
-    """Return the demands that the changes cut on purpose: their route goes without another, or a new row denies them."""
-    gone: set[str] = set()
-    led: set[str] = set()
-    denied: list[tuple[_Net | None, _Net | None]] = []
-    for change in changes:
-        row = change.after or change.before
-        assert row is not None
-        if row.family == "ip.route":
-            (gone if change.after is None else led).add(row.key)
-        elif row.family == "ip.acl" and change.after is not None and row.value.get("action") == "deny":
-            denied.append(_matched(row))
-    cut = [ip_network(prefix) for prefix in gone - led]  # what is led another way is not meant to be lost
-    if not cut and not denied:
-        return frozenset()
-    at = router_addresses(topology)
-    return frozenset(
-        demand.id
-        for demand in topology.demands.values()
-        if any(at[demand.target] in net for net in cut)
-        or any((s is None or at[demand.source] in s) and (t is None or at[demand.target] in t) for s, t in denied)
-    )
-
-
-def _matched(row: Row) -> tuple[_Net | None, _Net | None]:
-    match = row.value.get("match")
-    given = match if isinstance(match, Mapping) else {}
-    source, target = (given.get(end) for end in ("source", "destination"))
-    return (ip_network(str(source), strict=False) if source else None, ip_network(str(target), strict=False) if target else None)

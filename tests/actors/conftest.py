@@ -19,6 +19,10 @@ class Clock:
     def __call__(self) -> float:
         return self.now
 
+    def advance(self, seconds: float) -> None:
+        """Go on."""
+        self.now += seconds
+
 
 @pytest.fixture
 def clock() -> Clock:

@@ -396,7 +396,7 @@ async def test_rules_are_kept_and_the_first_ones_come_once(tmp_path: Path, clock
     """A default rule that was changed or deleted does not come back."""
     async with evaluating(tmp_path, clock) as bench:
         ids = [rule.id for rule, *_ in await bench.alerts.ask(ListRules(), timeout=T)]
-        assert {"device-unreachable", "link-down", "link-busy", "packet-loss", "deployment-failed"} <= set(ids)
+        assert {"device-unreachable", "link-down", "link-busy", "packet-loss", "deployment-failed", "deployment-rolled-back"} <= set(ids)
         rules = {rule.id: rule for rule, *_ in await bench.alerts.ask(ListRules(), timeout=T)}
         with pytest.raises(AlreadyExists):
             await bench.alerts.ask(PutRule(rule=rules["link-down"], new=True), timeout=T)

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from actors.deployer import Lapsed
 from actors.journal import Wanted
+from actors.leases import TTL
 from actors.orders import CancelDeployment, GetDeployHistory, GetDeployment
 from actors.progress import Progress
 from paranet.controller.simulator.flash import MemoryFlash
@@ -14,7 +16,7 @@ from paranet.controller.simulator.network import SimulatedNetwork
 from paranet.errors import DevicesBusy, NotFound, ParaNetError, WrongState
 from paranet.orchestrator.plan import make_plan
 from paranet.orchestrator.waves import Strategy
-from tests.actors.deploying import AFTER, BEFORE, HOPS, NODES, Hub, T, flash, hub, kept, live, orderly, plan, powered, starting
+from tests.actors.deploying import AFTER, BEFORE, HOPS, NODES, Hub, T, flash, hub, kept, live, orderly, plan, plan_on, powered, starting
 from tests.paranet.controller.simulator.networks import route
 
 AT_ONCE = Strategy(kind="all-at-once")
@@ -111,6 +113,25 @@ async def test_who_comes_late_gets_everything(tmp_path: Path, network: Simulated
         assert later.frames == late.frames
 
 
+async def test_a_log_is_told_whole_however_long(house: Hub, script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While it runs and later: other channels would have forgotten their beginning."""
+    monkeypatch.setattr("actors.channels.RING_BYTES", 1000)
+    held, go_on = asyncio.Event(), asyncio.Event()
+
+    async def hold() -> None:
+        held.set()
+        await go_on.wait()
+
+    script.at(enters("confirming"), hold)
+    await house.begin(plan())
+    await held.wait()
+    early = asyncio.create_task(house.follow("d1"), name="early")
+    go_on.set()
+    await house.ended("d1")
+    events = await house.journal.events("d1")
+    assert (await early).items == (await house.follow("d1", "ws/2")).items == events
+
+
 async def test_a_plan_without_changes_succeeds(house: Hub) -> None:
     """There is nothing to do, and that is done."""
     progress = await house.run(make_plan(plan_id="empty", topology_revision=1, installed={}, desired={}))
@@ -189,7 +210,7 @@ async def test_a_device_that_hangs_at_its_commit_is_restored(
 
 @pytest.mark.parametrize("wave", [0, 1, 2])
 async def test_a_device_that_never_comes_back_is_named(house: Hub, network: SimulatedNetwork, script: Script, wave: int) -> None:
-    """The deployment has failed and says which device is uncertain; the others are restored, all are free again."""
+    """The deployment has failed and says which device is uncertain; the others are restored, all are free, a later one succeeds."""
     node = NODES[wave]
     script.at(commits(wave), lambda: house.lab.kill_node(node))
     progress = await house.run(plan())
@@ -198,6 +219,9 @@ async def test_a_device_that_never_comes_back_is_named(house: Hub, network: Simu
     others = {n: rows for n, rows in live(network).items() if n != node}
     assert others == {n: rows for n, rows in BEFORE.items() if n != node}
     assert house.leases() == {}
+    house.lab.revive_node(node)
+    assert (await house.run(plan("d2"))).state == "succeeded"
+    assert live(network) == AFTER
 
 
 async def test_a_lost_answer_to_confirm_is_asked_again(house: Hub, network: SimulatedNetwork, memory: MemoryFlash) -> None:
@@ -242,12 +266,42 @@ async def test_cancelling_restores_everything(
     await held.wait()
     progress = await house.deployer.ask(CancelDeployment(deploy_id=deploy_id), timeout=T)
     assert progress.state == "cancelling"
+    assert await house.deployer.ask(CancelDeployment(deploy_id=deploy_id), timeout=T) == progress
     house.lab.release("b")
     ended = await house.ended(deploy_id)
     assert (ended.state, ended.reason) == ("cancelled", "cancelled")
     assert live(network) == await kept(memory) == BEFORE
     assert orderly(recorder.items)
     assert recorder.items == await house.journal.events(deploy_id)
+
+
+async def test_cancelling_what_undoes_itself_changes_nothing(house: Hub, network: SimulatedNetwork, script: Script) -> None:
+    """It goes on, and the history says what was wrong, not that somebody was in a hurry."""
+    held = asyncio.Event()
+
+    def hold() -> None:
+        house.lab.hang("b")
+        held.set()
+
+    house.lab.refuse_next("b", "commit")
+    script.at(enters("rolling_back"), hold)
+    deploy_id = await house.begin(plan())
+    await held.wait()
+    assert (await house.deployer.ask(CancelDeployment(deploy_id=deploy_id), timeout=T)).state == "rolling_back"
+    house.lab.release("b")
+    ended = await house.ended(deploy_id)
+    assert (ended.state, ended.reason) == ("rolled_back", "commit failed on b: b refused to commit")
+    assert live(network) == BEFORE
+
+
+async def test_when_it_will_have_ended(house: Hub, script: Script) -> None:
+    """From what the steps that are done took: 8 of 12 in 10 s leave 5 s; an ending leaves nothing."""
+    script.at(commits(1), lambda: house.now.advance(10.0))
+    await house.run(plan())
+    events = await house.journal.events("d1")
+    (told,) = [event for event in events if (event["device"], event["step"]) == ("b", "committed")]
+    assert told["eta"] == told["at"] + 5.0
+    assert events[-1]["eta"] is None
 
 
 async def test_what_is_decided_cannot_be_cancelled(house: Hub, network: SimulatedNetwork, script: Script) -> None:
@@ -288,6 +342,46 @@ async def test_devices_in_use_are_refused(house: Hub, script: Script) -> None:
     house.lab.release("a")
     assert (await house.ended(first)).state == "succeeded"
     assert house.leases() == {}
+
+
+async def test_a_lease_without_progress_lapses(house: Hub, network: SimulatedNetwork, script: Script) -> None:
+    """Another one gets the device then, and whoever held it before can do nothing to it any more."""
+    held, go_on = asyncio.Event(), asyncio.Event()
+
+    async def hold() -> None:
+        held.set()
+        await go_on.wait()
+
+    script.at(enters("staging"), hold)
+    await house.begin(plan("d1", ["a", "b"]))
+    await held.wait()
+    house.now.advance(TTL)
+    assert (await house.run(plan_on(network, "d2", "b", route("10.9.9.0/24", HOPS["b"])))).state == "succeeded"
+    go_on.set()
+    lost = await house.ended("d1")
+    assert (lost.state, lost.inconsistent_devices) == ("rolled_back", ())
+    assert "b is no longer leased" in (lost.reason or "")
+    assert live(network)["a"] == BEFORE["a"]
+
+
+async def test_a_lease_that_lapsed_holds_up_nobody_in_the_queue(house: Hub, script: Script) -> None:
+    """Its holder has not ended, and may never."""
+    held, go_on = asyncio.Event(), asyncio.Event()
+
+    async def hold() -> None:
+        held.set()
+        await go_on.wait()
+
+    script.at(enters("staging"), hold)
+    await house.begin(plan("d1", ["a", "b"]))
+    await held.wait()
+    assert await house.begin(plan("d2", ["b"]), queue=True) == "d2"
+    house.now.advance(TTL)
+    house.deployer.tell(Lapsed())
+    assert (await house.ended("d2")).state == "succeeded"
+    assert (await house.recorded("d1")).progress.state == "staging"
+    go_on.set()
+    await house.ended("d1")
 
 
 async def test_a_journal_that_cannot_be_written_starts_nothing(house: Hub, network: SimulatedNetwork) -> None:

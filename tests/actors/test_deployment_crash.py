@@ -2,17 +2,19 @@
 
 import asyncio
 from collections.abc import Callable
-from itertools import product
+from itertools import count, product
 from pathlib import Path
 
 import pytest
 
+from actors.deployment import RETRIES
+from actors.orders import CancelDeployment
 from actors.progress import Progress
 from paranet.controller.simulator.flash import MemoryFlash
 from paranet.controller.simulator.network import SimulatedNetwork
 from paranet.errors import NotFound
 from paranet.orchestrator.waves import Strategy
-from tests.actors.deploying import AFTER, BEFORE, HOPS, Hook, Hub, flash, hub, kept, live, orderly, plan, powered, starting
+from tests.actors.deploying import AFTER, BEFORE, HOPS, Hook, Hub, T, flash, hub, kept, live, orderly, plan, powered, starting
 from tests.actors.recorder import WITHIN
 from tests.paranet.controller.simulator.networks import route
 
@@ -172,6 +174,43 @@ async def test_killed_again_while_undoing(rig: Rig, call: int, when: str) -> Non
     await rig.crash(network, write(call, when), start=False)
     async with hub(rig.folder, network) as house:
         assert await settled(house) == "rolled_back"
+    assert live(network) == await kept(rig.memory) == BEFORE
+
+
+@pytest.mark.parametrize(("call", "ending"), [(DECIDE - 2, "rolled_back"), (DECIDE, "succeeded")])
+async def test_the_next_hub_waits_for_its_devices(rig: Rig, monkeypatch: pytest.MonkeyPatch, call: int, ending: str) -> None:
+    """One that is away when the hub comes back is given longer than in the middle of a deployment."""
+    monkeypatch.setattr("actors.device.RECONNECT", 0.0001)
+    network, notes = await powered(rig.memory), count()
+    await rig.crash(network, write(call, "after"))
+    network.lab.kill_node("a")
+
+    async def hook(_call: int, when: str, _progress: Progress) -> None:
+        if when == "after" and next(notes) == RETRIES:
+            network.lab.revive_node("a")
+
+    async with hub(rig.folder, network, hook) as house:
+        assert await settled(house) == ending
+    assert live(network) == await kept(rig.memory) == (AFTER if ending == "succeeded" else BEFORE)
+
+
+async def test_killed_while_it_is_cancelled(rig: Rig) -> None:
+    """The next hub knows that somebody wanted it undone, and says so."""
+    network, reached = await powered(rig.memory), asyncio.Event()
+
+    async def hook(_call: int, when: str, progress: Progress) -> None:
+        if (when, progress.state) == ("before", "rolling_back"):
+            reached.set()
+            await asyncio.Event().wait()
+
+    async with asyncio.timeout(WITHIN), hub(rig.folder, network, hook, killed=reached) as house:
+        recorder = await house.follow(await house.begin(plan()))
+        await recorder.until(lambda r: any(i["state"] == "committing" for i in r.items))
+        await house.deployer.ask(CancelDeployment(deploy_id="d1"), timeout=T)
+        await reached.wait()
+    async with hub(rig.folder, network) as house:
+        assert await settled(house) == "cancelled"
+        assert (await house.recorded("d1")).progress.reason == "cancelled"
     assert live(network) == await kept(rig.memory) == BEFORE
 
 

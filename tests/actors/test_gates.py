@@ -1,5 +1,6 @@
 """Gates between the waves of a deployment: what is looked at, and what closes them."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -10,15 +11,18 @@ import pytest
 
 from actors.chunks import ChunkStore
 from actors.device import Readings
-from actors.orders import CancelDeployment
+from actors.leases import TTL
+from actors.orders import CancelDeployment, GetLeases
 from actors.storage import Database
 from actors.telemetry import TelemetryCollector
 from paranet.controller.driver import Sample
 from paranet.controller.simulator.flash import MemoryFlash
 from paranet.controller.simulator.network import SimulatedNetwork
+from paranet.errors import DevicesBusy
 from paranet.orchestrator.gates import Condition, Gates
 from paranet.orchestrator.waves import Strategy
 from tests.actors.deploying import AFTER, BEFORE, Hub, T, flash, hub, live, plan, powered
+from tests.actors.recorder import WITHIN
 
 AT_ONCE = Strategy(kind="all-at-once")
 QUIET = Gates(keep_throughput=0.0)
@@ -174,10 +178,41 @@ async def test_flows_that_are_not_seen_any_more_are_inconclusive(house: Hub, met
     assert live(network) == BEFORE
 
 
-async def test_a_gate_can_be_cancelled(house: Hub, meter: Meter, network: SimulatedNetwork) -> None:
-    """It ends as cancelled, whatever the gate says."""
+async def test_devices_do_not_go_back_while_a_gate_looks(house: Hub, meter: Meter, network: SimulatedNetwork) -> None:
+    """The time in which they want to be confirmed is longer than all gates."""
     meter.load(0.5)
-    gates = attrs.evolve(QUIET, conditions=(condition(count=2, interval=0.05),))
+    deploy_id = await house.begin(plan(), gates=attrs.evolve(QUIET, conditions=(condition(count=10, interval=60),)))
+    recorder = await house.follow(deploy_id)
+    await recorder.until(lambda r: any(i["state"] == "gating" for i in r.items))
+    network.tick(1800.0, 0.0)
+    assert live(network)["a"] == AFTER["a"]
+    await house.deployer.ask(CancelDeployment(deploy_id=deploy_id), timeout=T)
+    assert (await house.ended(deploy_id)).state == "cancelled"
+
+
+async def test_a_gate_that_looks_long_keeps_its_devices(
+    house: Hub, meter: Meter, network: SimulatedNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Looking is progress: the leases do not lapse under it."""
+    monkeypatch.setattr("actors.deployment.ALIVE_EVERY", 0.005)
+    meter.load(0.5)
+    deploy_id = await house.begin(plan(), gates=attrs.evolve(QUIET, conditions=(condition(count=10, interval=60),)))
+    recorder = await house.follow(deploy_id)
+    await recorder.until(lambda r: any(i["state"] == "gating" for i in r.items))
+    house.now.advance(TTL + 1)
+    async with asyncio.timeout(WITHIN):
+        while (await house.deployer.ask(GetLeases(), timeout=T))[0].expires_at < house.now():
+            pass  # asking lets the others go on
+    with pytest.raises(DevicesBusy):
+        await house.begin(plan("d2"))
+    await house.deployer.ask(CancelDeployment(deploy_id=deploy_id), timeout=T)
+    assert (await house.ended(deploy_id)).state == "cancelled"
+
+
+async def test_a_gate_can_be_cancelled(house: Hub, meter: Meter, network: SimulatedNetwork) -> None:
+    """It ends as cancelled, at once: nobody waits for the ten minutes that the gate would look."""
+    meter.load(0.5)
+    gates = attrs.evolve(QUIET, conditions=(condition(count=10, interval=60),))
     deploy_id = await house.begin(plan(), gates=gates)
     recorder = await house.follow(deploy_id)
     await recorder.until(lambda r: any(i["state"] == "gating" for i in r.items))

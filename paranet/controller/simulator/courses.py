@@ -1,6 +1,6 @@
 """Which way the packets of a flow take now: one decision a node and flow, by the flow's way of forwarding."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import attrs
 
@@ -8,6 +8,7 @@ from paranet.controller.simulator import regions
 from paranet.controller.simulator.arcs import Arc, End
 from paranet.controller.simulator.filters import Packet
 from paranet.controller.simulator.forwarding import TTL, Address, Course, Forward, trace
+from paranet.controller.simulator.groups import Copies, spread
 from paranet.controller.simulator.names import Caches
 from paranet.controller.simulator.switches import ports
 from paranet.controller.simulator.tables import Tables
@@ -57,13 +58,20 @@ class Courses:
         self._seed = seed
         self._decided: dict[tuple[str, Address], Forward] = {}
         self._ports: dict[str, dict[int, str]] = {}
+        self._sent: set[tuple[str, Address]] = set()
         self.classes = Classes(first=inside + 1)
 
     def of(self, flow: Flow, caches: Caches) -> Course:
         """Return the course of a flow."""
         if flow.modality is Modality.NDN:
             return self._of_name(flow, caches)
-        return trace(flow.source, flow.target, self._forward(flow), self._limit(flow))
+        if flow.group is not None:
+            return self._of_group(flow, flow.group)
+        if flow.modality is Modality.GEO:
+            return trace(flow.source, flow.target, lambda node: self._by_place(node, flow.target))
+        packet = Packet(source=self._addresses[flow.source], destination=self._addresses[flow.target])
+        course = trace(flow.source, flow.target, self._forward(flow.source, packet), self._limit(packet))
+        return course.turned_away(flow.target, "denied") if self._denies(flow.target, packet) else course
 
     def step(self, node: str, address: Address) -> Forward:
         """Return what an IP packet meets on a node."""
@@ -90,36 +98,64 @@ class Courses:
     def _out_of_port(self, node: str, port: int | str) -> Forward:
         if isinstance(port, str):
             return port
-        if node not in self._ports:
-            self._ports[node] = ports(self._topology, node)
-        arc = self._by_end.get((self._ports[node].get(port, ""), node))
+        arc = self._behind(node, port)
         return self.ways(node, [(arc.end.node, arc.link.id, 1.0)]) if arc else "no_route"
 
-    def _forward(self, flow: Flow) -> Callable[[str], Forward]:
-        if flow.modality is Modality.GEO:
-            return lambda node: self._by_place(node, flow.target)
-        address, packet = self._addresses[flow.target], self._packet(flow)
+    def _behind(self, node: str, port: int) -> Arc | None:
+        if node not in self._ports:
+            self._ports[node] = ports(self._topology, node)
+        return self._by_end.get((self._ports[node].get(port, ""), node))
 
+    def _of_group(self, flow: Flow, group: Address) -> Course:
+        """Return the course of a member's packets; the first member that is asked for is the one whose course carries them all."""
+        shared = (flow.source, group) in self._sent
+        self._sent.add((flow.source, group))
+        packet = Packet(source=self._addresses[flow.source], destination=group)
+
+        def copies(node: str, came: tuple[str, str] | None) -> Copies:
+            tables = self._tables[node]
+            if came is not None and self._denies(node, packet):
+                return Copies(lost=("denied",))
+            if tables.switch.programmed:
+                arcs = [self._behind(node, port) for port in tables.switch.copies(group)]
+                return self._copied(node, [(arc.end.node, arc.link.id) for arc in arcs if arc], received=True)
+            branch = tables.groups.lookup(packet.source, group)
+            if branch is None:
+                return Copies(lost=("no_route",))
+            if came is not None and branch.incoming != came:
+                return Copies(lost=("wrong_link",))  # the check of the reverse path (RFC 7761, 4.2)
+            return self._copied(node, branch.outgoing, received=branch.local)
+
+        return spread(flow.source, flow.target, copies, self._limit(packet), shared=shared)
+
+    def _copied(self, node: str, outgoing: Sequence[tuple[str, str]], *, received: bool) -> Copies:
+        ways, lost = [], []
+        for neighbour, link in outgoing:
+            arc = self._by_end.get((link, node))
+            if arc is not None and arc.up and arc.end.node == neighbour:
+                ways.append((arc.index, link, neighbour))
+            else:
+                lost.append("link_down")
+        return Copies(ways=tuple(ways), lost=tuple(lost), received=received)
+
+    def _forward(self, source: str, packet: Packet) -> Callable[[str], Forward]:
         def forward(node: str) -> Forward:
-            filters = self._tables[node].filters
-            return "denied" if filters and filters.denies(packet, self._minute) else self.step(node, address)
+            return "denied" if node != source and self._denies(node, packet) else self.step(node, packet.destination)
 
         return forward
 
-    def _limit(self, flow: Flow) -> Callable[[str], int | None] | None:
-        if flow.modality is Modality.GEO:
-            return None
-        packet = self._packet(flow)
+    def _denies(self, node: str, packet: Packet) -> bool:
+        """Tell whether a node drops a packet that comes to it; what it sends itself it does not ask."""
+        filters = self._tables[node].filters
+        return bool(filters) and filters.denies(packet, self._minute)
 
+    def _limit(self, packet: Packet) -> Callable[[str], int | None]:
         def limit(node: str) -> int | None:
             filters = self._tables[node].filters
             found = filters.limit(packet, self._minute) if filters else None
             return self.classes.arc(node, *found) if found else None
 
         return limit
-
-    def _packet(self, flow: Flow) -> Packet:
-        return Packet(source=self._addresses[flow.source], destination=self._addresses[flow.target])
 
     def _by_place(self, node: str, target: str) -> Forward:
         place = regions.position(self._topology.nodes[target], self._at, self._seed)

@@ -19,7 +19,8 @@ _CLOSE = 1e-3
 class Flood:
     """The state of all arcs and flows in bit/s. *offered* and *passing* go by arc, *delivered* by flow, *lost* by (node, reason).
 
-    Nothing gets lost uncounted: what the flows offer is what they deliver, plus *lost*, plus offered x (1 - passing).
+    Nothing gets lost uncounted: what the flows offer is what they deliver, plus *lost*, plus offered x (1 - passing). Packets to a
+    group are the exception: there are more of them with every copy.
     """
 
     offered: list[float]
@@ -58,10 +59,11 @@ def _pour(courses: Sequence[Course], rates: Sequence[float], passing: list[float
         amount = [rate, *repeat(0.0, course.slots - 1)]
         for origin, arc, share, target in zip(course.origins, course.arcs, course.shares, course.targets, strict=True):
             moved = amount[origin] * share
-            offered[arc] += moved
+            if not course.shared:
+                offered[arc] += moved
             amount[target] += moved * passing[arc]
         delivered.append(amount[course.sink])
-        for slot, node, reason in course.lost:
+        for slot, node, reason in course.lost if not course.shared else ():
             lost[node, reason] += amount[slot]
     return Flood(offered=offered, passing=passing, delivered=delivered, lost=dict(lost))
 

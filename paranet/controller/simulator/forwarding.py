@@ -93,7 +93,8 @@ class Course:
 
     A slot is an amount of traffic at one node after one number of hops; slot 0 is the source. Each step moves a share of
     the origin's amount over an arc into the target's; origins come before their targets. *sink* is the slot of what
-    arrives, *lost* the slots that are dropped, with node and reason.
+    arrives, *lost* the slots that are dropped, with node and reason. *shared* traffic is that of another course too, which
+    offers it.
     """
 
     slots: int
@@ -103,6 +104,11 @@ class Course:
     shares: tuple[float, ...]
     targets: tuple[int, ...]
     lost: tuple[tuple[int, str, str], ...]
+    shared: bool = False
+
+    def turned_away(self, node: str, reason: str) -> "Course":
+        """Return the course when what arrives at *node*, its end, is dropped there."""
+        return attrs.evolve(self, sink=self.slots, slots=self.slots + 1, lost=(*self.lost, (self.sink, node, reason)))
 
 
 def trace(source: str, target: str, forward: Callable[[str], Forward], limit: Callable[[str], int | None] | None = None) -> Course:

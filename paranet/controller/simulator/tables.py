@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from paranet.controller.simulator import filters, names, regions, switches
+from paranet.controller.simulator import filters, groups, names, regions, switches
 from paranet.controller.simulator.filters import Filters
 from paranet.controller.simulator.forwarding import ROUTE, Table, next_hops
+from paranet.controller.simulator.groups import Groups
 from paranet.controller.simulator.names import Names
 from paranet.controller.simulator.regions import Regions
 from paranet.controller.simulator.switches import Switch
@@ -19,11 +20,11 @@ _READERS: Mapping[str, Callable[[Row], object]] = {
     names.RIB: names.entry,
     regions.REGION: regions.polygon,
     switches.TABLE: switches.check,
+    switches.GROUP: switches.replicas,
+    groups.MCAST: groups.branch,
 }
 _HOPS = ("next_hops", "backup", "outgoing")
-FAMILIES = frozenset(
-    {*_READERS, names.STORE, names.STRATEGY, "ndn.face", regions.FORWARD, regions.POSITION, "ip.mcast", switches.PIPELINE, "p4.mcast"}
-)
+FAMILIES = frozenset({*_READERS, names.STORE, names.STRATEGY, "ndn.face", regions.FORWARD, regions.POSITION, switches.PIPELINE})
 
 
 class Tables:
@@ -36,6 +37,7 @@ class Tables:
         self.names = Names(held)
         self.regions = Regions(held)
         self.switch = Switch(held)
+        self.groups = Groups(held)
 
 
 def check(row: Row, node_id: str, topology: Topology) -> None:

@@ -2,11 +2,13 @@
 
 import math
 from collections.abc import Sequence
+from ipaddress import ip_address
 from random import Random
 from zlib import crc32
 
 import attrs
 
+from paranet.controller.simulator.forwarding import Address
 from paranet.models.topology import Modality, Topology
 
 PERIOD = 600.0  # s, of the slow swing
@@ -18,7 +20,7 @@ MAX_PAIRS = 4_000
 
 @attrs.frozen(kw_only=True)
 class Flow:
-    """Traffic from one node to another at *rate* bit/s on average. *counted* flows have series of their own."""
+    """Traffic from one node to another at *rate* bit/s on average, of a *group* with others. *counted* flows have series of their own."""
 
     id: str
     source: str
@@ -27,6 +29,7 @@ class Flow:
     modality: Modality
     phase: float
     counted: bool
+    group: Address | None = None
 
 
 def flows(topology: Topology, *, seed: int, background_load: float) -> list[Flow]:
@@ -34,7 +37,16 @@ def flows(topology: Topology, *, seed: int, background_load: float) -> list[Flow
     if not topology.demands:
         return gravity(topology, seed=seed, load=background_load)
     return [
-        Flow(id=d.id, source=d.source, target=d.target, rate=d.rate, modality=d.modality, phase=_phase(seed, d.id), counted=True)
+        Flow(
+            id=d.id,
+            source=d.source,
+            target=d.target,
+            rate=d.rate,
+            modality=d.modality,
+            phase=_phase(seed, f"{d.source}>{d.group}" if d.group else d.id),  # the members of a group get the same packets
+            counted=True,
+            group=ip_address(d.group) if d.group else None,
+        )
         for d in topology.demands.values()
     ]
 

@@ -49,8 +49,16 @@ DEFAULTS = (
         name="DeploymentFailed",
         group="hub",
         expr='increase(paranet_hub_deployments_total{state="failed"}[5m]) > 0',
-        interval=5.0,
+        trigger="sample",
         annotations={"summary": "A deployment failed within the last five minutes"},
+    ),
+    Rule(
+        id="deployment-rolled-back",
+        name="DeploymentRolledBack",
+        group="hub",
+        expr='increase(paranet_hub_deployments_total{state="rolled_back"}[5m]) > 0',
+        trigger="sample",
+        annotations={"summary": "A deployment undid itself within the last five minutes"},
     ),
     Rule(
         id="actor-restarting",

@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 from paranet.errors import BadField
 from paranet.models.device import Change, Delta, Row
 from paranet.orchestrator.plan import DevicePlan, Plan
-from paranet.orchestrator.waves import Strategy, make_before_break, meant_to_fall, split
-from tests.paranet.controller.simulator.networks import line
+from paranet.orchestrator.waves import Strategy, make_before_break, split
 
 node_lists = st.lists(st.text("abcdef", min_size=1, max_size=4), unique=True, max_size=60)
 fractions = st.lists(st.floats(0, 1, exclude_min=True), max_size=5).map(tuple)
@@ -68,22 +67,9 @@ def row(key: str, family: str = "ip.route", **given: object) -> Row:
     return Row(family=family, key=key, value=given)
 
 
-def deny(source: str) -> Change:
-    return Change(before=None, after=row("1 x", "ip.acl", seq=1, action="deny", match={"source": source}))
-
-
 def test_a_way_is_made_from_its_end() -> None:
     """Nearest the end first; what only removes comes last, whatever lies on no way before it by name."""
     new, old = Change(before=None, after=row("a")), Change(before=row("b"), after=None)
     devices = (changed("b", new), changed("c", new), changed("d", old), changed("e", new), changed("f", new, old))
     plan = Plan(plan_id="", compile_id=None, rolls_back=None, topology_revision=1, devices=devices, hash="")
     assert make_before_break(plan, [("b", "c", "f", "z"), ("e", "z")]) == ("e", "f", "c", "b", "d")
-
-
-def test_what_is_cut_on_purpose_is_told() -> None:
-    """A route that goes without another, a row that denies; one that is only led another way is not."""
-    topology = line("a", "b", "c")
-    gone = Change(before=row("10.0.0.99/32"), after=None)
-    led = Change(before=None, after=row("10.0.0.99/32"))
-    assert meant_to_fall(topology, [gone]) == meant_to_fall(topology, [deny("10.0.0.97/32")]) == {"flow"}
-    assert meant_to_fall(topology, [gone, led]) == meant_to_fall(topology, [deny("10.0.0.98/32")]) == frozenset()

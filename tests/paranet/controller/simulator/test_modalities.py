@@ -61,6 +61,14 @@ async def test_a_deny_drops_what_it_is_about(match: Mapping[str, str], arrives: 
         assert dropped(network, "b", "denied") > 0
 
 
+@pytest.mark.parametrize(("at", "arrives"), [("a", 1), ("b", 0), ("c", 0)])
+async def test_a_deny_meets_what_comes_to_a_node(at: str, arrives: float) -> None:
+    """Forwarded or received, but not what the node sends of its own."""
+    network = await with_rows(**{at: row("ip.acl", "00010 x", seq=10, action="deny", match={})})
+    run(network)
+    assert delivered(network) == pytest.approx(arrives)
+
+
 async def test_the_first_rule_counts() -> None:
     """By number, not by name."""
     permit = row("ip.acl", "00005 z", seq=5, action="permit", match={"source": "10.0.0.97/32"})
