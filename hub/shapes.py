@@ -312,6 +312,7 @@ SHAPES: Mapping[str, Shape] = {
     "deploy.drift-adopt": Shape(body=Nodes, reply=Adopted, example={"nodes": ["r1"]}),
     "deploy.drift-restore": Shape(body=Nodes, reply=_DEPLOYMENT, statuses=(200, 202), example={"nodes": ["r1"]}),
     "deploy.drift": Shape(reply=page_of(Drift, unreachable=Mapping[str, str])),
+    "deploy.rows": Shape(reply=DeviceRows),
     "deploy.leases": Shape(reply=page_of(LeaseBody)),
     "deploy.lease-release": Shape(reply=LeaseBody),
     **{f"lab.{what}": _LAB for what in ("state", "remove-row", *(f"{a}-link" for a in LINKS), *(f"{a}-node" for a in NODES))},
