@@ -130,7 +130,9 @@ class Devices(Actor):
 
     @handles
     async def read_installed(self, message: ReadInstalled) -> Installed:
-        return await self.defer(self._read_all(tuple(node for node in message.nodes if node in self._sessions) if message.nodes else tuple(self._sessions)))
+        return await self.defer(
+            self._read_all(tuple(node for node in message.nodes if node in self._sessions) if message.nodes else tuple(self._sessions))
+        )
 
     async def _read_all(self, nodes: tuple[str, ...]) -> Installed:
         answers = await asyncio.gather(*(self._read_one(node) for node in nodes))

@@ -1342,6 +1342,7 @@ export interface Operations {
   "deploy.drift": { body: void; reply: DriftPage };
   "deploy.drift-adopt": { body: Nodes; reply: Adopted };
   "deploy.drift-restore": { body: Nodes; reply: Progress };
+  "deploy.rows": { body: void; reply: DeviceRows };
   "deploy.leases": { body: void; reply: LeaseBodyPage };
   "deploy.lease-release": { body: void; reply: LeaseBody };
   "lab.state": { body: void; reply: LabState };

@@ -176,6 +176,10 @@ class House:
         compilation = await self.system.ref("intents").ask(request, timeout=ASK)
         await self.system.ref("deployer").ask(Execute(compile_id=compilation.id, author="demo"), timeout=ASK)
 
+    def databases(self) -> dict[str, Database]:
+        """Return what the hub keeps its things in."""
+        return {"control": self.control, "telemetry": self._telemetry}
+
     async def ready(self) -> dict[str, str]:
         """Return what is not as it should be, by part; empty when all is well."""
         faults: dict[str, str] = {}

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Literal
 
 import aiohttp
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
@@ -21,6 +22,7 @@ from tests.journeys.test_browser import ARGUMENTS, NAMES
 
 IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
 WIDTHS = {"1280": (1280, 860), "390": (390, 844)}
+THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 LATER = 30_000
 """ms"""
 SETTLE = 70.0
@@ -84,8 +86,10 @@ async def ready(page: Page, path: str) -> None:
 
 async def take_all(folder: Path, hub: Hub, chrome: Browser) -> None:
     """Every page in every dress."""
-    for language, theme, (width, (w, h)) in itertools.product(("en", "zh"), ("light", "dark"), WIDTHS.items()):
-        context = await chrome.new_context(viewport={"width": w, "height": h}, color_scheme=theme, locale={"en": "en-GB", "zh": "zh-CN"}[language])
+    for language, theme, (width, (w, h)) in itertools.product(("en", "zh"), THEMES, WIDTHS.items()):
+        context = await chrome.new_context(
+            viewport={"width": w, "height": h}, color_scheme=theme, locale={"en": "en-GB", "zh": "zh-CN"}[language]
+        )
         page = await context.new_page()
         await page.goto(f"{hub.url}/login")
         await page.screenshot(path=folder / f"login-{language}-{theme}-{width}.png")

@@ -40,7 +40,7 @@ function Line({ network, link, scene, focus, near }) {
   const ends = [link.source, link.target].map((end) => network.nodes.get(end.node)?.name ?? end.node);
   return html`
     <g class="link ${loadClass(link, load)}${shown ? " shown" : ""}${near ? "" : " far"}" data-link=${link.id}
-      data-utilization=${load === undefined ? "" : load.toFixed(4)} ...${handles(focus, "link", link.id)} aria-label=${t("Link {ends}", { ends: ends.join(" – ") })}>
+      data-utilization=${load === undefined ? "" : load.toFixed(4)} ...${handles(focus, "link", link.id)} aria-label="${t("Link {ends}", { ends: ends.join(" – ") })}${load === undefined ? "" : ` ${percent(load).replace(" ", "")}`}">
       <path class="reach" d=${path} />
       <path class="line" d=${path} stroke-width=${(1.75 + 5 * Math.min(1, load ?? 0)).toFixed(2)} />
       ${label &&

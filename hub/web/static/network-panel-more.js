@@ -8,7 +8,7 @@ import { Moment, Problem, TwoStep, useAsked } from "./watch-parts.js";
 const ROWS = 40;
 const CHANGES = 8;
 const LOOKED_THROUGH = 300; // entries of the change log
-const TYPES = ["router", "switch", "host", "p4_switch", "ndn_router", "geo_router"];
+const TYPES = ["router", "switch", "host", "p4_switch", "ndn_router", "ndn_cache", "ndn_producer", "ndn_consumer", "geo_router", "geo_mobile"];
 
 export function NodeMore({ shell, node, revision }) {
   return html`
