@@ -1,4 +1,4 @@
-"""`python -m tests.journeys.screenshots [FOLDER]`: take every page of a running demo; without a folder those of the README, into docs/images.
+"""`python -m tests.journeys.screenshots [FOLDER]`: take pictures of every page of a running demo; without a folder those of the README.
 
 With a folder: each page in light and dark, English and Chinese, 1280 and 390 px wide.
 """
