@@ -38,7 +38,7 @@ READY = {
     "/users": "[data-user]",
 }
 """what has to be there before a page is taken"""
-SOURCE = "route web { from: Amsterdam; to: Warsaw; bandwidth: 20 Mbit/s }\nacl quiet { deny: { from: lisbon; to: oslo }; at: lisbon }\n"
+SOURCE = "route web {\n  from: Amsterdam\n  to: Warsaw\n  bandwidth: 20 Mbit/s\n  avoid: frankfurt\n}\n"
 
 
 @asynccontextmanager
@@ -99,7 +99,7 @@ async def take_all(folder: Path, hub: Hub, chrome: Browser) -> None:
             await page.goto(f"{hub.url}{view.path}")
             await ready(page, view.path)
             if view.path == "/intents":
-                await page.get_by_role("textbox").last.fill(SOURCE)
+                await page.locator("textarea").fill(SOURCE)
                 await page.keyboard.press("Control+Enter")
                 await page.wait_for_timeout(2500)
             await page.screenshot(path=folder / f"{view.name.lower()}-{language}-{theme}-{width}.png", full_page=width == "390")
@@ -118,7 +118,7 @@ async def take_readme(hub: Hub, chrome: Browser) -> None:
         await page.goto(f"{hub.url}{view.path}")
         await ready(page, view.path)
         if view.path == "/intents":
-            await page.get_by_role("textbox").last.fill(SOURCE)
+            await page.locator("textarea").fill(SOURCE)
             await page.keyboard.press("Control+Enter")
             await page.wait_for_timeout(2500)
         await page.screenshot(path=IMAGES / f"{view.name.lower()}.png")

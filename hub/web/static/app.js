@@ -16,6 +16,7 @@ import { Rest } from "./rest.js";
 import { Shell } from "./shell.js";
 import { Viewport } from "./viewport.js";
 
+const TOOLS = 40; // px over the map in which its tools stand
 const IDLE = 5_000; // ms after which the page is drawn anew even if nothing came: figures grow stale
 
 const network = new Network();
@@ -106,7 +107,7 @@ function sceneNow() {
   const { width, height } = frame;
   const [nodes, links] = [[...network.nodes.values()], [...network.links.values()]];
   const restKey = `${network.revision} ${nodes.length} ${width} ${height}`;
-  if (frame.restKey !== restKey) Object.assign(frame, { restKey, rest: survey(nodes, width, height) });
+  if (frame.restKey !== restKey) Object.assign(frame, { restKey, rest: survey(nodes, width, height, TOOLS) });
   const { k, x, y } = viewport.view;
   const sceneKey = `${restKey} ${k} ${x} ${y} ${viewport.moving} ${edit.moved}`;
   if (frame.sceneKey === sceneKey) return frame.scene;

@@ -6,11 +6,11 @@ const STEPS = [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 3
 export const CROWD = 400; // nodes above which spreading is not worth its quadratic cost, nor a picture of elements
 const CELL = 64; // px of the squares in which what is taken is looked up
 
-/** The network's places at rest: {chart, frame, positions, radius}. The chart says what a place means, the frame how it comes to pixels. */
-export function survey(nodes, width, height) {
+/** The network's places at rest: {chart, frame, positions, radius}. The chart says what a place means, the frame how it comes to pixels; *above* px stay free. */
+export function survey(nodes, width, height, above = 0) {
   const margin = width < 560 ? { top: 28, right: 40, bottom: 40, left: 40 } : MARGIN;
-  const [w, h] = [width - margin.left - margin.right, height - margin.top - margin.bottom];
-  const box = { x: margin.left, y: margin.top, w: Math.max(1, w), h: Math.max(1, h) };
+  const [w, h] = [width - margin.left - margin.right, height - margin.top - margin.bottom - above];
+  const box = { x: margin.left, y: margin.top + above, w: Math.max(1, w), h: Math.max(1, h) };
   const chart = nodes.some((node) => node.location) ? globe(nodes) : plane(nodes);
   const known = nodes.map((node) => [node.id, chart.at(node)]).filter(([, at]) => at);
   const frame = fit(known.map(([, at]) => at), box);

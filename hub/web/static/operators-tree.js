@@ -131,7 +131,7 @@ class Row extends Component {
         <span class="mail" role="gridcell"><${Mailbox} ...${item} /></span>
         <span class="rate" role="gridcell">${item.rate >= 0.05 ? `${item.rate.toFixed(1)} /s` : NONE}</span>
         <span class="p95" role="gridcell">${item.handle_p95 > 0 ? milliseconds(item.handle_p95) : NONE}</span>
-        <span class=${item.restarts ? "restarts some" : "restarts"} role="gridcell">${item.restarts}</span>
+        <span class=${item.restarts ? "restarts some" : "restarts"} data-word=" ${t("restarts")}" role="gridcell">${item.restarts}</span>
         <span class="state" role="gridcell"><${Status} status=${item.status} /></span>
       </div>`;
   }

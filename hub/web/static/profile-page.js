@@ -104,7 +104,7 @@ function Tokens({ live }) {
           html`<${TwoStep} text=${t("Remove")} confirm=${t("Confirm remove")} title=${t("Remove {name}", token)} onAct=${() => act("auth.tokens.remove", { id: token.id }, t("Removed."), again)} />`,
         ])} />`}
       <form class="line" onSubmit=${onSubmit}>
-        <label>${t("Name")}<input name="name" required maxlength="128" autocomplete="off" /></label>
+        <label>${t("Token name")}<input name="name" required maxlength="128" autocomplete="off" /></label>
         <label>${t("Good for")}<select name="lasting">${Object.entries(LASTING).map(([seconds, text]) => html`<option key=${seconds} value=${seconds} selected=${seconds === "2592000"}>${text}</option>`)}</select></label>
         <button class="primary" disabled=${scopes.length === 0}>${t("Make a token")}</button>
         <fieldset><legend>${t("Scopes")}</legend>
