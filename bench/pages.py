@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, ViewportSize, expect
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -22,7 +22,7 @@ from tests.journeys.hub import Hub, running, signed_in
 from tests.journeys.screenshots import READY, browser, signed
 
 RESULTS = Path(__file__).parent / "results"
-WINDOW = {"width": 1280, "height": 800}
+WINDOW: ViewportSize = {"width": 1280, "height": 800}
 LIVE = 20.0
 """s over which the price of a live page is taken"""
 EVENTS = 20
@@ -57,13 +57,19 @@ SWEEP = """seconds => new Promise((resolve) => {
 
 
 def grid(width: int, height: int) -> dict[str, Any]:
-    """Return a network of that many nodes, each linked to its right and lower neighbour, with traffic from side to side."""
+    """Return a network of that many nodes, each linked to its right and lower neighbour, with traffic across."""
     nodes = [{"id": f"n{x}-{y}", "display": {"x": x, "y": y}} for x in range(width) for y in range(height)]
     right = [(f"n{x}-{y}", f"n{x + 1}-{y}") for x in range(width - 1) for y in range(height)]
     down = [(f"n{x}-{y}", f"n{x}-{y + 1}") for x in range(width) for y in range(height - 1)]
     links = [{"id": f"{a}--{b}", "source": {"node": a}, "target": {"node": b}} for a, b in right + down]
-    demands = [{"id": f"d{y}", "source": f"n0-{y}", "target": f"n{width - 1}-{y}", "rate": 3e8} for y in range(height)]
+    demands = [{"id": f"d{i}", "source": a, "target": b, "rate": 3e8} for i, (a, b) in enumerate(flows(width, height))]
     return {"nodes": nodes, "links": links, "demands": demands}
+
+
+def flows(width: int, height: int) -> list[tuple[str, str]]:
+    """Return the ends of the traffic: along each row and each column, so that every link carries some."""
+    rows = [(f"n0-{y}", f"n{width - 1}-{y}") for y in range(height)]
+    return rows + [(f"n{x}-0", f"n{x}-{height - 1}") for x in range(width)]
 
 
 async def first_visit(chrome: Browser, hub: Hub, path: str) -> tuple[float, int]:
@@ -122,7 +128,7 @@ async def on_a_grid(chrome: Browser, folder: Path, width: int, height: int) -> d
     async with running(folder) as hub, signed_in(hub) as client:
         async with client.post("/api/v1/topology/import?format=json", json=grid(width, height)) as response:
             assert response.status == 200, await response.text()
-        statements = [f"route r{y} {{ from: n0-{y}; to: n{width - 1}-{y} }}" for y in range(height)]
+        statements = [f"route r{i} {{ from: {a}; to: {b} }}" for i, (a, b) in enumerate(flows(width, height))]
         async with client.post("/api/v1/intent/compile", json={"source": "\n".join(statements), "name": "grid"}) as response:
             compiled = await response.json()
         async with client.post("/api/v1/deploy/execute", json={"compile_id": compiled["id"]}, headers={"Prefer": "wait=60"}) as response:
@@ -130,7 +136,7 @@ async def on_a_grid(chrome: Browser, folder: Path, width: int, height: int) -> d
         context = await chrome.new_context(viewport=WINDOW)
         page = await signed(context, hub)
         many = width * height > 400
-        await expect(page.locator("canvas" if many else "[data-link]:not([data-utilization=''])").first).to_be_visible(timeout=60_000)
+        await expect(page.locator("canvas" if many else "[data-link]:not([data-utilization=''])").first).to_be_attached(timeout=60_000)
         await page.wait_for_timeout(3000)
         if many:
             found = await page.evaluate(SWEEP, 5)

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.async_api import Browser, Page, expect
@@ -77,3 +78,35 @@ async def _looked_at(page: Page, hub: Hub, path: str) -> list[str]:
     found += await _objections(page)
     await page.set_viewport_size({"width": 390, "height": 844})
     return found + await _overflow(page)
+
+
+async def test_every_page_tells_when_the_hub_is_away_and_finds_it_again(chrome: Browser, tmp_path: Path) -> None:
+    """Each says of when its data is and goes on by itself, none is loaded anew; on paper a deployment is its report only."""
+    async with running(tmp_path / "data", "--demo") as hub:
+        context = await chrome.new_context(viewport={"width": 1280, "height": 800}, locale="en-GB")
+        pages = {"/": await signed(context, hub)}
+        for view in SIGNED_IN[1:]:
+            pages[view.path] = await context.new_page()
+            await pages[view.path].goto(f"{hub.url}{view.path}")
+        for path, page in pages.items():
+            await expect(page.locator(READY[path]).first).to_be_attached(timeout=LATER)
+            await expect(page.locator("#live")).to_have_attribute("data-state", "live", timeout=LATER)
+            await page.evaluate("window.sameAsBefore = true")
+        await _on_paper(pages["/deployments"])
+        hub.process.terminate()
+        await hub.process.wait()
+        for page in pages.values():
+            await expect(page.locator("#banner")).to_contain_text("Connection lost, data from", timeout=LATER)
+        async with running(hub.data_dir, "--demo", "--port", str(urlsplit(hub.url).port)):
+            for page in pages.values():
+                await expect(page.locator("#banner")).to_be_hidden(timeout=LATER)
+                assert await page.evaluate("window.sameAsBefore") is True
+        await context.close()
+
+
+async def _on_paper(page: Page) -> None:
+    await page.emulate_media(media="print")
+    for gone in (".bar-top", ".list", ".tabs", ".actions"):
+        await expect(page.locator(gone).first).to_be_hidden()
+    await expect(page.get_by_role("heading", name="Waves")).to_be_visible()
+    await page.emulate_media(media="screen")

@@ -1,4 +1,4 @@
-"""The one story: a network is dropped in, an intent written, deployed and watched, a link cut, the alert taken notice of, and all undone."""
+"""The one story: a network dropped in, an intent written, deployed and watched, a link cut, the alert taken notice of, all undone."""
 
 import base64
 from pathlib import Path
@@ -24,7 +24,8 @@ QUESTIONS = {"en": "what is installed?", "zh": "现在有哪些意图？"}
 DROP = """(stage, [name, content]) => {
   const data = new DataTransfer();
   data.items.add(new File([Uint8Array.from(atob(content), (one) => one.charCodeAt(0))], name));
-  for (const type of ["dragover", "drop"]) stage.dispatchEvent(new DragEvent(type, { dataTransfer: data, bubbles: true, cancelable: true }));
+  const dropped = { dataTransfer: data, bubbles: true, cancelable: true };
+  for (const type of ["dragover", "drop"]) stage.dispatchEvent(new DragEvent(type, dropped));
 }"""
 
 

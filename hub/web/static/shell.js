@@ -19,6 +19,7 @@ const place = (id) => document.getElementById(id);
 export class Shell {
   #title = document.title;
   #connection = { state: State.CONNECTING, lostAt: null, reason: "" };
+  #liveUntil = null; // UNIX ms; what came over the socket is true up to then
 
   /** *newest* tells of when the page's data is (UNIX ms); *onState* hears of every change of the connection; *draw* shall call `show`. */
   constructor(client, { newest = () => null, onState = () => {}, draw = () => this.show() } = {}) {
@@ -55,7 +56,7 @@ export class Shell {
     document.body.classList.toggle("stale", down);
     const title = down ? `${t("Connection lost")} – ParaNet Hub` : this.#title;
     if (document.title !== title) document.title = title;
-    const told = !down ? "" : state === State.CLOSED ? ended(reason) : lost(newest);
+    const told = !down ? "" : state === State.CLOSED ? ended(reason) : lost(newest ?? this.#liveUntil);
     if (banner.firstElementChild.textContent !== told) banner.firstElementChild.textContent = told;
     banner.hidden = !down;
   }
@@ -66,6 +67,7 @@ export class Shell {
       return;
     }
     const away = state !== State.LIVE;
+    if (away && this.live) this.#liveUntil = Date.now();
     if (away && this.#connection.lostAt === null) setTimeout(() => this.draw(), PATIENCE + 50);
     Object.assign(this.#connection, { state, reason, lostAt: away ? (this.#connection.lostAt ?? performance.now()) : null });
     this.onState(state);

@@ -11,12 +11,10 @@ const MOST = 1_000; // users that are shown
 
 const main = document.getElementById("main");
 const client = new ParaNetClient({ session: new Session() });
-const view = { lost: null };
-const shell = new Shell(client, { newest: () => (shell.live ? null : view.lost), onState: () => shell.live || (view.lost ??= Date.now()), draw });
+const shell = new Shell(client, { draw });
 
 function draw() {
   shell.show();
-  if (shell.live) view.lost = null;
   if (!shell.live && main.getAttribute("aria-busy") === "true") return;
   document.getElementById("starting")?.remove();
   main.setAttribute("aria-busy", "false");
