@@ -5,7 +5,7 @@ from typing import Any
 
 import attrs
 
-from actors.intents import CompareCompilations, Compilation, Compile, Entry, GetIntentHistory, GetPreview, Preview
+from actors.intents import CompareCompilations, Compilation, Compile, Diagnose, Entry, GetIntentHistory, GetPreview, Preview
 from hub.operations import Access, Call, Operation, Reply, page
 from hub.times import rfc3339
 from paranet.codec import unstructure
@@ -40,6 +40,14 @@ class Text:
     source: str
 
 
+@attrs.frozen(kw_only=True)
+class Draft:
+    """Body of POST /intent/diagnose."""
+
+    source: str
+    name: str | None = None
+
+
 async def compile_intent(call: Call) -> Reply:
     """Compile a source on the current topology and prove it."""
     body = call.read(Source)
@@ -50,6 +58,15 @@ async def compile_intent(call: Call) -> Reply:
     request = Compile(source=body.source, again=body.id, name=body.name, author=call.author, if_revision=body.topology_revision)
     compilation = await call.while_connected(call.house.system.ref("intents").ask(request, timeout=ASK))
     return Reply(status=201, body=await asyncio.to_thread(_shown, compilation), location=f"{API}/preview/{compilation.id}")
+
+
+async def diagnose(call: Call) -> Reply:
+    """Return what a compiler says of a source while it is being written; nothing is kept."""
+    body = call.read(Draft)
+    if body.name is not None and ID.fullmatch(body.name) is None:
+        raise InvalidInput(f"name: {body.name[:60]!r} is not an id")
+    found = await call.while_connected(call.house.system.ref("intents").ask(Diagnose(source=body.source, name=body.name), timeout=ASK))
+    return Reply(body={"diagnostics": unstructure(found)})
 
 
 async def preview(call: Call) -> Reply:
@@ -170,6 +187,14 @@ OPERATIONS = (
         access=Access.OPERATOR,
         handler=format_text,
         summary="Write a source in its canonical form",
+    ),
+    Operation(
+        name="intent.diagnose",
+        method="POST",
+        path=f"{API}/diagnose",
+        access=Access.OPERATOR,
+        handler=diagnose,
+        summary="What there is to say about a source",
     ),
     Operation(
         name="intent.compare",
