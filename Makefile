@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 VENDOR := hub/web/static/vendor/.stamp
 FLAGS ?=
 
-.PHONY: run dev test check lint bench update clean system
+.PHONY: run dev test check lint bench screenshots update clean system
 
 run: $(VENV)/.run $(VENDOR)  ## install if needed, then start the hub with the demo network
 	$(BIN)/paranet serve --demo $(FLAGS)
@@ -25,6 +25,10 @@ lint: $(VENV)/.dev
 
 bench: $(VENV)/.dev $(VENDOR)  ## print the tables of docs/benchmarks.md, write JSON to bench/results
 	for file in bench/[a-z]*.py; do $(BIN)/python $$file || exit 1; done
+
+screenshots: $(VENV)/.dev $(VENDOR) system  ## take every page of a running demo into build/screenshots, those of the README into docs/images
+	$(BIN)/python -m tests.journeys.screenshots build/screenshots
+	$(BIN)/python -m tests.journeys.screenshots
 
 update:  ## renew constraints.txt with the newest releases that fit setup.cfg
 	rm -rf build/update

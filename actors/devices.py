@@ -49,7 +49,9 @@ class Installed:
 
 @attrs.frozen(kw_only=True)
 class ReadInstalled(Request[Installed]):
-    """Read the rows of all devices."""
+    """Read the rows of *nodes*, of all devices when none is named."""
+
+    nodes: tuple[str, ...] = ()
 
 
 @attrs.frozen(kw_only=True)
@@ -128,7 +130,9 @@ class Devices(Actor):
 
     @handles
     async def read_installed(self, message: ReadInstalled) -> Installed:
-        return await self.defer(self._read_all(tuple(self._sessions)))
+        return await self.defer(
+            self._read_all(tuple(node for node in message.nodes if node in self._sessions) if message.nodes else tuple(self._sessions))
+        )
 
     async def _read_all(self, nodes: tuple[str, ...]) -> Installed:
         answers = await asyncio.gather(*(self._read_one(node) for node in nodes))

@@ -19,7 +19,7 @@ from actors.workshop import Job, Workshop, wanted_of
 from paranet.codec import structure, unstructure
 from paranet.errors import CompileFailed, NotFound, RowConflict, StaleRevision
 from paranet.models.device import Delta, Rows
-from paranet.models.intent import Compiled, Report
+from paranet.models.intent import Compiled, Diagnostic, Report
 from paranet.orchestrator.diff import diff
 
 ASK = 10.0
@@ -99,6 +99,14 @@ class Compile(Request[Compilation]):
 
 
 @attrs.frozen(kw_only=True)
+class Diagnose(Request[tuple[Diagnostic, ...]]):
+    """Compile a source on the current topology and keep nothing; return what there is to say about it. Raise CompilerDied."""
+
+    source: str
+    name: str | None
+
+
+@attrs.frozen(kw_only=True)
 class GetCompilation(Request[Compilation]):
     """Return one compilation."""
 
@@ -160,6 +168,19 @@ class IntentStore(Actor):
     async def compile(self, message: Compile) -> Compilation:
         return await self.defer(self._compile(message), abandon=True)
 
+    @handles
+    async def diagnose(self, message: Diagnose) -> tuple[Diagnostic, ...]:
+        return await self.defer(self._diagnose(message), abandon=True)
+
+    async def _diagnose(self, message: Diagnose) -> tuple[Diagnostic, ...]:
+        state = await self.system.ref("topology").ask(GetTopology(), timeout=ASK)
+        compiled, _ = await self._workshop.build(await self._job(state, message.source, message.name))
+        return tuple(compiled.diagnostics)
+
+    async def _job(self, state: TopologyState, source: str, name: str | None) -> Job:
+        installed = await self.system.ref("device").ask(ReadInstalled(), timeout=ASK)
+        return Job(topology=state.topology, revision=state.revision, source=source, name=name, installed=installed.rows)
+
     async def _compile(self, message: Compile) -> Compilation:
         source, name = message.source, message.name
         if message.again is not None:
@@ -168,8 +189,7 @@ class IntentStore(Actor):
         state = await self.system.ref("topology").ask(GetTopology(), timeout=ASK)
         if message.if_revision not in (None, state.revision):
             raise StaleRevision(f"the topology is at revision {state.revision}, not {message.if_revision}", revision=state.revision)
-        installed = await self.system.ref("device").ask(ReadInstalled(), timeout=ASK)
-        job = Job(topology=state.topology, revision=state.revision, source=source or "", name=name, installed=installed.rows)
+        job = await self._job(state, source or "", name)
         compilation = self._same(job, message.author) if message.again is None else None
         if compilation is None:
             compilation = await self._build(job, message.author)

@@ -318,6 +318,11 @@ export interface DeviceState {
   message: string;
 }
 
+/** What there is to say about a source. */
+export interface Diagnosed {
+  diagnostics: Diagnostic[];
+}
+
 /** A finding in a source. *code* (`PN101`) is stable; *severity* is `error`, `warning` or `info`. */
 export interface Diagnostic {
   code: string;
@@ -344,6 +349,12 @@ export interface Done {
   path: string;
   action: string;
   outcome: unknown;
+}
+
+/** Body of POST /intent/diagnose. */
+export interface Draft {
+  source: string;
+  name?: string | null;
 }
 
 /** One row that is not as the hub has had it. *kind* is `missing` (gone), `changed` (another value), `extra-owned` (it carries the hub's mark, but the hub knows of no deployment that installed it) or `foreign` (somebody else's). */
@@ -1342,6 +1353,7 @@ export interface Operations {
   "intent.compile": { body: Source; reply: CompilationBody };
   "intent.preview": { body: void; reply: PreviewBody };
   "intent.format": { body: Text; reply: Formatted };
+  "intent.diagnose": { body: Draft; reply: Diagnosed };
   "intent.compare": { body: void; reply: Comparison };
   "intent.history": { body: void; reply: EntryPage };
   "intent.parse": { body: Sentence; reply: Record<string, unknown> };
@@ -1360,6 +1372,7 @@ export interface Operations {
   "deploy.drift": { body: void; reply: DriftPage };
   "deploy.drift-adopt": { body: Nodes; reply: Adopted };
   "deploy.drift-restore": { body: Nodes; reply: Progress };
+  "deploy.rows": { body: void; reply: DeviceRows };
   "deploy.leases": { body: void; reply: LeaseBodyPage };
   "deploy.lease-release": { body: void; reply: LeaseBody };
   "lab.state": { body: void; reply: LabState };

@@ -219,6 +219,10 @@ class House:
         """Return what makes a span of an operation that was asked over a socket, if anybody wants to know."""
         return self.tracing.operation(name) if self.tracing is not None else nullcontext()
 
+    def databases(self) -> dict[str, Database]:
+        """Return what the hub keeps its things in."""
+        return {"control": self.control, "telemetry": self._telemetry}
+
     async def ready(self) -> dict[str, str]:
         """Return what is not as it should be, by part; empty when all is well."""
         faults: dict[str, str] = {}

@@ -14,7 +14,16 @@ from hub.settings import Limits as Settings
 from paranet.errors import TooManyRequests
 
 EXPENSIVE = frozenset(
-    {"intent.compile", "intent.parse", "chat.say", "intent.format", "topology.import", "deploy.validate", "deploy.execute"}
+    {
+        "intent.compile",
+        "intent.parse",
+        "chat.say",
+        "intent.format",
+        "intent.diagnose",
+        "topology.import",
+        "deploy.validate",
+        "deploy.execute",
+    }
 )
 """operations that cost the hub more than a look into memory"""
 SIGN_IN = frozenset({"auth.login", "auth.refresh", "auth.password"})

@@ -35,7 +35,7 @@ from hub.replies import (
 )
 from hub.rest.assistant import Sentence, Utterance
 from hub.rest.deploy import Checked, Nodes, Order
-from hub.rest.intent import Source, Text
+from hub.rest.intent import Draft, Source, Text
 from hub.rest.lab import RowBody, Step
 from hub.times import Time
 from hub.ws.messages import ClientInfo
@@ -93,6 +93,13 @@ class ImportResult:
     changed: Parts
     removed: Parts
     warnings: tuple[Fault, ...]
+
+
+@attrs.frozen(kw_only=True)
+class Diagnosed:
+    """What there is to say about a source."""
+
+    diagnostics: tuple[Diagnostic, ...]
 
 
 @attrs.frozen(kw_only=True)
@@ -312,6 +319,7 @@ SHAPES: Mapping[str, Shape] = {
     "topology.diff": Shape(reply=_OPEN),
     "topology.restore": Shape(reply=Restored),
     "intent.format": Shape(body=Text, reply=Formatted, example={"source": _SOURCE["source"]}),
+    "intent.diagnose": Shape(body=Draft, reply=Diagnosed, example=_SOURCE),
     "intent.compare": Shape(reply=Comparison),
     "intent.parse": Shape(body=Sentence, reply=_OPEN, example={"text": "connect r1 and r2 with at least 10 Mbit/s", "language": "en"}),
     "chat.say": Shape(body=Utterance, reply=_OPEN, gives=("text/event-stream",), example={"message": "what is installed?"}),
@@ -325,6 +333,7 @@ SHAPES: Mapping[str, Shape] = {
     "deploy.drift-adopt": Shape(body=Nodes, reply=Adopted, example={"nodes": ["r1"]}),
     "deploy.drift-restore": Shape(body=Nodes, reply=_DEPLOYMENT, statuses=(200, 202), example={"nodes": ["r1"]}),
     "deploy.drift": Shape(reply=page_of(Drift, unreachable=Mapping[str, str])),
+    "deploy.rows": Shape(reply=DeviceRows),
     "deploy.leases": Shape(reply=page_of(LeaseBody)),
     "deploy.lease-release": Shape(reply=LeaseBody),
     **{f"lab.{what}": _LAB for what in ("state", "remove-row", *(f"{a}-link" for a in LINKS), *(f"{a}-node" for a in NODES))},

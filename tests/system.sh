@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what the tests need at system level: chromium for the pages, what drives network namespaces,
+# Installs what the tests need at system level: chromium and a Chinese font for the pages, what drives network namespaces,
 # redis-server for what hubs share, and Prometheus with its Alertmanager to be compared with. Without the right to, it names what is missing.
 set -eu
 missing=""
@@ -7,6 +7,7 @@ command -v chromium > /dev/null || missing="$missing chromium"
 command -v redis-server > /dev/null || missing="$missing redis-server"
 command -v prometheus > /dev/null || missing="$missing prometheus"
 command -v prometheus-alertmanager > /dev/null || missing="$missing prometheus-alertmanager"
+[ -e /usr/share/fonts/truetype/wqy/wqy-microhei.ttc ] || missing="$missing fonts-wqy-microhei"
 PATH="$PATH:/usr/sbin:/sbin"
 command -v ip > /dev/null || missing="$missing iproute2"
 command -v nft > /dev/null || missing="$missing nftables"

@@ -10,6 +10,7 @@ import attrs
 import orjson
 
 from actors.channels import Subscribe
+from actors.devices import ReadInstalled
 from actors.drift import Adopt, GetDrift
 from actors.frames import Frame
 from actors.ids import epoch
@@ -168,6 +169,14 @@ async def restore(call: Call) -> Reply:
     return await _accepted(call, await call.house.system.ref("deployer").ask(request, timeout=ASK))
 
 
+async def rows(call: Call) -> Reply:
+    """Return what is installed on a device now, read from the device."""
+    node = call.path["id"]
+    found = await call.house.system.ref("device").ask(ReadInstalled(nodes=(node,)), timeout=ASK)
+    found.check((node,))
+    return Reply(body={"node": node, "rows": unstructure(tuple(found.rows[node].values()))})
+
+
 async def leases(call: Call) -> Reply:
     """Return which deployments hold which devices."""
     found = await call.house.system.ref("deployer").ask(GetLeases(), timeout=ASK)
@@ -268,6 +277,7 @@ OPERATIONS = (
     _row("drift", "GET", "drift", drift, "Rows that are not as they were deployed", "nodes"),
     _row("drift-adopt", "POST", "drift/adopt", adopt, "Take what devices show for what is wanted"),
     _row("drift-restore", "POST", "drift/restore", restore, "Deploy again what devices have lost"),
+    _row("rows", "GET", "devices/{id}/rows", rows, "What is installed on a device"),
     _row("leases", "GET", "leases", leases, "Which deployments hold which devices"),
     _row("lease-release", "DELETE", "leases/{id}", force_release, "Take a device from a deployment"),
 )

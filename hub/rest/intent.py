@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import attrs
 
-from actors.intents import CompareCompilations, Compilation, Compile, Entry, GetGround, GetIntentHistory, GetPreview, Preview
+from actors.intents import CompareCompilations, Compilation, Compile, Diagnose, Entry, GetGround, GetIntentHistory, GetPreview, Preview
 from hub.codec import encode
 from hub.operations import Access, Call, Operation, Reply, page
 from hub.times import rfc3339
@@ -44,6 +44,14 @@ class Text:
     source: str
 
 
+@attrs.frozen(kw_only=True)
+class Draft:
+    """Body of POST /intent/diagnose."""
+
+    source: str
+    name: str | None = None
+
+
 async def compile_intent(call: Call) -> Reply:
     """Compile a source on the current topology and prove it. What you compiled last is not compiled again while nothing has changed."""
     body = call.read(Source)
@@ -55,6 +63,15 @@ async def compile_intent(call: Call) -> Reply:
     compilation = await call.while_connected(call.house.system.ref("intents").ask(request, timeout=ASK))
     raw = await call.house.cache.get(f"compilation:{compilation.id}", partial(asyncio.to_thread, _encoded, _shown, compilation))
     return Reply(status=201, raw=raw, location=f"{API}/preview/{compilation.id}")
+
+
+async def diagnose(call: Call) -> Reply:
+    """Return what a compiler says of a source while it is being written; nothing is kept."""
+    body = call.read(Draft)
+    if body.name is not None and ID.fullmatch(body.name) is None:
+        raise InvalidInput(f"name: {body.name[:60]!r} is not an id")
+    found = await call.while_connected(call.house.system.ref("intents").ask(Diagnose(source=body.source, name=body.name), timeout=ASK))
+    return Reply(body={"diagnostics": unstructure(found)})
 
 
 async def preview(call: Call) -> Reply:
@@ -185,6 +202,14 @@ OPERATIONS = (
         access=Access.OPERATOR,
         handler=format_text,
         summary="Write a source in its canonical form",
+    ),
+    Operation(
+        name="intent.diagnose",
+        method="POST",
+        path=f"{API}/diagnose",
+        access=Access.OPERATOR,
+        handler=diagnose,
+        summary="What there is to say about a source",
     ),
     Operation(
         name="intent.compare",

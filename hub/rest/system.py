@@ -7,6 +7,7 @@ from actors.audit import GetAudit
 from actors.runtime import inspect, operate
 from actors.runtime.system import ActorSystem
 from hub.audited import audited
+from hub.health import health
 from hub.operations import Access, Call, Operation, Reply, page
 from hub.times import rfc3339
 from hub.ws.messages import GetClients, Kick
@@ -130,7 +131,7 @@ async def hubs(call: Call) -> Reply:
 
 
 async def info(call: Call) -> Reply:
-    """Return what runs here, the lag of its event loop and what blocked it."""
+    """Return what runs here, the lag of its event loop and what blocked it, and how its stores are."""
     house = call.house
     return Reply(
         body={
@@ -144,6 +145,7 @@ async def info(call: Call) -> Reply:
             "dead_letters": house.system.dead_letters.total,
             "lag": unstructure(inspect.lag(house.system)),
             "blocks": unstructure(inspect.blocks(house.system)),
+            "health": unstructure(await health(house)),
         }
     )
 

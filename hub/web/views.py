@@ -26,12 +26,13 @@ STATIC = HERE / "static"
 
 @attrs.frozen(kw_only=True)
 class Page:
-    """A page for those who are signed in, with at least *role*; *name* stands in the navigation."""
+    """A page for those who are signed in, with at least *role*; *name* stands in the navigation, unless it is not *listed* there."""
 
     path: str
     name: str
     template: str
     role: Role = Role.VIEWER
+    listed: bool = True
 
 
 SIGNED_IN = (
@@ -41,6 +42,8 @@ SIGNED_IN = (
     Page(path="/monitor", name="Monitor", template="monitor.html"),
     Page(path="/assistant", name="Assistant", template="assistant.html"),
     Page(path="/operators", name="Operators", template="operators.html", role=Role.OPERATOR),
+    Page(path="/profile", name="Profile", template="profile.html", listed=False),
+    Page(path="/users", name="Users", template="users.html", role=Role.ADMIN, listed=False),
 )
 """in the order of the navigation"""
 
@@ -52,7 +55,7 @@ def shown(page: Page) -> Callable[[web.Request], Awaitable[web.Response]]:
         user = await _signed_in(request)
         if user.role < page.role:
             raise web.HTTPSeeOther("/")
-        pages = [other for other in SIGNED_IN if user.role >= other.role]
+        pages = [other for other in SIGNED_IN if other.listed and user.role >= other.role]
         return _page(request, page.template, user=user.username, role=user.role.word, pages=pages, path=page.path)
 
     return handler

@@ -56,6 +56,15 @@ async def test_the_same_key_gives_the_same_deployment(square: Api) -> None:
     assert len((await square.call("GET", "/deploy/history"))[1]["items"]) == 1
 
 
+async def test_what_is_installed_is_read_from_the_device(square: Api) -> None:
+    """With its owners; a device that is not there is 404."""
+    await executed(square, await compiled(square, ROUTE, name="early"))
+    status, body, _ = await square.call("GET", "/deploy/devices/r1/rows")
+    assert (status, body["node"]) == (200, "r1")
+    assert [(row["family"], row["owners"]) for row in body["rows"]] == [("ip.route", ["early/web"])]
+    assert (await square.call("GET", "/deploy/devices/nobody/rows"))[0] == 404
+
+
 @pytest.mark.parametrize("key", ["", "x" * 201, "with space"])
 async def test_a_key_that_is_none_is_refused(square: Api, key: str) -> None:
     """400."""

@@ -181,6 +181,14 @@ async def test_the_history_is_read_page_by_page(square: Api) -> None:
     assert second["next"] is None
 
 
+async def test_a_draft_is_diagnosed_and_not_kept(square: Api) -> None:
+    """Syntax and meaning alike; a source without fault has nothing to say, and the history stays as it is."""
+    status, body, _ = await square.call("POST", "/intent/diagnose", json={"source": "route a { from: r1; to: nobody }"})
+    assert (status, [found["code"] for found in body["diagnostics"]]) == (200, ["PN209"])
+    assert (await square.call("POST", "/intent/diagnose", json={"source": "route a { from: r1; to: r3 }"}))[1] == {"diagnostics": []}
+    assert (await square.call("GET", "/intent/history"))[1]["items"] == []
+
+
 async def test_format(square: Api) -> None:
     """The canonical form, and whether it is another; a source that cannot be read is refused with the places."""
     status, body, _ = await square.call("POST", "/intent/format", json={"source": "route  a{from:r1;to:r3}"})

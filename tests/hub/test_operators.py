@@ -151,3 +151,12 @@ async def test_the_hubs_own_lag_is_told_without_the_tree(admin: Api) -> None:
     assert status == 200
     assert body["lag"].keys() >= {"p50", "p99", "max", "samples"}
     assert isinstance(body["blocks"], list)
+
+
+async def test_the_health_of_the_stores_is_told(admin: Api) -> None:
+    """Both databases answer and have a size; a Redis that nobody has set is no fault."""
+    _, body, _ = await admin.call("GET", "/system/info")
+    databases = body["health"]["databases"]
+    assert [(found["name"], found["ok"]) for found in databases] == [("control", True), ("telemetry", True)]
+    assert all(found["bytes"] > 0 and 0 <= found["answers_in"] < 2 for found in databases)
+    assert body["health"]["redis"] == {"configured": False, "ok": True, "why": ""}

@@ -102,7 +102,7 @@ async def _see_it_live(page: Page, link: str = "fra-zur") -> None:
 async def test_a_wrong_password_is_told(page: Page, hub: Hub) -> None:
     """A refused sign-in says why, to screen readers too, and puts the cursor where the mistake is."""
     await sign_in(page, hub, "wrong")
-    await expect(page.get_by_role("alert")).to_have_text("the user name or the password is wrong", timeout=SOON)
+    await expect(page.get_by_role("alert")).to_have_text("The user name or the password is wrong.", timeout=SOON)
     await expect(page.get_by_label("Password")).to_be_focused()
     assert urlsplit(page.url).path == "/login"
 

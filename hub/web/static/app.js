@@ -1,24 +1,33 @@
 // The network page: one socket fills the model, one animation frame at a time draws it.
 
 import { html, render } from "htm/preact";
+import { Crowd } from "./crowd.js";
+import { Editing } from "./editing.js";
 import { t } from "./i18n.js";
 import { KINDS, kindOf, LOADS } from "./kinds.js";
-import { layOut, placeLabels } from "./layout.js";
-import { NetworkMap } from "./map.js";
+import { CROWD, placeLabels, seen, survey } from "./layout.js";
+import { NetworkMap, neighbourhood } from "./map.js";
 import { METRICS, Network } from "./model.js";
+import { ImportDialog } from "./network-import.js";
+import { Tools } from "./network-tools.js";
 import { Panel } from "./panel.js";
-import { ParaNetClient } from "./paranet-client.js";
+import { ParaNetClient, Session } from "./paranet-client.js";
+import { Rest } from "./rest.js";
 import { Shell } from "./shell.js";
+import { Viewport } from "./viewport.js";
 
+const TOOLS = 40; // px over the map in which its tools stand
 const IDLE = 5_000; // ms after which the page is drawn anew even if nothing came: figures grow stale
 
 const network = new Network();
-const client = new ParaNetClient();
-const stage = document.getElementById("stage");
-const panel = document.getElementById("panel");
-const legend = document.getElementById("legend");
-const frame = { width: 0, height: 0, due: false, scene: null, key: "" };
+const session = new Session();
+const client = new ParaNetClient({ session });
+const rest = new Rest(session);
+const [stage, map, tools, panel, legend] = ["stage", "map", "tools", "panel", "legend"].map((name) => document.getElementById(name));
+const frame = { width: 0, height: 0, due: false, rest: null, restKey: "", scene: null, sceneKey: "" };
 const shell = new Shell(client, { newest: () => network.newest, draw });
+const crowd = new Crowd();
+let file = null; // to be imported
 
 // ---- what is looked at
 
@@ -29,10 +38,17 @@ const focus = {
     return this.selected ?? this.previewed;
   },
   select(part) {
+    if (edit.took(part)) return;
     focus.selected = part;
     if (part === null) focus.previewed = null;
     else panel.scrollTop = 0;
     draw();
+  },
+  /** Look at a part, and have the map show where it is. */
+  find(part) {
+    focus.select(part);
+    const at = frame.rest?.positions.get(part.kind === "node" ? part.id : network.links.get(part.id).source.node);
+    if (at) viewport.show(at);
   },
   preview(part) {
     focus.previewed = part;
@@ -62,43 +78,73 @@ function paint() {
   letGoOfWhatIsGone();
   shell.show();
   if (!network.known) return;
-  const { width, height } = frame;
   document.getElementById("starting")?.remove();
   stage.setAttribute("aria-busy", "false");
-  const drawn = network.nodes.size > 0 && width > 0;
-  render(drawn ? html`<${NetworkMap} ...${{ network, focus, width, height, scene: sceneNow() }} />` : html`<${Empty} />`, stage);
-  render(html`<${Panel} ...${{ network, focus }} />`, panel);
+  if (network.nodes.size > 0 && frame.width > 0) paintMap(sceneNow());
+  else render(html`<${Empty} />`, map);
+  render(html`<${Tools} ...${{ network, focus, viewport, shell, edit, onFile }} />`, tools);
+  render(html`<${Panel} ...${{ network, focus, shell, edit }} />`, panel);
   render(html`<${Legend} />`, legend);
+  render(file && html`<${ImportDialog} key=${file.name} ...${{ file, rest, edits: edit.edits }} onClose=${() => onFile(null)} />`, document.getElementById("dialog"));
 }
 
-/** The layout, found anew only when the topology or the viewport has changed. */
+function paintMap(scene) {
+  const { width, height } = frame;
+  const many = network.nodes.size > CROWD;
+  if (many !== map.contains(crowd.element)) {
+    render(null, map);
+    if (many) map.append(crowd.element);
+    else crowd.element.remove();
+  }
+  if (!many) return render(html`<${NetworkMap} ...${{ network, focus, width, height, scene }} />`, map);
+  const { shown } = focus;
+  crowd.element.setAttribute("aria-label", t("Network map: nodes {nodes}, links {links}", { nodes: network.nodes.size, links: network.links.size }));
+  crowd.paint({ network, scene, shown, near: neighbourhood(network, shown), width, height });
+}
+
+/** What is seen, found anew only when the topology, the window or the place one looks at has changed. */
 function sceneNow() {
   const { width, height } = frame;
-  const key = `${network.revision} ${network.nodes.size} ${width} ${height}`;
-  if (frame.key !== key) {
-    const [nodes, links] = [[...network.nodes.values()], [...network.links.values()]];
-    const scene = layOut(nodes, links, width, height);
-    scene.labels = placeLabels(scene, nodes, links, measure, width, height);
-    Object.assign(frame, { key, scene });
+  const [nodes, links] = [[...network.nodes.values()], [...network.links.values()]];
+  const restKey = `${network.revision} ${nodes.length} ${width} ${height}`;
+  if (frame.restKey !== restKey) Object.assign(frame, { restKey, rest: survey(nodes, width, height, TOOLS) });
+  const { k, x, y } = viewport.view;
+  const sceneKey = `${restKey} ${k} ${x} ${y} ${viewport.moving} ${edit.moved}`;
+  if (frame.sceneKey === sceneKey) return frame.scene;
+  const scene = seen(frame.rest, links, viewport.view, width, height);
+  scene.labels = (viewport.moving || edit.dragging) && frame.scene ? carried(frame.scene, scene) : placeLabels(scene, nodes, links, measure, width, height);
+  Object.assign(frame, { sceneKey, scene });
+  return scene;
+}
+
+/** Texts stay beside their nodes while the map moves; once it rests they find their places anew. */
+function carried(old, scene) {
+  const names = new Map();
+  for (const [id, { x, y }] of old.labels.names) {
+    const [before, now] = [old.positions.get(id), scene.positions.get(id)];
+    if (before && now) names.set(id, { x: x - before.x + now.x, y: y - before.y + now.y });
   }
-  return frame.scene;
+  return { names, loads: new Map() };
 }
 
 const pen = document.createElement("canvas").getContext("2d");
 
 function measure(text) {
-  pen.font = `500 12px ${getComputedStyle(document.body).fontFamily}`;
-  return pen.measureText(text).width;
+  if (!widths.has(text)) {
+    pen.font = `500 12px ${getComputedStyle(document.body).fontFamily}`;
+    widths.set(text, pen.measureText(text).width);
+  }
+  return widths.get(text);
 }
+
+const widths = new Map(); // of names: as many as there are nodes
+
 
 function Empty() {
   return html`
     <div class="empty">
       <h2>${t("No topology yet")}</h2>
-      <p>
-        Import one with <code>POST /api/v1/topology/import</code> (native JSON or GraphML), or start the hub with <code>--demo</code>.
-        It appears here at once.
-      </p>
+      <p>${t("Drop a file here: GraphML, JSON, YAML and others are read. Or start the hub with --demo. It appears at once.")}</p>
     </div>`;
 }
 
@@ -135,8 +181,51 @@ client.subscribe("telemetry", {
 
 // ---- hands
 
+const edit = new Editing({ client, network, focus, draw, place: (x, y) => frame.scene.placeAt(x, y), size: () => frame });
+const viewport = new Viewport(stage, { grasp, onMove: draw, onRest: draw });
+
+/** In the edit mode a node that is pressed goes along with the pointer. */
+function grasp(event, at) {
+  const part = partAt(event, at);
+  if (!edit.on || edit.tool || part?.kind !== "node") return null;
+  const { k, x, y } = viewport.view;
+  return edit.drag(part.id, (to) => frame.rest.positions.set(part.id, { x: (to.x - x) / k, y: (to.y - y) / k }), () => (frame.restKey = ""));
+}
+
+function partAt(event, at) {
+  const node = event.target.closest?.("[data-node]")?.dataset.node;
+  if (node !== undefined) return { kind: "node", id: node };
+  return event.target === crowd.element ? crowd.partAt(at) : null;
+}
+
+crowd.element.addEventListener("click", (event) => focus.select(crowd.partAt(viewport.at(event))));
+crowd.element.addEventListener("pointermove", (event) => {
+  if (event.pointerType !== "mouse" || event.buttons) return;
+  const part = crowd.partAt(viewport.at(event));
+  crowd.element.classList.toggle("over", part !== null);
+  if (part?.id !== focus.previewed?.id) focus.preview(part);
+});
+stage.addEventListener("click", (event) => !event.target.closest("[data-tools]") && edit.tool === "add" && edit.put(viewport.at(event)), { capture: true });
+
+function onFile(given) {
+  file = given ?? null;
+  draw();
+}
+
+for (const name of ["dragover", "drop"]) {
+  addEventListener(name, (event) => {
+    if (!event.dataTransfer?.types.includes("Files")) return;
+    event.preventDefault(); // or the browser would leave the page for the file
+    if (name === "drop" && shell.operates) onFile(event.dataTransfer.files[0]);
+  });
+}
 addEventListener("keydown", (event) => {
-  if (event.key === "Escape") focus.select(null);
+  if (event.key === "Escape" && !event.defaultPrevented && !file) edit.drop() || focus.select(null);
+  if (event.key === "Enter" && edit.tool === "add" && !event.target.closest?.("button, input, summary, a")) edit.put({ x: frame.width / 2, y: frame.height / 2 });
+  if (event.key === "z" && (event.ctrlKey || event.metaKey) && edit.on && edit.edits.last && !event.target.closest?.("input, textarea")) {
+    event.preventDefault();
+    edit.edits.undo();
+  }
 });
 new ResizeObserver(([{ contentRect }]) => {
   Object.assign(frame, { width: Math.floor(contentRect.width), height: Math.floor(contentRect.height) });

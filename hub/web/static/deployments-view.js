@@ -1,6 +1,7 @@
 // One deployment: its waves and devices, its gates, its plan, and its log, which is told whole and in order, also after a reconnect.
 
 import { html, useEffect, useRef, useState } from "htm/preact";
+import { Gates } from "./deployments-gates.js";
 import { Log, useLog } from "./deployments-log.js";
 import { Bar, ENDINGS, kindOf, shortId, StateChip } from "./deployments-list.js";
 import { t } from "./i18n.js";
@@ -46,7 +47,7 @@ export function DeploymentView({ id, summary, shell, onSelect }) {
     <${Head} ...${{ id, known, shell, onSelect, ended }} />
     <${Problem} error=${status.error} />
     <${Waves} waves=${known.waves} />
-    <${Gates} events=${log.events} />
+    <${Gates} ...${{ shell, known }} events=${log.events} />
     <${Plan} plan=${plan} />
     <${Log} ...${{ log }} />
   </article>`;
@@ -130,47 +131,6 @@ function Wave({ wave, count }) {
       </ul>
       ${devices.length > DEVICES && !all && html`<button type="button" class="more" onClick=${() => showAll(true)}>${t("All {count} devices", { count: devices.length })}</button>`}
     </li>`;
-}
-
-/** What was looked at after each wave and what was found, from the log. */
-export function gatesOf(events) {
-  const gates = [];
-  let open = null;
-  for (const event of events) {
-    if (event.state === "gating" && event.device === null && event.wave !== null) {
-      open = { wave: event.wave, at: event.at, message: event.message, verdict: "looking", finding: "", seconds: null };
-      gates.push(open);
-    } else if (open && event.state !== "gating") {
-      const closed = event.state === "rolling_back";
-      Object.assign(open, {
-        verdict: closed ? "closed" : event.state === "cancelling" ? "left" : "passed",
-        finding: closed ? event.message : "",
-        seconds: event.at - open.at,
-      });
-      open = null;
-    }
-  }
-  return gates;
-}
-
-const VERDICTS = { looking: [t("looking"), "busy"], passed: [t("passed"), "good"], closed: [t("closed"), "bad"], left: [t("left: it was cancelled"), "warn"] };
-
-function Gates({ events }) {
-  const gates = gatesOf(events);
-  if (gates.length === 0) return null;
-  return html`
-    <h2>${t("Gates")}</h2>
-    <ul class="gates">
-      ${gates.map(({ wave, message, verdict, finding, seconds }) => {
-        const [text, look] = VERDICTS[verdict];
-        return html`<li key=${wave}>
-          <span>${t("After wave {number}", { number: wave + 1 })}</span>
-          <span class="chip state ${look}">${text}</span>
-          <span class="sub">${seconds === null ? message : t("after {time}", { time: duration(seconds) })}</span>
-          ${finding && html`<p class="finding">${finding}</p>`}
-        </li>`;
-      })}
-    </ul>`;
 }
 
 function Plan({ plan }) {

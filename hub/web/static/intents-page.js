@@ -60,14 +60,13 @@ function onInput(source) {
   if (shell.operates && source.trim()) onInput.timer = setTimeout(() => lookThrough(source), PAUSE);
 }
 
-/** What the text alone can tell: nothing is compiled or kept. */
+/** What a compiler says of it; nothing is kept. */
 async function lookThrough(source) {
   try {
-    await ask("intent.format", { body: { source } });
+    const { diagnostics } = await ask("intent.diagnose", { body: { source, name: view.name.trim() || null } });
+    if (source === view.source && !view.busy) change({ findings: diagnostics });
   } catch (problem) {
-    if (source !== view.source) return;
-    if (problem.code === "compile-failed") change({ findings: problem.errors });
-    else change({ note: { text: problem.message, bad: true } });
+    if (source === view.source) change({ note: { text: problem.message, bad: true } });
   }
 }
 

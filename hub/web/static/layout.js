@@ -2,30 +2,56 @@
 
 const MARGIN = { top: 34, right: 62, bottom: 46, left: 62 };
 const APART = 30; // px that two nodes keep
-const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30]; // degrees between the lines of the graticule
-const CROWD = 400; // nodes above which spreading is not worth its quadratic cost
+const STEPS = [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30]; // degrees between the lines of the graticule
+export const CROWD = 400; // nodes above which spreading is not worth its quadratic cost, nor a picture of elements
+const CELL = 64; // px of the squares in which what is taken is looked up
 
-/** {positions: Map(node id -> {x, y}), graticule: [{x1, y1, x2, y2, text}], radius, shapes: Map(link id -> {path, x, y, length})}. */
-export function layOut(nodes, links, width, height) {
+/** The network's places at rest: {chart, frame, positions, radius}. The chart says what a place means, the frame how it comes to pixels; *above* px stay free. */
+export function survey(nodes, width, height, above = 0) {
   const margin = width < 560 ? { top: 28, right: 40, bottom: 40, left: 40 } : MARGIN;
-  const [w, h] = [width - margin.left - margin.right, height - margin.top - margin.bottom];
-  const box = { x: margin.left, y: margin.top, w: Math.max(1, w), h: Math.max(1, h) };
-  const located = nodes.filter((node) => node.location);
-  const projection = located.length ? fit(located.map((node) => node.location), box) : null;
-  const positions = new Map(located.map((node) => [node.id, projection.place(node.location)]));
-  for (const [id, point] of onCircle(nodes.filter((node) => !node.location), box)) positions.set(id, point);
+  const [w, h] = [width - margin.left - margin.right, height - margin.top - margin.bottom - above];
+  const box = { x: margin.left, y: margin.top + above, w: Math.max(1, w), h: Math.max(1, h) };
+  const chart = nodes.some((node) => node.location) ? globe(nodes) : plane(nodes);
+  const known = nodes.map((node) => [node.id, chart.at(node)]).filter(([, at]) => at);
+  const frame = fit(known.map(([, at]) => at), box);
+  const positions = new Map(known.map(([id, at]) => [id, toPixels(frame, at)]));
+  for (const [id, point] of onCircle(nodes.filter((node) => !positions.has(node.id)), box)) positions.set(id, point);
   if (nodes.length <= CROWD) spread([...positions.values()], box);
+  return { chart, frame, positions, radius: nodes.length <= 60 ? (width < 560 ? 7 : 9) : nodes.length <= 200 ? 6 : 4 };
+}
+
+export const AT_REST = Object.freeze({ k: 1, x: 0, y: 0 });
+
+/**
+ * What is seen of it through *view* (k times as large, moved by x and y):
+ * {positions: Map(node id -> {x, y}), graticule: [{x1, y1, x2, y2, text}], radius, shapes: Map(link id -> {x, y, length, a, b, via}), placeAt(x, y)}.
+ */
+export function seen(rest, links, { k, x, y }, width, height) {
+  const frame = { scale: rest.frame.scale * k, dx: rest.frame.dx * k + x, dy: rest.frame.dy * k + y };
+  const positions = new Map();
+  for (const [id, at] of rest.positions) positions.set(id, { x: at.x * k + x, y: at.y * k + y });
   return {
     positions,
-    graticule: projection ? graticule(projection, width, height) : [],
-    radius: nodes.length <= 60 ? (width < 560 ? 7 : 9) : nodes.length <= 200 ? 6 : 4,
+    graticule: rest.chart.lines ? graticule(rest.chart, frame, width, height) : [],
+    radius: rest.radius,
     shapes: new Map(bend(links, positions)),
+    placeAt: (px, py) => rest.chart.place((px - frame.dx) / frame.scale, (frame.dy - py) / frame.scale),
   };
 }
 
+/** All of the network in one view. */
+export function layOut(nodes, links, width, height) {
+  return seen(survey(nodes, width, height), links, AT_REST, width, height);
+}
+
+const RADIANS = Math.PI / 180;
+const north = (latitude) => Math.log(Math.tan(Math.PI / 4 + (Math.max(-84, Math.min(84, latitude)) * RADIANS) / 2));
+const rounded = (value, digits) => Number(value.toFixed(digits));
+
 /** Mercator (the angles operators know from maps), cut at the widest gap so that a network over the Pacific stays whole. */
-function fit(locations, box) {
-  const sorted = [...new Set(locations.map(({ longitude }) => longitude))].sort((a, b) => a - b);
+function globe(nodes) {
+  const placed = ({ location, display }) => location ?? (display && { longitude: display.x, latitude: display.y });
+  const sorted = [...new Set(nodes.map(placed).filter(Boolean).map(({ longitude }) => longitude))].sort((a, b) => a - b);
   let west = sorted[0];
   let widest = sorted[0] + 360 - sorted.at(-1);
   for (let i = 1; i < sorted.length; i += 1) {
@@ -34,26 +60,45 @@ function fit(locations, box) {
       west = sorted[i];
     }
   }
-  const east = (longitude) => ((((longitude - west) % 360) + 360) % 360) * (Math.PI / 180);
-  const north = (latitude) => {
-    const angle = (Math.max(-84, Math.min(84, latitude)) * Math.PI) / 180;
-    return Math.log(Math.tan(Math.PI / 4 + angle / 2));
-  };
-  const xs = locations.map(({ longitude }) => east(longitude));
-  const ys = locations.map(({ latitude }) => north(latitude));
-  const [x0, x1, y0, y1] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
-  const scale = Math.min(box.w / Math.max(x1 - x0, 1e-3), box.h / Math.max(y1 - y0, 1e-3));
-  const dx = box.x + box.w / 2 - (scale * (x0 + x1)) / 2;
-  const dy = box.y + box.h / 2 + (scale * (y0 + y1)) / 2;
+  const longitudeOf = (u) => west + u / RADIANS;
+  const latitudeOf = (v) => (2 * Math.atan(Math.exp(v)) - Math.PI / 2) / RADIANS;
   return {
-    west,
-    place: ({ latitude, longitude }) => ({ x: dx + scale * east(longitude), y: dy - scale * north(latitude) }),
-    longitudeAt: (x) => west + ((x - dx) / scale) * (180 / Math.PI),
-    latitudeAt: (y) => (2 * Math.atan(Math.exp((dy - y) / scale)) - Math.PI / 2) * (180 / Math.PI),
-    xOf: (longitude) => dx + scale * (longitude - west) * (Math.PI / 180),
-    yOf: (latitude) => dy - scale * north(latitude),
+    lines: true,
+    at(node) {
+      const place = placed(node);
+      return place && [((((place.longitude - west) % 360) + 360) % 360) * RADIANS, north(place.latitude)];
+    },
+    place: (u, v) => ({ location: { latitude: rounded(latitudeOf(v), 4), longitude: rounded(turned(longitudeOf(u)), 4) } }),
+    longitudeOf,
+    latitudeOf,
+    uOf: (longitude) => (longitude - west) * RADIANS,
+    vOf: north,
   };
 }
+
+const turned = (longitude) => ((((longitude + 180) % 360) + 360) % 360) - 180;
+
+/** A plane for networks that lie nowhere: where they are to be drawn, or on a circle. */
+function plane(nodes) {
+  const drawn = nodes.some(({ display }) => display);
+  const order = new Map([...nodes].map(({ id }) => id).sort().map((id, i) => [id, (2 * Math.PI * i) / nodes.length]));
+  return {
+    lines: false,
+    at: ({ id, display }) => (drawn ? display && [display.x, display.y] : [Math.sin(order.get(id)), Math.cos(order.get(id))]),
+    place: (u, v) => ({ display: { x: rounded(u, 4), y: rounded(v, 4) } }),
+  };
+}
+
+/** Scale and offset that put places into the box, the same scale both ways. */
+function fit(places, box) {
+  if (!places.length) return { scale: box.w / 2, dx: box.x + box.w / 2, dy: box.y + box.h / 2 };
+  const least = [0, 1].map((axis) => places.reduce((low, place) => Math.min(low, place[axis]), Infinity));
+  const most = [0, 1].map((axis) => places.reduce((high, place) => Math.max(high, place[axis]), -Infinity));
+  const scale = Math.min(box.w / Math.max(most[0] - least[0], 1e-3), box.h / Math.max(most[1] - least[1], 1e-3));
+  return { scale, dx: box.x + box.w / 2 - (scale * (least[0] + most[0])) / 2, dy: box.y + box.h / 2 + (scale * (least[1] + most[1])) / 2 };
+}
+
+const toPixels = ({ scale, dx, dy }, [u, v]) => ({ x: dx + scale * u, y: dy - scale * v });
 
 function onCircle(nodes, box) {
   return [...nodes]
@@ -91,6 +136,9 @@ function spread(points, box) {
   }
 }
 
+/** What draws a shape. */
+export const pathOf = ({ a, b, via }) => `M${n(a.x)} ${n(a.y)}${via ? `Q${n(via.x)} ${n(via.y)} ` : "L"}${n(b.x)} ${n(b.y)}`;
+
 /** Lines between the nodes; several between one pair bow out side by side. */
 function* bend(links, positions) {
   const pairs = new Map();
@@ -108,74 +156,100 @@ function* bend(links, positions) {
       const off = (i - (parallel.length - 1) / 2) * 22;
       const x = (a.x + b.x) / 2 - ((b.y - a.y) / length) * off;
       const y = (a.y + b.y) / 2 + ((b.x - a.x) / length) * off;
-      const via = off === 0 ? "L" : `Q${n(2 * x - (a.x + b.x) / 2)} ${n(2 * y - (a.y + b.y) / 2)} `;
-      yield [link.id, { path: `M${n(a.x)} ${n(a.y)}${via}${n(b.x)} ${n(b.y)}`, x, y, length, a, b }];
+      const via = off === 0 ? null : { x: 2 * x - (a.x + b.x) / 2, y: 2 * y - (a.y + b.y) / 2 };
+      yield [link.id, { x, y, length, a, b, via }];
     }
   }
 }
 
-function graticule(projection, width, height) {
-  const [west, east] = [projection.longitudeAt(0), projection.longitudeAt(width)];
-  const [south, north] = [projection.latitudeAt(height), projection.latitudeAt(0)];
+function graticule({ longitudeOf, latitudeOf, uOf, vOf }, { scale, dx, dy }, width, height) {
+  const [west, east] = [longitudeOf(-dx / scale), longitudeOf((width - dx) / scale)];
+  const [south, top] = [latitudeOf((dy - height) / scale), latitudeOf(dy / scale)];
   const step = STEPS.find((degrees) => (east - west) / degrees <= Math.max(3, width / 110)) ?? 30;
   const lines = [];
   for (let at = Math.ceil(west / step) * step; at < east; at += step) {
-    const x = projection.xOf(at);
-    const turned = ((((at + 180) % 360) + 360) % 360) - 180;
-    lines.push({ x1: x, y1: 0, x2: x, y2: height, tx: x + 4, ty: height - 6, text: x < width - 40 ? degrees(turned, "E", "W") : "" });
+    const x = dx + scale * uOf(at);
+    lines.push({ x1: x, y1: 0, x2: x, y2: height, tx: x + 4, ty: height - 6, text: x < width - 40 ? degrees(turned(at), "E", "W") : "" });
   }
-  for (let at = Math.ceil(Math.max(south, -80) / step) * step; at < Math.min(north, 80); at += step) {
-    const y = projection.yOf(at);
+  for (let at = Math.ceil(Math.max(south, -80) / step) * step; at < Math.min(top, 80); at += step) {
+    const y = dy - scale * vOf(at);
     if (y < 18) continue; // its text would be cut off
     lines.push({ x1: 0, y1: y, x2: width, y2: y, tx: 6, ty: y - 4, text: degrees(at, "N", "S") });
   }
   return lines;
 }
 
-const degrees = (value, positive, negative) => `${Math.abs(Number(value.toFixed(1)))}°${value > 0 ? positive : value < 0 ? negative : ""}`;
+const degrees = (value, positive, negative) => `${Math.abs(Number(value.toFixed(3)))}°${value > 0 ? positive : value < 0 ? negative : ""}`;
 
 /**
  * Find places for texts so that none covers another or a node; who finds none stays away (undefined in the map).
  * Texts depend on nothing that changes with the load, so labels never jump about.
  */
 export function placeLabels({ positions, radius, shapes }, nodes, links, measure, width, height) {
-  const taken = [...positions.values()].map(({ x, y }) => around(x, y, 2 * radius + 4, 2 * radius + 4));
+  const taken = new Taken();
+  for (const { x, y } of positions.values()) taken.add(around(x, y, 2 * radius + 4, 2 * radius + 4));
   const inside = (box) => box.x > 2 && box.y > 2 && box.x + box.w < width - 2 && box.y + box.h < height - 2;
-  const free = (box) => inside(box) && !taken.some((other) => overlap(box, other));
+  const free = (box) => inside(box) && taken.free(box);
   const degree = new Map();
   for (const link of links) for (const end of [link.source, link.target]) degree.set(end.node, (degree.get(end.node) ?? 0) + 1);
-  const segments = [...shapes.values()];
+  const segments = shapes.size <= CROWD ? [...shapes.values()] : []; // in a crowd texts lie over lines anyway
   const names = new Map();
   const order = [...nodes].sort((a, b) => (degree.get(b.id) ?? 0) - (degree.get(a.id) ?? 0) || (a.id < b.id ? -1 : 1));
   for (const node of order) {
     const { x, y } = positions.get(node.id);
-    const w = measure(node.name);
-    const gap = radius + 5;
-    const places = [
-      { x, y: y + gap + 8 },
-      { x, y: y - gap - 6 },
-      { x: x + gap + w / 2, y },
-      { x: x - gap - w / 2, y },
-      { x: x + gap * 0.7 + w / 2, y: y - gap - 3 },
-      { x: x - gap * 0.7 - w / 2, y: y - gap - 3 },
-      { x: x + gap * 0.7 + w / 2, y: y + gap + 4 },
-      { x: x - gap * 0.7 - w / 2, y: y + gap + 4 },
-    ].map((place, i) => ({ ...place, box: around(place.x, place.y, w + 4, 15), preference: i * 0.2 }));
-    const fitting = places.filter(({ box }) => free(box));
+    if (x < 0 || y < 0 || x > width || y > height) continue;
+    const fitting = placesAround(x, y, measure(node.name), radius + 5).filter(({ box }) => free(box));
     if (!fitting.length) continue;
     for (const place of fitting) place.cost = place.preference + segments.filter((segment) => crosses(segment, place.box)).length;
     const best = fitting.reduce((a, b) => (b.cost < a.cost ? b : a));
     names.set(node.id, { x: best.x, y: best.y });
-    taken.push(best.box);
+    taken.add(best.box);
   }
   const loads = new Map();
   for (const [id, { x, y, length }] of [...shapes].sort((a, b) => b[1].length - a[1].length)) {
     const box = around(x, y, 38, 16);
-    if (length < 78 || !free(box) || segments.some((segment) => segment !== shapes.get(id) && crosses(segment, box))) continue;
+    if (length < 78 || shapes.size > CROWD || !free(box) || segments.some((segment) => segment !== shapes.get(id) && crosses(segment, box))) continue;
     loads.set(id, { x, y });
-    taken.push(box);
+    taken.add(box);
   }
   return { names, loads };
+}
+
+/** Where a text *w* wide may stand beside a node, the better places first. */
+function placesAround(x, y, w, gap) {
+  return [
+    { x, y: y + gap + 8 },
+    { x, y: y - gap - 6 },
+    { x: x + gap + w / 2, y },
+    { x: x - gap - w / 2, y },
+    { x: x + gap * 0.7 + w / 2, y: y - gap - 3 },
+    { x: x - gap * 0.7 - w / 2, y: y - gap - 3 },
+    { x: x + gap * 0.7 + w / 2, y: y + gap + 4 },
+    { x: x - gap * 0.7 - w / 2, y: y + gap + 4 },
+  ].map((place, i) => ({ ...place, box: around(place.x, place.y, w + 4, 15), preference: i * 0.2 }));
+}
+
+/** Boxes that are taken, found by the squares they lie in. */
+class Taken {
+  #cells = new Map();
+
+  *#squares({ x, y, w, h }) {
+    for (let i = Math.floor(x / CELL); i <= Math.floor((x + w) / CELL); i += 1) {
+      for (let j = Math.floor(y / CELL); j <= Math.floor((y + h) / CELL); j += 1) yield i * 65_536 + j;
+    }
+  }
+
+  add(box) {
+    for (const square of this.#squares(box)) {
+      if (!this.#cells.has(square)) this.#cells.set(square, []);
+      this.#cells.get(square).push(box);
+    }
+  }
+
+  free(box) {
+    for (const square of this.#squares(box)) if (this.#cells.get(square)?.some((other) => overlap(box, other))) return false;
+    return true;
+  }
 }
 
 const around = (x, y, w, h) => ({ x: x - w / 2, y: y - h / 2, w, h });

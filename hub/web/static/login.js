@@ -1,5 +1,6 @@
 // The sign-in form. A session that has only run out is renewed without asking.
 
+import { t } from "./i18n.js";
 import { Session } from "./paranet-client.js";
 import { forget, remember, remembered } from "./remember.js";
 
@@ -7,6 +8,11 @@ const form = document.getElementById("login");
 const problem = document.getElementById("problem");
 const button = form.querySelector("button");
 const { username, password } = form.elements;
+
+const REFUSALS = {
+  unauthenticated: t("The user name or the password is wrong."),
+  "too-many-requests": t("Too many attempts. Wait a moment, then try again."),
+};
 
 function busy(is) {
   button.disabled = is;
@@ -26,22 +32,22 @@ async function signIn() {
   try {
     response = await fetch("/api/v1/auth/login", { method: "POST", headers: { "Content-Type": "application/json" }, body });
   } catch {
-    return refuse("The hub cannot be reached. Try again in a moment.");
+    return refuse(t("The hub cannot be reached. Try again in a moment."));
   }
-  const { detail, title } = await response.json().catch(() => ({})); // read to its end: leaving the page would abort it
+  const { code, detail, title } = await response.json().catch(() => ({})); // read to its end: leaving the page would abort it
   if (response.ok) {
     remember();
     location.assign("/");
     return;
   }
-  refuse(detail ?? title ?? `The hub answered ${response.status}.`, response.status < 500 ? password : undefined);
+  refuse(REFUSALS[code] ?? detail ?? title ?? t("The hub answered {status}.", { status: response.status }), response.status < 500 ? password : undefined);
 }
 
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
   if (button.disabled) return;
   const missing = [username, password].find((input) => !input.value);
-  if (missing) return refuse(`Please enter your ${missing.name}.`, missing);
+  if (missing) return refuse(missing === username ? t("Please enter your name.") : t("Please enter your password."), missing);
   problem.textContent = "";
   busy(true);
   try {

@@ -4,6 +4,7 @@ import { html } from "htm/preact";
 import { percent } from "./format.js";
 import { t } from "./i18n.js";
 import { KINDS, kindOf, loadClass } from "./kinds.js";
+import { pathOf } from "./layout.js";
 
 const HALO = 5;
 
@@ -30,14 +31,16 @@ export function NetworkMap({ network, scene, focus, width, height, children }) {
 }
 
 function Line({ network, link, scene, focus, near }) {
-  const { path, x, y } = scene.shapes.get(link.id);
+  const shape = scene.shapes.get(link.id);
+  const { x, y } = shape;
+  const path = pathOf(shape);
   const load = network.utilization(link);
   const shown = is(focus.shown, "link", link.id);
   const label = scene.labels.loads.has(link.id) || shown;
   const ends = [link.source, link.target].map((end) => network.nodes.get(end.node)?.name ?? end.node);
   return html`
     <g class="link ${loadClass(link, load)}${shown ? " shown" : ""}${near ? "" : " far"}" data-link=${link.id}
-      data-utilization=${load === undefined ? "" : load.toFixed(4)} ...${handles(focus, "link", link.id)} aria-label=${t("Link {ends}", { ends: ends.join(" – ") })}>
+      data-utilization=${load === undefined ? "" : load.toFixed(4)} ...${handles(focus, "link", link.id)} aria-label="${t("Link {ends}", { ends: ends.join(" – ") })}${load === undefined ? "" : ` ${percent(load).replace(" ", "")}`}">
       <path class="reach" d=${path} />
       <path class="line" d=${path} stroke-width=${(1.75 + 5 * Math.min(1, load ?? 0)).toFixed(2)} />
       ${label &&
@@ -51,7 +54,7 @@ function Line({ network, link, scene, focus, near }) {
 function Dot({ network, node, scene, focus, near }) {
   const { x, y } = scene.positions.get(node.id);
   const kind = kindOf(node.type);
-  const { status } = network.node(node.id);
+  const status = network.status(node.id);
   const shown = is(focus.shown, "node", node.id);
   return html`
     <g class="node kind-${kind} is-${status}${shown ? " shown" : ""}${near ? "" : " far"}" data-node=${node.id}
@@ -71,7 +74,7 @@ function Name({ node, scene, focus, near }) {
 const is = (shown, kind, id) => shown?.kind === kind && shown.id === id;
 
 /** What stays bright while something is looked at. */
-function neighbourhood(network, shown) {
+export function neighbourhood(network, shown) {
   if (!shown) return null;
   const links = shown.kind === "node" ? network.linksOf(shown.id) : [network.links.get(shown.id)];
   const nodes = new Set(links.flatMap((link) => [link.source.node, link.target.node]));

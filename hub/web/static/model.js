@@ -138,6 +138,12 @@ export class Network {
     return this.#history.get(link ? `${node} ${link}` : node) ?? [];
   }
 
+  /** up, down or unknown */
+  status(id) {
+    const reading = this.#reading(id);
+    return reading === undefined || reading === null ? "unknown" : reading.now.up === 0 ? "down" : "up";
+  }
+
   /** A node's figures now; `status` is up, down or unknown. */
   node(id) {
     const { now, before } = this.#reading(id) ?? {};
@@ -146,7 +152,7 @@ export class Network {
     const seconds = before ? (now.ts - before.ts) / 1000 : 0;
     const sum = (field) => total(ports.map(([port, old]) => rate(port[field], old?.[field], seconds)));
     return {
-      status: now.up === 0 ? "down" : "up",
+      status: this.status(id),
       cpu: now.cpu,
       sending: times(8, sum("sent")),
       receiving: times(8, sum("received")),

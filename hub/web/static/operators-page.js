@@ -2,6 +2,7 @@
 
 import { html, render } from "htm/preact";
 import { milliseconds } from "./format.js";
+import { t } from "./i18n.js";
 import { ActorPanel, LoopPanel, Records } from "./operators-panel.js";
 import { Actors, TreeGrid } from "./operators-tree.js";
 import { ParaNetClient, Session } from "./paranet-client.js";
@@ -19,7 +20,7 @@ const rest = new Rest(session, "/api/v1/system");
 const shell = new Shell(client, { newest: () => newest, onState: () => shell.live && askAll(), draw });
 const view = { selected: null, cursor: null, filter: "", tab: "audit", detail: null, note: null, replayed: null };
 let newest = null; // UNIX ms at which the tree last changed
-const facts = { lag: null, blocks: null, audit: null, letters: null, waits: null };
+const facts = { lag: null, blocks: null, health: null, audit: null, letters: null, waits: null, clients: null };
 
 // ---- asking the hub
 
@@ -47,17 +48,19 @@ const look = poll(EVERY.actor, async () => {
   draw();
 });
 const readRecords = poll(EVERY.records, async () => {
-  const [audit, letters, waits] = await Promise.all([rest.get("/audit?limit=50"), rest.get("/dead-letters?limit=100"), rest.get("/waits")]);
-  Object.assign(facts, { audit: audit.items, letters, waits: waits.items });
+  const [audit, letters, waits, clients] = await Promise.all(["/audit?limit=50", "/dead-letters?limit=100", "/waits", "/clients"].map(rest.get));
+  Object.assign(facts, { audit: audit.items, letters, waits: waits.items, clients: clients.items });
   draw();
 });
 const readLag = poll(EVERY.lag, async () => {
-  const { lag, blocks } = await rest.get("/info");
-  Object.assign(facts, { lag, blocks });
+  const { lag, blocks, health } = await rest.get("/info");
+  Object.assign(facts, { lag, blocks, health });
   draw();
 });
 
 const askAll = () => [look, readRecords, readLag].forEach((round) => round());
+
+const DEEDS = { restart: t("Restart"), suspend: t("Suspend"), resume: t("Resume"), drain: t("Drain"), trace: t("Trace") };
 
 async function act(action) {
   const path = view.selected;
@@ -65,13 +68,14 @@ async function act(action) {
     if (view.selected === path) view.note = { text, bad };
     draw();
   };
-  say(`${action}: under way`);
+  const what = DEEDS[action];
+  say(t("{what}: under way", { what }));
   try {
     const { outcome } = await rest.post(`${actorPath(path)}/${action}`);
-    if (outcome === false) say(`${action}: done, but it did not start; its supervisor tries again`, true);
-    else say(outcome?.left ? `${action}: done, ${outcome.left} messages were left` : `${action}: done`);
+    if (outcome === false) say(t("{what}: done, but it did not start; its supervisor tries again", { what }), true);
+    else say(outcome?.left ? t("{what}: done, {count} messages were left", { what, count: outcome.left }) : t("{what}: done", { what }));
   } catch (error) {
-    say(`${action}: ${error.message}`, true);
+    say(t("{what}: {reason}", { what, reason: error.message }), true);
   }
   if (action !== "drain") look(); // what was drained is gone; the socket says so in a moment
   readRecords();
@@ -80,7 +84,17 @@ async function act(action) {
 async function replay(id) {
   try {
     const { accepted } = await rest.post(`/dead-letters/${id}/replay`);
-    view.replayed = accepted ? { text: "replayed" } : { text: "refused again", bad: true };
+    view.replayed = accepted ? { text: t("Replayed.") } : { text: t("It was refused again."), bad: true };
+  } catch (error) {
+    view.replayed = { text: error.message, bad: true };
+  }
+  readRecords();
+}
+
+async function disconnect(id) {
+  try {
+    await rest.ask(`/clients/${encodeURIComponent(id)}`, { method: "DELETE" });
+    view.replayed = { text: t("Disconnected.") };
   } catch (error) {
     view.replayed = { text: error.message, bad: true };
   }
@@ -114,23 +128,37 @@ function paint() {
     panel,
   );
   render(html`<${Totals} />`, totals);
-  render(html`<${Records} ...${facts} tab=${view.tab} onTab=${onTab} onReplay=${replay} note=${view.tab === "letters" ? view.replayed : null} />`, records);
+  render(html`<${Records} ...${facts} tab=${view.tab} onTab=${onTab} onReplay=${replay} onDisconnect=${disconnect} note=${view.replayed} />`, records);
 }
 
 function Totals() {
   const { actors: count, rate, queued, restarts, troubled } = actors.totals();
-  const { lag, letters, waits } = facts;
+  const { lag, letters, waits, clients } = facts;
   const figures = [
-    ["Actors", count, troubled ? `${troubled} in trouble` : "all running", troubled > 0],
-    ["Messages", `${rate.toFixed(rate < 99.5 ? 1 : 0)} /s`, `${queued} queued`],
-    ["Restarts", restarts, "since the start"],
-    ["Loop lag p99", milliseconds(lag?.p99), `worst ${milliseconds(lag?.max)}`, lag?.p99 > 0.1],
-    ["Waits", waits?.length ?? 0, "for an answer"],
-    ["Dead letters", letters?.total ?? 0, "since the start", letters?.total > 0],
+    [t("Actors"), count, troubled ? t("{count} in trouble", { count: troubled }) : t("all running"), troubled > 0],
+    [t("Messages"), `${rate.toFixed(rate < 99.5 ? 1 : 0)} /s`, t("{count} queued", { count: queued })],
+    [t("Restarts"), restarts, t("since the start")],
+    [t("Loop lag p99"), milliseconds(lag?.p99), t("worst {time}", { time: milliseconds(lag?.max) }), lag?.p99 > 0.1],
+    [t("Waits"), waits?.length ?? "–", t("for an answer")],
+    [t("Dead letters"), letters?.total ?? "–", t("since the start"), letters?.total > 0],
+    [t("Clients"), clients?.length ?? "–", t("connected")],
+    ...stores(),
   ];
   return html`<dl>
     ${figures.map(([name, value, note, bad]) => html`<div key=${name} class=${bad ? "bad" : ""}><dt>${name}</dt><dd>${value}</dd><dd class="small">${note}</dd></div>`)}
   </dl>`;
+}
+
+function stores() {
+  const { health } = facts;
+  if (!health) return [[t("Stores"), "–", ""]];
+  const bad = health.databases.find(({ ok }) => !ok);
+  const slowest = Math.max(...health.databases.map(({ answers_in: time }) => time ?? 0));
+  const { redis } = health;
+  return [
+    [t("Database"), bad ? t("ill") : t("well"), bad ? bad.why : t("answers in {time}", { time: milliseconds(slowest) }), Boolean(bad)],
+    ["Redis", redis.configured ? (redis.ok ? t("well") : t("away")) : t("not used"), redis.why, !redis.ok],
+  ];
 }
 
 // ---- the tree
@@ -170,7 +198,7 @@ function onFilter(text) {
 }
 
 function onTab(tab) {
-  view.tab = tab;
+  Object.assign(view, { tab, replayed: null });
   paint();
 }
 

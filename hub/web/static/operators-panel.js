@@ -1,13 +1,15 @@
 // What is to be seen of one actor and done about it; the event loop while none is selected. And the records below the tree.
 
 import { html, useEffect, useState } from "htm/preact";
-import { clock, milliseconds, NONE } from "./format.js";
+import { clock, milliseconds, NONE, scaled } from "./format.js";
+import { language, t } from "./i18n.js";
 import { Status } from "./operators-tree.js";
+import { WaitGraph } from "./operators-waits.js";
 
 const ARMED = 5_000; // ms in which the second step has to follow the first
 const LONGEST = 400; // characters of a value that are shown
 const NEWEST = 60; // entries of a trace that are shown
-const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
+const DAY = new Intl.DateTimeFormat(language === "zh" ? "zh-CN" : "en-GB", { day: "numeric", month: "short" });
 
 /** The first press arms it, the second does it. */
 export function TwoStep({ text, confirm, onAct, ...rest }) {
@@ -32,14 +34,14 @@ export function ActorPanel({ path, summary, detail, note, onAct, onClose }) {
   const gone = !summary;
   return html`
     <header>
-      <p class="kicker">${detail?.type ?? summary?.type ?? "Actor"}</p>
+      <p class="kicker">${detail?.type ?? summary?.type ?? t("Actor")}</p>
       <h2>${path}</h2>
-      <button type="button" class="close" aria-label="Close" title="Close (Esc)" onClick=${onClose}>×</button>
+      <button type="button" class="close" aria-label=${t("Close")} title=${t("Close (Esc)")} onClick=${onClose}>×</button>
     </header>
     <p class="facts">
-      ${gone ? html`<span class="chip bad">gone</span>` : html`<${Status} status=${summary.status} />`}
-      ${summary?.stuck && html`<span class="chip bad">stuck in ${summary.current ?? "a message"}</span>`}
-      ${detail && !gone && html`<span>up ${span(detail.uptime)}, generation ${detail.generation}</span>`}
+      ${gone ? html`<span class="chip bad">${t("gone")}</span>` : html`<${Status} status=${summary.status} />`}
+      ${summary?.stuck && html`<span class="chip bad">${t("stuck in {message}", { message: summary.current ?? t("a message") })}</span>`}
+      ${detail && !gone && html`<span>${t("up {time}, generation {number}", { time: span(detail.uptime), number: detail.generation })}</span>`}
     </p>
     ${!gone && html`<${Actions} key=${path} ...${{ summary, onAct }} />`}
     <p class="note ${note?.bad ? "bad" : ""}" role=${note?.bad ? "alert" : "status"}>${note?.text ?? ""}</p>
@@ -50,15 +52,15 @@ function Actions({ summary, onAct }) {
   const { status, tracing } = summary;
   const act = (name) => () => onAct(name);
   return html`
-    <div class="actions" role="group" aria-label="Actions">
-      <${TwoStep} key="restart" text="Restart" confirm="Confirm restart" onAct=${act("restart")} />
+    <div class="actions" role="group" aria-label=${t("Actions")}>
+      <${TwoStep} key="restart" text=${t("Restart")} confirm=${t("Confirm restart")} onAct=${act("restart")} />
       ${
         status === "suspended"
-          ? html`<button key="resume" type="button" onClick=${act("resume")}>Resume</button>`
-          : html`<${TwoStep} key="suspend" text="Suspend" confirm="Confirm suspend" onAct=${act("suspend")} disabled=${status !== "running"} />`
+          ? html`<button key="resume" type="button" onClick=${act("resume")}>${t("Resume")}</button>`
+          : html`<${TwoStep} key="suspend" text=${t("Suspend")} confirm=${t("Confirm suspend")} onAct=${act("suspend")} disabled=${status !== "running"} />`
       }
-      <${TwoStep} key="drain" text="Drain" confirm="Confirm drain" onAct=${act("drain")} title="Finish what is queued, then stop for good" />
-      <button key="trace" type="button" onClick=${act("trace")} title="Record what it handles for a minute">${tracing ? "Trace anew" : "Trace"}</button>
+      <${TwoStep} key="drain" text=${t("Drain")} confirm=${t("Confirm drain")} onAct=${act("drain")} title=${t("Finish what is queued, then stop for good")} />
+      <button key="trace" type="button" onClick=${act("trace")} title=${t("Record what it handles for a minute")}>${tracing ? t("Trace anew") : t("Trace")}</button>
     </div>`;
 }
 
@@ -68,53 +70,54 @@ function Detail({ detail }) {
   const dropped = Object.entries(mailbox.dropped);
   return html`
     <dl class="figures">
-      <${Figure} name="Processed" value=${detail.processed} note="of ${detail.sent} sent" />
-      <${Figure} name="Mailbox" value="${mailbox.length}/${mailbox.capacity}" note="most ${mailbox.high_water}, ${mailbox.overflow}" />
-      <${Figure} name="Restarts" value=${detail.restarts} note="${detail.restarts_in_window} in the window" bad=${detail.backoff_for > 0} />
-      <${Figure} name="Dead letters" value=${detail.dead} note=${dropped.map(([why, n]) => `${n} ${why}`).join(", ")} bad=${detail.dead > 0} />
+      <${Figure} name=${t("Processed")} value=${detail.processed} note=${t("of {count} sent", { count: detail.sent })} />
+      <${Figure} name=${t("Mailbox")} value="${mailbox.length}/${mailbox.capacity}" note=${t("most {count}, {overflow}", { count: mailbox.high_water, overflow: mailbox.overflow })} />
+      <${Figure} name=${t("Restarts")} value=${detail.restarts} note=${t("{count} in the window", { count: detail.restarts_in_window })} bad=${detail.backoff_for > 0} />
+      <${Figure} name=${t("Dead letters")} value=${detail.dead} note=${dropped.map(([why, n]) => `${n} ${why}`).join(", ")} bad=${detail.dead > 0} />
     </dl>
-    ${error && html`<h3>Last error</h3><pre class="error">${error}</pre>`}
-    ${stack.length > 0 && html`<h3>Stuck at</h3><pre>${stack.join("\n")}</pre>`}
-    <h3>State</h3>
+    ${error && html`<h3>${t("Last error")}</h3><pre class="error">${error}</pre>`}
+    ${stack.length > 0 && html`<h3>${t("Stuck at")}</h3><pre>${stack.join("\n")}</pre>`}
+    <h3>${t("Inner state")}</h3>
     ${
       Object.keys(state ?? {}).length === 0
-        ? html`<p class="none">It shows none.</p>`
+        ? html`<p class="none">${t("It shows none.")}</p>`
         : html`<dl class="values">${Object.entries(state).map(([key, value]) => html`<dt key=${key}>${key}</dt><dd><code>${shown(value)}</code></dd>`)}</dl>`
     }
-    <h3>Changed in the last 5 s</h3>
-    <${Table} head=${["At", "What", "From → to", "By"]} none="Nothing."
+    <h3>${t("Changed in the last 5 s")}</h3>
+    <${Table} head=${[t("At"), t("What"), t("From → to"), t("By")]} none=${t("Nothing.")}
       rows=${[...changes].reverse().map(({ at, key, before, after, cause }) => [clock(at * 1000), key, `${shown(before)} → ${shown(after)}`, cause])} />
-    <h3>Times per message</h3>
-    <${Table} head=${["Message", "Count", "Wait p95", "p50", "p95", "p99"]} none="It has handled nothing yet." numbers
+    <h3>${t("Times per message")}</h3>
+    <${Table} head=${[t("Message"), t("Count"), t("Wait p95"), "p50", "p95", "p99"]} none=${t("It has handled nothing yet.")} numbers
       rows=${kinds.map(([kind, { wait, handle }]) => [kind, handle.count, ...[wait.p95, handle.p50, handle.p95, handle.p99].map(milliseconds)])} />
-    <h3>Trace</h3>
-    <${Table} head=${["At", "Message", "From", "Wait", "Handled", "Outcome"]} none="None recorded: press Trace."
+    <h3>${t("Trace")}</h3>
+    <${Table} head=${[t("At"), t("Message"), t("From"), t("Wait"), t("Handled"), t("Outcome")]} none=${t("None recorded: press Trace.")}
       rows=${trace.slice(-NEWEST).reverse().map((t) => [clock(t.at * 1000), t.type, t.sender || NONE, milliseconds(t.wait), milliseconds(t.handle), t.outcome])} />
-    ${trace.length > NEWEST && html`<p class="none">The newest ${NEWEST} of ${trace.length}.</p>`}`;
+    ${trace.length > NEWEST && html`<p class="none">${t("The newest {count} of {all}.", { count: NEWEST, all: trace.length })}</p>`}`;
 }
 
-export function LoopPanel({ lag, blocks }) {
+export function LoopPanel({ lag, blocks, health }) {
   return html`
-    <header><p class="kicker">The hub</p><h2>Event loop</h2></header>
-    <p class="facts">How late it ran its callbacks in the last minute.</p>
+    <header><p class="kicker">${t("The hub")}</p><h2>${t("Event loop")}</h2></header>
+    <p class="facts">${t("How late it ran its callbacks in the last minute.")}</p>
     <dl class="figures">
-      <${Figure} name="Lag p50" value=${milliseconds(lag?.p50)} />
-      <${Figure} name="Lag p99" value=${milliseconds(lag?.p99)} bad=${lag?.p99 > 0.1} />
-      <${Figure} name="Worst" value=${milliseconds(lag?.max)} bad=${lag?.max > 0.25} />
-      <${Figure} name="Samples" value=${lag?.samples ?? NONE} />
+      <${Figure} name=${t("Lag p50")} value=${milliseconds(lag?.p50)} />
+      <${Figure} name=${t("Lag p99")} value=${milliseconds(lag?.p99)} bad=${lag?.p99 > 0.1} />
+      <${Figure} name=${t("Worst")} value=${milliseconds(lag?.max)} bad=${lag?.max > 0.25} />
+      <${Figure} name=${t("Samples")} value=${lag?.samples ?? NONE} />
     </dl>
-    <h3>Blocked by</h3>
-    <${Table} head=${["At", "Actor", "Message", "For"]} none="Nothing has held it."
+    <h3>${t("Blocked by")}</h3>
+    <${Table} head=${[t("At"), t("Actor"), t("Message"), t("For")]} none=${t("Nothing has held it.")}
       rows=${(blocks ?? []).map((b) => [clock(b.at * 1000), b.actor || NONE, b.message || NONE, milliseconds(b.seconds)])} />
-    <p class="none">Select an actor to see its state and what may be done about it.</p>`;
+    <${Stores} health=${health} />
+    <p class="none">${t("Select an actor to see its state and what may be done about it.")}</p>`;
 }
 
 // ---- the records below the tree
 
-const TABS = { audit: "Audit log", letters: "Dead letters", waits: "Waits" };
+const TABS = { audit: t("Audit log"), letters: t("Dead letters"), waits: t("Waits"), clients: t("Clients") };
 
-export function Records({ tab, onTab, audit, letters, waits, onReplay, note }) {
-  const counts = { letters: letters?.total, waits: waits?.length };
+export function Records({ tab, onTab, audit, letters, waits, clients, onReplay, onDisconnect, note }) {
+  const counts = { letters: letters?.total, waits: waits?.length, clients: clients?.length };
   const names = Object.keys(TABS);
   const onKeyDown = (event) => {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
@@ -124,9 +127,9 @@ export function Records({ tab, onTab, audit, letters, waits, onReplay, note }) {
     onTab(next);
     document.getElementById(`tab-${next}`).focus();
   };
-  const body = { audit: () => auditTable(audit), letters: () => letterTable(letters, onReplay), waits: () => waitTable(waits) }[tab];
+  const body = { audit: () => auditTable(audit), letters: () => letterTable(letters, onReplay), waits: () => waitTable(waits), clients: () => clientTable(clients, onDisconnect) }[tab];
   return html`
-    <div class="tabs" role="tablist" onKeyDown=${onKeyDown}>
+    <div class="tabs" role="tablist" aria-label=${t("Records")} onKeyDown=${onKeyDown}>
       ${names.map(
         (name) => html`<button key=${name} id="tab-${name}" type="button" role="tab" aria-selected=${name === tab} aria-controls="records-body"
           tabindex=${name === tab ? 0 : -1} onClick=${() => onTab(name)}>
@@ -139,25 +142,53 @@ export function Records({ tab, onTab, audit, letters, waits, onReplay, note }) {
 }
 
 const auditTable = (items) =>
-  html`<${Table} head=${["At", "Who", "From", "Did", "To", "Outcome"]} none="Nobody has done anything yet."
+  html`<${Table} head=${[t("At"), t("Who"), t("From"), t("Did"), t("To"), t("Outcome")]} none=${items === null ? t("Asking…") : t("Nobody has done anything yet.")}
     rows=${(items ?? []).map((e) => [moment(e.at), e.author, e.remote || NONE, e.action, e.target, outcome(e.outcome)])}
     keys=${items?.map(({ id }) => id)} />`;
 
 const letterTable = (letters, onReplay) =>
-  html`<${Table} head=${["At", "To", "From", "Why", "Message", ""]} none="Every message has been processed."
+  html`<${Table} head=${[t("At"), t("To"), t("From"), t("Why"), t("Message"), ""]} none=${letters === null ? t("Asking…") : t("Every message has been processed.")}
     rows=${(letters?.items ?? []).map((l) => [
       moment(l.at),
       l.to,
       l.sender || NONE,
       l.reason,
       html`<code title=${l.message}>${l.type}</code>${l.error && html`<small>${l.error}</small>`}`,
-      l.replayable && html`<${TwoStep} text="Replay" confirm="Confirm replay" onAct=${() => onReplay(l.id)} />`,
+      l.replayable && html`<${TwoStep} text=${t("Replay")} confirm=${t("Confirm replay")} onAct=${() => onReplay(l.id)} />`,
     ])}
     keys=${letters?.items.map(({ id }) => id)} />`;
 
 const waitTable = (items) =>
-  html`<${Table} head=${["Who waits", "For", "Message", "Since", "Gives up in"]} none="Nobody waits for anybody."
+  html`<${WaitGraph} waits=${items ?? []} />
+    <${Table} head=${[t("Who waits"), t("For"), t("Message"), t("Since"), t("Gives up in")]} none=${items === null ? t("Asking…") : t("Nobody waits for anybody.")}
     rows=${(items ?? []).map((w) => [job(w.asker, w.job), job(w.target, w.answering), w.message, span(w.age), w.left === null ? NONE : span(w.left)])} />`;
+
+const clientTable = (items, onDisconnect) =>
+  html`<${Table} head=${[t("User"), t("Address"), t("Since"), t("Channels"), t("Waits to be sent"), t("Spared"), ""]} none=${items === null ? t("Asking…") : t("Nobody is connected.")}
+    rows=${(items ?? []).map((c) => [
+      html`${c.user} <span class="chip">${c.role}</span>`,
+      c.address,
+      span(c.age),
+      html`${c.subscriptions.join(", ")}${c.lagging.length > 0 && html` <span class="chip bad">${t("behind: {channels}", { channels: c.lagging.join(", ") })}</span>`}`,
+      scaled(c.backlog, "B"),
+      c.conflated,
+      html`<${TwoStep} text=${t("Disconnect")} confirm=${t("Confirm disconnect")} onAct=${() => onDisconnect(c.id)} />`,
+    ])}
+    keys=${items?.map(({ id }) => id)} />`;
+
+function Stores({ health }) {
+  if (!health) return null;
+  const { databases, redis } = health;
+  return html`
+    <h3>${t("Stores")}</h3>
+    <${Table} head=${[t("Store"), t("State"), t("Answers in"), t("Size")]} none=""
+      rows=${[
+        ...databases.map((one) => [one.name, outcomeOf(one.ok, one.why), milliseconds(one.answers_in), scaled(one.bytes, "B")]),
+        ["Redis", redis.configured ? outcomeOf(redis.ok, redis.why) : t("not used"), NONE, NONE],
+      ]} />`;
+}
+
+const outcomeOf = (ok, why) => (ok ? t("well") : html`<span class="chip bad">${why}</span>`);
 
 // ---- small change
 
@@ -168,7 +199,7 @@ function Figure({ name, value, note, bad }) {
 function Table({ head, rows, none, numbers, keys }) {
   if (rows.length === 0) return html`<p class="none">${none}</p>`;
   return html`
-    <div class="scroller">
+    <div class="scroller" tabindex="0" role="region" aria-label=${head.filter(Boolean).join(", ")}>
       <table class=${numbers ? "numbers" : ""}>
         <thead><tr>${head.map((text) => html`<th scope="col">${text}</th>`)}</tr></thead>
         <tbody>${rows.map((row, i) => html`<tr key=${keys?.[i] ?? i}>${row.map((cell) => html`<td>${cell}</td>`)}</tr>`)}</tbody>

@@ -2,6 +2,7 @@
 
 import { Component, html } from "htm/preact";
 import { milliseconds, NONE } from "./format.js";
+import { t } from "./i18n.js";
 
 const FOLDED = new Set(["device", "ws"]); // parents of one child per device or client
 const MANY = 40; // children from which on any parent starts folded
@@ -76,25 +77,35 @@ export class Actors {
 const isTroubled = ({ status, stuck }) => stuck || status !== "running";
 
 const TONES = { running: "good", starting: "warn", suspended: "warn", draining: "warn", stopping: "warn" };
+const WORDS = {
+  starting: t("starting"),
+  running: t("running"),
+  suspended: t("suspended"),
+  backoff: t("waits to start again"),
+  halted: t("halted"),
+  draining: t("draining"),
+  stopping: t("stopping"),
+  stopped: t("stopped"),
+};
 
 export function Status({ status }) {
-  return html`<span class="chip status ${TONES[status] ?? "bad"}">${status}</span>`;
+  return html`<span class="chip status ${TONES[status] ?? "bad"}">${WORDS[status] ?? status}</span>`;
 }
 
 export function TreeGrid({ rows, cursor, selected, filter, onFilter, ...hands }) {
   return html`
     <div class="tools">
-      <h2>Actors</h2>
-      <input type="search" placeholder="Filter by path" aria-label="Filter by path" autocomplete="off" spellcheck="false"
+      <h2>${t("Actors")}</h2>
+      <input type="search" placeholder=${t("Filter by path")} aria-label=${t("Filter by path")} autocomplete="off" spellcheck="false"
         value=${filter} onInput=${(event) => onFilter(event.currentTarget.value)} />
     </div>
-    <div class="grid" role="treegrid" aria-label="Actors" ...${hands}>
+    <div class="grid" role="treegrid" aria-label=${t("Actors")} ...${hands}>
       <div class="row head" role="row">
-        ${["Actor", "Mailbox", "Rate", "p95", "Restarts", "Status"].map((text) => html`<span role="columnheader" key=${text}>${text}</span>`)}
+        ${[t("Actor"), t("Mailbox"), t("Rate"), "p95", t("Restarts"), t("State")].map((text) => html`<span role="columnheader" key=${text}>${text}</span>`)}
       </div>
       ${rows.map((row) => html`<${Row} key=${row.item.path} ...${row} tabbable=${row.item.path === cursor} selected=${row.item.path === selected} />`)}
     </div>
-    ${rows.length === 0 && html`<p class="loading">No actor's path has “${filter}” in it.</p>`}`;
+    ${rows.length === 0 && html`<p class="loading">${t("No actor's path has “{text}” in it.", { text: filter })}</p>`}`;
 }
 
 /** Drawn anew only when something in it has changed: there may be a thousand. */
@@ -112,15 +123,15 @@ class Row extends Component {
         <span class="name" role="gridcell" title="${item.path}, ${item.type}">
           <span class="fold" data-fold=${count ? "yes" : undefined} aria-hidden="true">${count ? (open ? "▾" : "▸") : ""}</span>
           <span class="text">${name}</span>
-          ${count > 0 && html`<span class="chip count" title="children">${count}</span>`}
-          ${troubled > 0 && html`<span class="chip bad">${troubled} in trouble</span>`}
-          ${item.stuck && html`<span class="chip bad" title="handles ${item.current ?? "a message"} for too long">stuck</span>`}
-          ${item.tracing && html`<span class="chip trace">trace</span>`}
+          ${count > 0 && html`<span class="chip count" title=${t("children")}>${count}</span>`}
+          ${troubled > 0 && html`<span class="chip bad">${t("{count} in trouble", { count: troubled })}</span>`}
+          ${item.stuck && html`<span class="chip bad" title=${t("handles {message} for too long", { message: item.current ?? t("a message") })}>${t("stuck")}</span>`}
+          ${item.tracing && html`<span class="chip trace">${t("trace")}</span>`}
         </span>
         <span class="mail" role="gridcell"><${Mailbox} ...${item} /></span>
         <span class="rate" role="gridcell">${item.rate >= 0.05 ? `${item.rate.toFixed(1)} /s` : NONE}</span>
         <span class="p95" role="gridcell">${item.handle_p95 > 0 ? milliseconds(item.handle_p95) : NONE}</span>
-        <span class=${item.restarts ? "restarts some" : "restarts"} role="gridcell">${item.restarts}</span>
+        <span class=${item.restarts ? "restarts some" : "restarts"} data-word=" ${t("restarts")}" role="gridcell">${item.restarts}</span>
         <span class="state" role="gridcell"><${Status} status=${item.status} /></span>
       </div>`;
   }

@@ -5,19 +5,20 @@ import { bitrate, capacity, coordinates, milliseconds, NONE, packets, percent } 
 import { t } from "./i18n.js";
 import { KINDS, kindOf, loadClass } from "./kinds.js";
 import { WINDOW } from "./model.js";
+import { Changes, LinkForm, NodeForm, NodeMore } from "./network-panel-more.js";
 
 const BUSIEST = 8;
 const CHART = { width: 288, height: 44 };
 const GAP = 5_000; // ms between two points that are not joined by a line
 
-export function Panel({ network, focus }) {
+export function Panel({ network, focus, shell, edit }) {
   const { shown } = focus;
-  if (shown?.kind === "node") return html`<${NodePanel} node=${network.nodes.get(shown.id)} ...${{ network, focus }} />`;
-  if (shown?.kind === "link") return html`<${LinkPanel} link=${network.links.get(shown.id)} ...${{ network, focus }} />`;
-  return html`<${Overview} ...${{ network, focus }} />`;
+  if (shown?.kind === "node") return html`<${NodePanel} node=${network.nodes.get(shown.id)} ...${{ network, focus, shell, edit }} />`;
+  if (shown?.kind === "link") return html`<${LinkPanel} link=${network.links.get(shown.id)} ...${{ network, focus, shell, edit }} />`;
+  return html`<${Overview} ...${{ network, focus, shell, edit }} />`;
 }
 
-function Overview({ network, focus }) {
+function Overview({ network, focus, shell, edit }) {
   const { silent, offered, delivered, drops, dropsMostlyAt } = network.totals();
   const busiest = [...network.links.values()]
     .map((link) => ({ link, load: network.utilization(link), text: ends(network, link).join(" – ") }))
@@ -33,10 +34,11 @@ function Overview({ network, focus }) {
       <${Figure} name=${t("Delivered")} value=${bitrate(delivered)} note=${offered !== undefined && t("{rate} offered", { rate: bitrate(offered) })} />
       <${Figure} name=${t("Dropped")} value=${packets(drops)} note=${drops >= 1 && t("most at {node}", { node: network.nodes.get(dropsMostlyAt).name })} bad=${drops >= 1} />
     </dl>
-    ${busiest.length > 0 && html`<h3>${t("Busiest links")}</h3><${LinkList} rows=${busiest} focus=${focus} />`}`;
+    ${busiest.length > 0 && html`<h3>${t("Busiest links")}</h3><${LinkList} rows=${busiest} focus=${focus} />`}
+    <${Changes} key="changes" ...${{ shell, edit }} revision=${network.revision} />`;
 }
 
-function NodePanel({ network, focus, node }) {
+function NodePanel({ network, focus, node, shell, edit }) {
   const figures = network.node(node.id);
   const kind = KINDS[kindOf(node.type)].text;
   const address = node.interfaces.find(({ name }) => name === "lo")?.address ?? node.interfaces.find(({ address }) => address)?.address;
@@ -45,12 +47,13 @@ function NodePanel({ network, focus, node }) {
     return { link, load: network.utilization(link), text: network.nodes.get(far.node)?.name ?? far.node };
   });
   return html`
-    <${Title} focus=${focus} kicker=${kind === "Other" ? node.type : kind} name=${node.name} />
+    <${Title} focus=${focus} kicker=${kindOf(node.type) === "other" ? node.type : kind} name=${node.name} />
     <p class="facts">
       <code>${node.id}</code>
       ${node.modalities.map((name) => html`<span class="chip">${name.toUpperCase()}</span>`)}
       ${STATUS[figures.status]}
     </p>
+    ${edit.on && isSelected(focus, node) && html`<${NodeForm} key="form ${node.id}" ...${{ node, edit }} />`}
     <dl class="figures">
       <${Figure} name=${t("Sending")} value=${bitrate(figures.sending)} />
       <${Figure} name=${t("Receiving")} value=${bitrate(figures.receiving)} />
@@ -64,8 +67,12 @@ function NodePanel({ network, focus, node }) {
       ${node.location && html`<dt>${t("Location")}</dt><dd>${coordinates(node.location)}</dd>`}
       ${address && html`<dt>${t("Address")}</dt><dd><code>${address}</code></dd>`}
       <dt>${t("Type")}</dt><dd><code>${node.type}</code></dd>
-    </dl>`;
+    </dl>
+    ${isSelected(focus, node) && html`<${NodeMore} key=${node.id} ...${{ shell, node }} revision=${network.revision} />`}`;
 }
+
+/** What is only looked at in passing asks the hub nothing. */
+const isSelected = ({ selected }, { id }) => selected?.id === id;
 
 const STATUS = {
   up: null,
@@ -73,7 +80,7 @@ const STATUS = {
   unknown: html`<span class="chip bad">${t("no data")}</span>`,
 };
 
-function LinkPanel({ network, focus, link }) {
+function LinkPanel({ network, focus, link, shell, edit }) {
   const [source, target] = ends(network, link);
   return html`
     <${Title} focus=${focus} kicker=${t("Link")} name="${source} – ${target}" />
@@ -81,6 +88,7 @@ function LinkPanel({ network, focus, link }) {
       <code>${link.id}</code><span class="chip">${capacity(link.bandwidth)}</span>
       ${!link.enabled && html`<span class="chip bad">${t("disabled")}</span>`}
     </p>
+    ${edit.on && isSelected(focus, link) && html`<${LinkForm} key="form ${link.id}" ...${{ link, edit }} />`}
     <${Direction} ...${{ network, link }} from=${link.source.node} text="${source} → ${target}" />
     ${!link.directed && html`<${Direction} ...${{ network, link }} from=${link.target.node} text="${target} → ${source}" />`}
     <dl class="details">
@@ -88,7 +96,8 @@ function LinkPanel({ network, focus, link }) {
       <dt>${t("Latency, nominal")}</dt><dd>${milliseconds(link.latency)}</dd>
       <dt>MTU</dt><dd>${t("{count} bytes", { count: link.mtu })}</dd>
       <dt>${t("Cost")}</dt><dd>${link.cost}</dd>
-    </dl>`;
+    </dl>
+    ${isSelected(focus, link) && html`<${Changes} key=${link.id} shell=${shell} id=${link.id} revision=${network.revision} />`}`;
 }
 
 function Direction({ network, link, from, text }) {

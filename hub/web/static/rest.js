@@ -9,22 +9,29 @@ export class Rest {
   get = (path) => this.ask(path);
   post = (path, body, headers) => this.ask(path, { method: "POST", body, headers });
 
+  /** Send a form with a file; resolves to {body, etag}. */
+  send = (path, form, headers) => this.#fetch(path, { method: "POST", body: form, headers });
+
   /** Resolves to the body. Rejects with the problem (RFC 9457) as an Error with its members and `status`. */
-  async ask(path, { method = "GET", body, headers = {} } = {}, again = true) {
-    const given = body === undefined ? {} : { "Content-Type": "application/json" };
+  async ask(path, { method = "GET", body, headers = {} } = {}) {
+    if (body === undefined) return (await this.#fetch(path, { method, headers })).body;
+    return (await this.#fetch(path, { method, body: JSON.stringify(body), headers: { "Content-Type": "application/json", ...headers } })).body;
+  }
+
+  async #fetch(path, { method, body, headers }, again = true) {
     const response = await fetch(`${this.base}${path}`, {
       method,
       credentials: "same-origin",
       cache: "no-store",
-      headers: { ...given, ...headers },
-      body: body === undefined ? undefined : JSON.stringify(body),
+      headers,
+      body,
     });
     if (response.status === 401 && again) {
       await this.session.renew();
-      return this.ask(path, { method, body, headers }, false);
+      return this.#fetch(path, { method, body, headers }, false);
     }
     const answer = response.status === 204 ? null : await response.json();
-    if (response.ok) return answer;
+    if (response.ok) return { body: answer, etag: response.headers.get("ETag") };
     throw Object.assign(new Error(answer.detail ?? answer.title ?? `HTTP ${response.status}`), answer, { status: response.status });
   }
 }

@@ -7,7 +7,11 @@ import { forget } from "./remember.js";
 
 const PATIENCE = 1_500; // ms a reconnect may take before the banner says so
 const WORDS = { [State.CONNECTING]: t("Connecting"), [State.LIVE]: t("Live"), [State.LOST]: t("Offline"), [State.CLOSED]: t("Closed") };
-const THEMES = { auto: ["◐", t("Theme: as the system")], light: ["☀", t("Theme: light")], dark: ["☾", t("Theme: dark")] };
+export const THEMES = {
+  auto: { sign: "◐", text: t("as the system"), told: t("Theme: as the system") },
+  light: { sign: "☀", text: t("light"), told: t("Theme: light") },
+  dark: { sign: "☾", text: t("dark"), told: t("Theme: dark") },
+};
 const YEAR = 31_536_000; // s
 
 const place = (id) => document.getElementById(id);
@@ -15,6 +19,7 @@ const place = (id) => document.getElementById(id);
 export class Shell {
   #title = document.title;
   #connection = { state: State.CONNECTING, lostAt: null, reason: "" };
+  #liveUntil = null; // UNIX ms; what came over the socket is true up to then
 
   /** *newest* tells of when the page's data is (UNIX ms); *onState* hears of every change of the connection; *draw* shall call `show`. */
   constructor(client, { newest = () => null, onState = () => {}, draw = () => this.show() } = {}) {
@@ -51,7 +56,7 @@ export class Shell {
     document.body.classList.toggle("stale", down);
     const title = down ? `${t("Connection lost")} – ParaNet Hub` : this.#title;
     if (document.title !== title) document.title = title;
-    const told = !down ? "" : state === State.CLOSED ? ended(reason) : lost(newest);
+    const told = !down ? "" : state === State.CLOSED ? ended(reason) : lost(newest ?? this.#liveUntil);
     if (banner.firstElementChild.textContent !== told) banner.firstElementChild.textContent = told;
     banner.hidden = !down;
   }
@@ -62,6 +67,7 @@ export class Shell {
       return;
     }
     const away = state !== State.LIVE;
+    if (away && this.live) this.#liveUntil = Date.now();
     if (away && this.#connection.lostAt === null) setTimeout(() => this.draw(), PATIENCE + 50);
     Object.assign(this.#connection, { state, reason, lostAt: away ? (this.#connection.lostAt ?? performance.now()) : null });
     this.onState(state);
@@ -83,7 +89,8 @@ function lost(newest) {
   return t("Connection lost, data from {time}. Trying to reconnect.", { time: clock(newest) });
 }
 
-function speak(code) {
+/** Show this and all pages to come in another language. */
+export function speak(code) {
   if (code === language) return;
   document.cookie = `paranet_language=${code}; path=/; max-age=${YEAR}; samesite=strict`;
   location.reload();
@@ -91,25 +98,29 @@ function speak(code) {
 
 // ---- theme
 
-const chosen = () => document.documentElement.dataset.theme ?? "auto";
+export const chosenTheme = () => document.documentElement.dataset.theme ?? "auto";
 
-function turn() {
-  const names = Object.keys(THEMES);
-  const next = names[(names.indexOf(chosen()) + 1) % names.length];
-  if (next === "auto") delete document.documentElement.dataset.theme;
-  else document.documentElement.dataset.theme = next;
+/** Wear a theme, now and on pages to come. */
+export function wear(theme) {
+  if (theme === "auto") delete document.documentElement.dataset.theme;
+  else document.documentElement.dataset.theme = theme;
   try {
-    localStorage.setItem("paranet-theme", next === "auto" ? "" : next);
+    localStorage.setItem("paranet-theme", theme === "auto" ? "" : theme);
   } catch (error) {
     console.info(`the theme is not remembered: ${error.message}`);
   }
   showTheme();
 }
 
+function turn() {
+  const names = Object.keys(THEMES);
+  wear(names[(names.indexOf(chosenTheme()) + 1) % names.length]);
+}
+
 function showTheme() {
-  const [sign, text] = THEMES[chosen()] ?? THEMES.auto;
+  const { sign, told } = THEMES[chosenTheme()] ?? THEMES.auto;
   const button = place("theme");
   button.textContent = sign;
-  button.title = text;
-  button.setAttribute("aria-label", text);
+  button.title = told;
+  button.setAttribute("aria-label", told);
 }

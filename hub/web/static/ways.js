@@ -1,7 +1,7 @@
 // Ways through the network on a small map: the paths of intents, and what a witness passes hop by hop.
 
 import { html, useLayoutEffect, useMemo, useRef, useState } from "htm/preact";
-import { layOut, placeLabels } from "./layout.js";
+import { layOut, pathOf, placeLabels } from "./layout.js";
 import { NetworkMap } from "./map.js";
 
 const HEIGHT = 300; // px
@@ -44,7 +44,7 @@ function Way({ network, scene, way }) {
   const kind = `way${way.chosen ? " chosen" : ""}${way.backup ? " backup" : ""}${way.bad ? " bad" : ""}`;
   const end = scene.positions.get(way.hops.at(-1));
   return html`<g class=${kind} data-way=${way.hops.join(" ")}>
-    ${links.map((id) => scene.shapes.has(id) && html`<path key=${id} d=${scene.shapes.get(id).path} />`)}
+    ${links.map((id) => scene.shapes.has(id) && html`<path key=${id} d=${pathOf(scene.shapes.get(id))} />`)}
     ${way.chosen && end && html`<circle cx=${end.x} cy=${end.y} r=${scene.radius + 6} />`}
   </g>`;
 }

@@ -1,0 +1,3 @@
+import { start } from "./start.js";
+
+start(import("./profile-page.js"), "main");
