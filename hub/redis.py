@@ -53,7 +53,7 @@ class Redis:
         self._met = False
         self._news: deque[str] = deque()
         self._spoken = asyncio.Event()
-        self._heard = self._unsaid = False
+        self._unsaid = False
 
     async def __aenter__(self) -> "Redis":
         await self._try()
@@ -179,9 +179,7 @@ class Redis:
     async def _hear(self) -> None:
         async with self.client.pubsub() as channel:
             await channel.subscribe(f"{PREFIX}sessions")
-            if self._heard:
-                self._changed("")
-            self._heard = True
+            self._changed("")  # whatever was said before, nobody here has heard it
             while True:
                 message = await channel.get_message(ignore_subscribe_messages=True, timeout=WITHIN / 2)
                 if message is not None:
