@@ -29,7 +29,7 @@ async def test_every_tick_is_an_event(ticking: Api) -> None:
         second = await socket.hear("events")
     assert (ok["id"], ok["ch"]) == (0, "telemetry")
     assert second["from"] == first["to"] + 1
-    item = first["items"][0]
+    item = next(item for item in first["items"] if item["node"])  # without a node are the hub's own figures
     assert set(item) == {"ts", "node", "values"}
     assert item["node"] in NODES
     assert item["ts"] > 1.7e12
@@ -65,8 +65,7 @@ async def test_who_comes_later_starts_with_the_newest_readings(ticking: Api) -> 
     async with connected(ticking) as socket:
         await socket.subscribe("telemetry")
         state = await socket.hear("snapshot")
-    assert {item["node"] for item in state["data"]} == set(NODES)
-    assert len(state["data"]) == len(NODES)
+    assert sorted(item["node"] for item in state["data"] if item["node"]) == sorted(NODES)
 
 
 async def test_what_was_missed_is_replayed(ticking: Api) -> None:
