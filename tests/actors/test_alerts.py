@@ -345,7 +345,9 @@ async def test_a_receiver_that_fails_is_tried_again(bench: Bench) -> None:
     bench.post.statuses = [503]
     await bench.turn()
     await bench.told()
-    assert (await bench.decisions())[0] == ("retry", "HTTP 503: again in 1 s")  # on a slow machine the next attempt is over as well
+    first, *later = await bench.decisions()
+    assert first == ("retry", "HTTP 503: again in 1 s")
+    assert later in ([], [("sent", "attempt 2")])  # on a slow machine the next attempt is over as well
     bench.clock.now += 1
     bench.post.statuses = [400]
     await bench.feed("heat", 1, node="a")
