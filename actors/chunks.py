@@ -4,6 +4,7 @@ import asyncio
 import functools
 import itertools
 import logging
+import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from actors.storage import Database
 from actors.storage.database import Value
 from paranet.errors import QueryTooLarge
 from paranet.metrics import chunk, decoder, rollup
+from paranet.metrics.columns import Columns
 from paranet.metrics.hot import MAX_SPAN, SEAL, Run
 from paranet.metrics.labels import NAME, Labels, labels_of
 
@@ -261,22 +263,21 @@ def _read_journal(blob: bytes) -> list[tuple[int, Arrays]]:
 
 
 def decoded(rows: Sequence[tuple[Value, ...]]) -> tuple[dict[int, Arrays], list[int]]:
-    """Return the samples of chunk rows (as of `ChunkStore.chunks`: by series and time) by series, and the ids of damaged rows."""
+    """Return the samples of chunk rows (as of `ChunkStore.chunks`: by series and time) by series, and the ids of damaged rows.
+
+    Series of the same times share one array of them.
+    """
     good, unpacked, damaged = _sound(rows, decoder.decode_many)
     found: dict[int, Arrays] = {}
     if good:
-        times, values = unpacked
-        for series, span, seams in _spans(good):
-            one = times[span], values[span]
-            # a time moved to the grid may meet its neighbour of the next chunk
-            found[series] = _in_order(*one) if (times[seams] <= times[seams - 1]).any() else one
+        columns, values = unpacked
+        together, disordered = Columns(), {}
+        for series, chunks, span in _spans(good):
+            times = together.joined(columns[chunks])
+            if id(times) not in disordered:  # a time moved to the grid may meet its neighbour of the next chunk
+                disordered[id(times)] = bool((np.diff(times) <= 0).any())
+            found[series] = _in_order(times, values[span]) if disordered[id(times)] else (times, values[span])
     return found, damaged
-
-
-def decoded_rollups(rows: Sequence[tuple[Value, ...]], tier: int) -> tuple[dict[int, rollup.Buckets], list[int]]:
-    """Return the buckets of rollup rows (as of `ChunkStore.rollups`) by series, and the ids of damaged rows."""
-    good, unpacked, damaged = _sound(rows, functools.partial(rollup.decode_many, width=tier))
-    return {series: unpacked.part(span) for series, span, _ in _spans(good)}, damaged
 
 
 def _in_order(times: Any, values: Any) -> Arrays:
@@ -284,14 +285,20 @@ def _in_order(times: Any, values: Any) -> Arrays:
     return times, values[index]
 
 
-def _spans(rows: Sequence[tuple[Any, ...]]) -> Iterator[tuple[int, slice, Any]]:
-    """Yield of each series where its samples are in the row, and where in it another chunk begins."""
-    ends = np.cumsum([row[2] for row in rows])
-    begin = 0
-    for series, of_series in itertools.groupby(range(len(rows)), key=lambda i: rows[i][1]):
-        *inner, last = of_series
-        yield series, slice(begin, int(ends[last])), ends[inner]
-        begin = int(ends[last])
+def decoded_rollups(rows: Sequence[tuple[Value, ...]], tier: int) -> tuple[dict[int, rollup.Buckets], list[int]]:
+    """Return the buckets of rollup rows (as of `ChunkStore.rollups`) by series, and the ids of damaged rows."""
+    good, unpacked, damaged = _sound(rows, functools.partial(rollup.decode_many, width=tier))
+    return {series: unpacked.part(span) for series, _, span in _spans(good)}, damaged
+
+
+def _spans(rows: Sequence[tuple[Any, ...]]) -> Iterator[tuple[int, slice, slice]]:
+    """Yield of each series which rows are its own, and where in all samples its samples are."""
+    begin = at = 0
+    for series, of_series in itertools.groupby(rows, key=operator.itemgetter(1)):
+        counts = [row[2] for row in of_series]
+        end, to = begin + len(counts), at + sum(counts)
+        yield series, slice(begin, end), slice(at, to)
+        begin, at = end, to
 
 
 def _sound(
