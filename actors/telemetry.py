@@ -4,7 +4,7 @@ import functools
 import logging
 import re
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -236,21 +236,28 @@ class TelemetryCollector(Actor):
             raise TooFast(f"{self._waiting} samples wait for the disk", retry_after=1)
         verdicts = self._intake.batch(message.lines, int(self._now() * 1000))
         if self._channel.subscribers or self._watchers:
-            self._show(message)
+            self._announce(message)
         return verdicts
 
-    def _show(self, message: Ingest) -> None:
-        """Publish the newest values of what was pushed, an item for each node and time."""
+    def _announce(self, message: Ingest) -> None:
+        """Tell those who watch metrics of what was pushed, and, if somebody looks, publish its newest values."""
+        new = [
+            series
+            for line in message.lines
+            if line.times and (series := self._index.get(line.labels)) is not None and series.last == line.times[-1]
+        ]
+        if self._channel.subscribers:
+            self._show(new)
+        if self._watchers and new:
+            self._touched(frozenset(series.metric for series in new), max(series.last for series in new))
+
+    def _show(self, pushed: Iterable[HotSeries]) -> None:
+        """Publish newest values, an item for each node and time."""
         items: dict[tuple[str, int], dict[str, float]] = defaultdict(dict)
-        for line in message.lines:
-            series = self._index.get(line.labels)
-            if series is not None and line.times and series.last == line.times[-1]:
-                items[series.node, series.last][shown_name(line.labels)] = series.newest()
+        for series in pushed:
+            items[series.node, series.last][shown_name(series.labels)] = series.newest()
         for (node, ts), values in items.items():
             self._publish_later({"ts": ts, "node": node, "values": values})
-        if items:
-            names = frozenset(dict(line.labels).get(NAME, "") for line in message.lines)
-            self._touched(names, max(ts for _, ts in items))
 
     def _publish_later(self, item: dict[str, Any]) -> None:
         self._latest.take(item)
