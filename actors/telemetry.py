@@ -235,18 +235,20 @@ class TelemetryCollector(Actor):
         if self._waiting > BEHIND:
             raise TooFast(f"{self._waiting} samples wait for the disk", retry_after=1)
         verdicts = self._intake.batch(message.lines, int(self._now() * 1000))
-        if self._channel.subscribers or self._watchers:
-            self._announce(message)
+        self._announce(message)
         return verdicts
 
     def _announce(self, message: Ingest) -> None:
-        """Tell those who watch metrics of what was pushed, and, if somebody looks, publish its newest values."""
+        """Tell those who watch metrics of what was pushed, and, if somebody looks or other hubs may, publish its newest values."""
+        looked_at = self._channel.subscribers or self._shelf is not None
+        if not (looked_at or self._watchers):
+            return
         new = [
             series
             for line in message.lines
             if line.times and (series := self._index.get(line.labels)) is not None and series.last == line.times[-1]
         ]
-        if self._channel.subscribers:
+        if looked_at:
             self._show(new)
         if self._watchers and new:
             self._touched(frozenset(series.metric for series in new), max(series.last for series in new))
