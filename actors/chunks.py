@@ -5,6 +5,7 @@ import functools
 import itertools
 import logging
 import operator
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -13,13 +14,14 @@ import numpy as np
 import orjson
 import zstandard
 
+from actors.identities import COLUMNS, Known, known_series, row_of
 from actors.storage import Database
 from actors.storage.database import Value
 from paranet.errors import QueryTooLarge
 from paranet.metrics import chunk, decoder, rollup
 from paranet.metrics.columns import Columns
 from paranet.metrics.hot import MAX_SPAN, SEAL, Run
-from paranet.metrics.labels import NAME, Labels, labels_of
+from paranet.metrics.labels import Labels
 
 log = logging.getLogger(__name__)
 
@@ -57,30 +59,19 @@ class Batch:
         return bool(self.series or self.sealed or self.open or self.fresh or self.forget_journal)
 
 
-@attrs.frozen(kw_only=True)
-class Known:
-    """A series as the database has it; *last* is the time of its newest sample in a chunk, or 0."""
-
-    id: int
-    labels: Labels
-    last: int
-
-
 class ChunkStore:
     """Reads and writes; one writer. What is damaged is left out, said once, and deleted."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self.damaged = 0
+        self.damaged: Counter[str] = Counter()
+        """rows by table"""
 
     async def series(self, limit: int) -> list[Known]:
         """Return the series known."""
-        rows = await self._database.fetch(
-            "SELECT id, metric, labels, (SELECT t1 FROM chunk c WHERE c.series = series.id ORDER BY t0 DESC LIMIT 1)"
-            " FROM series ORDER BY id LIMIT ?",
-            (limit,),
-        )
-        return [Known(id=int(str(i)), labels=labels_of(str(m), orjson.loads(str(text))), last=int(str(t or 0))) for i, m, text, t in rows]
+        found, damaged = await known_series(self._database, limit)
+        self.damaged["series"] += damaged
+        return found
 
     async def journal(self) -> tuple[list[tuple[int, Arrays]], int]:
         """Return what was in memory only when the hub ended without a word, in order, and the journal's last row."""
@@ -92,6 +83,7 @@ class ChunkStore:
             last = row
             if chunk.checksum(blob) != crc:
                 log.error("journal row %d is damaged and left out", row)
+                self.damaged["journal"] += 1
                 continue
             found += _read_journal(blob)
         return found, last
@@ -128,8 +120,8 @@ class ChunkStore:
         hasty, fresh = await asyncio.to_thread(lambda: ([*map(_journal_row, batch.hasty)], [*map(_journal_row, batch.fresh)]))
         async with self._database.transaction() as tx:
             await tx.execute_many(
-                "INSERT OR IGNORE INTO series (id, metric, labels) VALUES (?, ?, ?)",
-                [(i, dict(labels).get(NAME, ""), _labels_text(labels)) for i, labels in batch.series],
+                f"INSERT OR IGNORE INTO series ({COLUMNS}) VALUES (?, ?, ?, ?)",  # noqa: S608  # a constant
+                [row_of(i, labels) for i, labels in batch.series],
             )
             forget = [await tx.insert(_INSERT_JOURNAL, row) for row in hasty]
             rows = [await tx.insert(_INSERT_JOURNAL, row) for row in fresh]
@@ -159,7 +151,7 @@ class ChunkStore:
         """Delete damaged rows, so that they are met once."""
         rows = [(i,) for i in ids]
         if rows and table in ("chunk", "rollup"):
-            self.damaged += len(rows)
+            self.damaged[table] += len(rows)
             log.error("%d damaged rows of %s are deleted", len(rows), table)
             async with self._database.transaction() as tx:
                 await tx.execute_many(f"DELETE FROM {table} WHERE id = ?", rows)  # noqa: S608  # one of two words
@@ -213,10 +205,6 @@ def _bounded(rows: list[tuple[Value, ...]]) -> list[tuple[Value, ...]]:
     if len(rows) > _MOST_ROWS:
         raise QueryTooLarge(f"the query reads more than {_MOST_ROWS} chunks: ask for fewer series or a shorter time")
     return rows
-
-
-def _labels_text(labels: Labels) -> str:
-    return orjson.dumps({name: value for name, value in labels if name != NAME}).decode()
 
 
 def _encoded(batch: Batch) -> tuple[list[tuple[Value, ...]], list[tuple[Value, ...]]]:
