@@ -14,13 +14,14 @@ from paranet.errors import ParaNetError, QueryTooLarge, TooLarge
 from paranet.metrics import rollup
 from paranet.metrics.alerts.alert import Assessment, key_of
 from paranet.metrics.alerts.assess import vector_of
+from paranet.metrics.columns import Columns
 from paranet.metrics.hot import HotSeries
 from paranet.metrics.index import Index
 from paranet.metrics.labels import NAME, Labels
 from paranet.metrics.plan import Need, needs, on_rollups
 from paranet.metrics.promql.ast import Binary, Node, Number, Selector
 from paranet.metrics.promql.evaluate import LOOKBACK, Options, evaluate
-from paranet.metrics.promql.values import Samples, is_stale
+from paranet.metrics.promql.values import Samples, Times, is_stale
 
 MAX_SERIES = 20_000
 """series that one query may touch"""
@@ -94,9 +95,14 @@ class _Fetched:
         self._found = found
 
     def select(self, selector: Selector, start: int, end: int, function: str = "") -> Iterable[Samples]:
+        bounds: dict[int, tuple[Times, int, int]] = {}
         for samples in self._found.get((selector, function), ()):
-            low, high = np.searchsorted(samples.times, start, side="left"), np.searchsorted(samples.times, end, side="right")
-            yield Samples(samples.labels, samples.times[low:high], samples.values[low:high])
+            times = samples.times
+            found = bounds.get(id(times))
+            if found is None:
+                low, high = np.searchsorted(times, start, side="left"), np.searchsorted(times, end, side="right")
+                found = bounds[id(times)] = times[low:high], int(low), int(high)
+            yield Samples(samples.labels, found[0], samples.values[found[1] : found[2]])
 
 
 def prepare(source: HotSource, pending: Pending, node: Node, span: tuple[int, int, int], raw_since: int) -> Prepared:
@@ -166,7 +172,8 @@ def _joined(need: Need, parts: Sequence[Part], rows: Sequence[Any], tier: int) -
     if tier:
         return _joined_rollups(need, parts, rows, tier)
     cold, damaged = decoded(rows)
-    return [_join(part, cold.get(part.id)) for part in parts], damaged
+    together = Columns()
+    return [_join(part, cold.get(part.id), together) for part in parts], damaged
 
 
 def _joined_rollups(need: Need, parts: Sequence[Part], rows: Sequence[Any], tier: int) -> tuple[list[Samples], list[int]]:
@@ -181,16 +188,17 @@ def _joined_rollups(need: Need, parts: Sequence[Part], rows: Sequence[Any], tier
     return joined, damaged
 
 
-def _join(part: Part, cold: Arrays | None) -> Samples:
-    pieces = [(s.times, s.values) for s in part.warm if len(s.times)]
+def _join(part: Part, cold: Arrays | None, together: Columns) -> Samples:
+    pieces = [(together.same(s.times), s.values) for s in part.warm if len(s.times)]
     if cold is not None:
-        cut = len(cold[0]) if cold[0][-1] < part.since else int(np.searchsorted(cold[0], part.since))
-        pieces.insert(0, (cold[0][:cut], cold[1][:cut]))
+        times, values = cold
+        cut = len(times) if times[-1] < part.since else int(np.searchsorted(times, part.since))
+        pieces.insert(0, (together.head(times, cut), values[:cut]))
     if len(pieces) == 1:
         return Samples(part.labels, *pieces[0])
     if not pieces:
         return Samples(part.labels, np.empty(0, dtype=np.int64), np.empty(0))
-    return Samples(part.labels, np.concatenate([t for t, _ in pieces]), np.concatenate([v for _, v in pieces]))
+    return Samples(part.labels, together.joined([t for t, _ in pieces]), np.concatenate([v for _, v in pieces]))
 
 
 async def points(store: ChunkStore, prepared: Prepared) -> tuple[Points, ...]:

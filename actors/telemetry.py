@@ -1,16 +1,14 @@
 """TelemetryCollector: owns the series, their hot window and the way of samples to disk, answers queries, and publishes every tick."""
 
-import functools
 import logging
-import re
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import attrs
 
 from actors import queries
-from actors.channels import Channel, Filter, Outlets, Subscribe, Subscribed, Unsubscribe
+from actors.channels import Channel, Outlets, Subscribe, Subscribed, Unsubscribe
 from actors.chunks import Arrays, Batch, ChunkStore, decoded
 from actors.device import Readings
 from actors.ids import epoch
@@ -31,11 +29,12 @@ from actors.samples import (
     Verdicts,
     Watch,
 )
+from actors.selection import newest_readings, select
 from paranet.errors import ParaNetError, StorageFailed, TooFast
 from paranet.metrics.alerts.assess import assess, basis
 from paranet.metrics.hot import SEAL, HotSeries, Run, shown_name
 from paranet.metrics.index import Index
-from paranet.metrics.labels import NAME, Labels, labels_of, series_name, unquoted
+from paranet.metrics.labels import NAME, Labels, labels_of, series_name
 from paranet.metrics.matchers import Matcher
 from paranet.metrics.promql.ast import Range, Selector
 from paranet.metrics.promql.parse import parse
@@ -166,7 +165,7 @@ class TelemetryCollector(Actor):
             "subscribers": self._channel.subscribers,
             "waiting": self._waiting,
             "unsaved": self._intake.counts["accepted"] - self._on_disk,
-            "damaged": self._store.damaged,
+            "damaged": dict(self._store.damaged),
             **self._intake.counts,
         }
 
@@ -235,22 +234,31 @@ class TelemetryCollector(Actor):
         if self._waiting > BEHIND:
             raise TooFast(f"{self._waiting} samples wait for the disk", retry_after=1)
         verdicts = self._intake.batch(message.lines, int(self._now() * 1000))
-        if self._channel.subscribers or self._watchers:
-            self._show(message)
+        self._announce(message)
         return verdicts
 
-    def _show(self, message: Ingest) -> None:
-        """Publish the newest values of what was pushed, an item for each node and time."""
+    def _announce(self, message: Ingest) -> None:
+        """Tell those who watch metrics of what was pushed, and, if somebody looks or other hubs may, publish its newest values."""
+        looked_at = self._channel.subscribers or self._shelf is not None
+        if not (looked_at or self._watchers):
+            return
+        new = [
+            series
+            for line in message.lines
+            if line.times and (series := self._index.get(line.labels)) is not None and series.last == line.times[-1]
+        ]
+        if looked_at:
+            self._show(new)
+        if self._watchers and new:
+            self._touched(frozenset(series.metric for series in new), max(series.last for series in new))
+
+    def _show(self, pushed: Iterable[HotSeries]) -> None:
+        """Publish newest values, an item for each node and time."""
         items: dict[tuple[str, int], dict[str, float]] = defaultdict(dict)
-        for line in message.lines:
-            series = self._index.get(line.labels)
-            if series is not None and line.times and series.last == line.times[-1]:
-                items[series.node, series.last][shown_name(line.labels)] = series.newest()
+        for series in pushed:
+            items[series.node, series.last][shown_name(series.labels)] = series.newest()
         for (node, ts), values in items.items():
             self._publish_later({"ts": ts, "node": node, "values": values})
-        if items:
-            names = frozenset(dict(line.labels).get(NAME, "") for line in message.lines)
-            self._touched(names, max(ts for _, ts in items))
 
     def _publish_later(self, item: dict[str, Any]) -> None:
         self._latest.take(item)
@@ -470,37 +478,3 @@ def _wanted(message: ReadMetrics) -> tuple[tuple[str, frozenset[str]], ...]:
 
 def _escaped(text: str) -> str:
     return "".join(c if c.isalnum() or c == "_" else f"\\{c}" for c in text)
-
-
-def newest_readings(items: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return one item a node, with the newest value of each of its series and the time of the last."""
-    merged: dict[str, dict[str, Any]] = {}
-    for item in items:
-        before = merged.get(item["node"])
-        merged[item["node"]] = item if before is None else {**item, "values": {**before["values"], **item["values"]}}
-    return list(merged.values())
-
-
-def select(item: dict[str, Any], wanted: Filter) -> dict[str, Any] | None:
-    """Return the part of a node's readings a filter wants; a metric is meant with all its labels."""
-    if wanted.nodes and item["node"] not in wanted.nodes:
-        return None
-    if not wanted.metrics and not wanted.labels:
-        return item
-    names = {label.partition("=")[0] for label in wanted.labels}
-    values = {
-        name: value
-        for name, value in item["values"].items()
-        if (not wanted.metrics or name.partition("{")[0] in wanted.metrics)
-        and (not names or len({label.partition("=")[0] for label in wanted.labels & _labels_in(name)}) == len(names))
-    }
-    return {**item, "values": values} if values else None
-
-
-@functools.lru_cache(maxsize=50_000)
-def _labels_in(name: str) -> frozenset[str]:
-    """Return the labels of a series' shown name as `name=value`."""
-    return frozenset(f"{label}={unquoted(value)}" for label, value in _LABEL.findall(name))
-
-
-_LABEL = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*")')

@@ -450,12 +450,13 @@ export interface Fault {
   message: string;
 }
 
-/** Which nodes and metrics are wanted, and which labels (`name=value`); left out or empty means all. *interval*: the newest of each series, at most once in that time. */
+/** Which nodes and metrics are wanted, and which labels (`name=value`); left out or empty means all. *interval*: the newest of each series, at most once in that time. *changes*: only values that are others than before. */
 export interface FilterBody {
   nodes?: string[];
   metrics?: string[];
   labels?: string[];
   interval?: number | string;
+  changes?: boolean;
 }
 
 /** An alert that changes more than *high* times in ten minutes flaps, until it is below *low*. */

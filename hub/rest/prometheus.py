@@ -5,6 +5,7 @@ import re
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from functools import partial
+from itertools import compress
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -20,7 +21,7 @@ from paranet.metrics.labels import NAME
 from paranet.metrics.promql.ast import Selector
 from paranet.metrics.promql.evaluate import Result
 from paranet.metrics.promql.parse import parse
-from paranet.metrics.promql.selecting import number_text
+from paranet.metrics.promql.selecting import number_text, number_texts
 from paranet.metrics.promql.values import Vector
 
 API = "/prometheus/api/v1"
@@ -175,7 +176,7 @@ def _instant(result: Result, at: int) -> dict[str, Any]:
         rows = []
         for row in result.samples:
             times, numbers = row.times[row.low[0] : row.high[0]], row.values[row.low[0] : row.high[0]]
-            pairs = [[t / 1000, number_text(v)] for t, v in zip(times.tolist(), numbers.tolist(), strict=True)]
+            pairs = list(zip((times / 1000).tolist(), number_texts(numbers), strict=True))
             rows.append({"metric": dict(row.labels), "values": pairs})
         return {"resultType": "matrix", "result": rows}
     if isinstance(value, str):
@@ -194,18 +195,15 @@ def _matrix(result: Result) -> dict[str, Any]:
     value = result.value
     if isinstance(value, str):
         raise InvalidInput('invalid expression type "string" for range query, must be Scalar or instant Vector')
-    stamps = [t / 1000 for t in result.times.tolist()]
+    stamps = (result.times / 1000).tolist()
     if not isinstance(value, Vector):
-        return {
-            "resultType": "matrix",
-            "result": [{"metric": {}, "values": [[t, number_text(v)] for t, v in zip(stamps, value, strict=True)]}],
-        }
+        return {"resultType": "matrix", "result": [{"metric": {}, "values": list(zip(stamps, number_texts(value), strict=True))}]}
     found = []
     for i, row in sorted(enumerate(value.labels), key=lambda pair: pair[1]):
-        cells = zip(stamps, value.values[i].tolist(), value.present[i].tolist(), strict=True)
-        pairs = [[t, number_text(v)] for t, v, here in cells if here]
-        if pairs:
-            found.append({"metric": dict(row), "values": pairs})
+        here = value.present[i]
+        if here.any():
+            texts = number_texts(value.values[i][here])
+            found.append({"metric": dict(row), "values": list(zip(compress(stamps, here.tolist()), texts, strict=True))})
     return {"resultType": "matrix", "result": found}
 
 

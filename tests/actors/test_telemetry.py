@@ -13,14 +13,14 @@ from typing import Any
 
 import pytest
 
-from actors.channels import Filter, Outlets, Subscribe
+from actors.channels import Filter, Outlets, Position, Subscribe
 from actors.chunks import Batch, ChunkStore
 from actors.device import Readings
 from actors.runtime import ActorSystem, Ref
 from actors.runtime.inspect import state_of
 from actors.samples import Ingest, Line, QueryRange, ReadMetrics
 from actors.storage import Database
-from actors.telemetry import Flush, Save, Sweep, TelemetryCollector, select
+from actors.telemetry import Flush, Save, Sweep, TelemetryCollector
 from paranet.controller.driver import Sample
 from paranet.errors import StorageFailed, TooLarge
 from paranet.metrics.labels import labels_of
@@ -50,10 +50,12 @@ class Bench:
         found = await self.collector.ask(request, timeout=T)
         return {(p.metric["__name__"], p.metric["node"]): list(p.points) for p in found}
 
-    async def attach(self, path: str, wanted: Filter | None = None) -> Recorder:
+    async def attach(self, path: str, wanted: Filter | None = None, since: Position | None = None) -> Recorder:
         recorder = Recorder()
         self.outlets.add(path, recorder)
-        await self.collector.ask(Subscribe(channel="telemetry", subscriber=path, reply_to=0, filter=wanted or Filter()), timeout=T)
+        await self.collector.ask(
+            Subscribe(channel="telemetry", subscriber=path, reply_to=0, since=since, filter=wanted or Filter()), timeout=T
+        )
         return recorder
 
     async def save(self) -> None:
@@ -428,26 +430,29 @@ async def test_filters_choose_nodes_and_metrics(bench: Bench) -> None:
         assert [(item["node"], item["values"]) for item in recorder.items] == wanted
 
 
-def test_labels_choose_series() -> None:
-    """Of one name any value will do, of several names all must be there; values may be any text."""
-    item = {"ts": 1, "node": "a", "values": {'tx{link="l",interface="e"}': 1.0, 'tx{link="m",interface="e"}': 2.0, 'x{a="b\\"\\\\,"}': 3.0}}
-    for labels, wanted in (
-        ({"link=l"}, {1.0}),
-        ({"link=l", "link=m"}, {1.0, 2.0}),
-        ({"link=l", "link=m", "interface=e"}, {1.0, 2.0}),
-        ({"link=l", "interface=f"}, set()),
-        ({'a=b"\\,'}, {3.0}),
-    ):
-        found = select(item, Filter(labels=frozenset(labels)))
-        assert set(found["values"].values() if found else ()) == wanted
+async def test_a_filter_for_changes_spares_what_stays(bench: Bench) -> None:
+    """After the snapshot, which has everything; whoever comes later to the same filter, and who resumes, misses no change."""
+    wanted = Filter(changes=True)
 
+    async def tick(at: int, cpu: float, load: float) -> None:
+        bench.feed(at, cpu=cpu, load=load)
+        bench.collector.tell(Flush())
+        await bench.read()
 
-def test_a_metric_is_chosen_with_all_its_labels() -> None:
-    """And an item of which nothing is left is none."""
-    item = {"ts": 1, "node": "a", "values": {'tx{link="l"}': 1.0, 'tx{link="m"}': 2.0, "tx_rate": 3.0}}
-    assert select(item, Filter(metrics=frozenset({"tx"}))) == {**item, "values": {'tx{link="l"}': 1.0, 'tx{link="m"}': 2.0}}
-    assert select(item, Filter(metrics=frozenset({"t"}))) is None
-    assert select(item, Filter(nodes=frozenset({"b"}), metrics=frozenset({"tx"}))) is None
+    await tick(START, cpu=1.0, load=5.0)
+    first = await bench.attach("ws/1", wanted)
+    plain = await bench.attach("ws/2")
+    await tick(START + 1, cpu=1.0, load=5.0)
+    await tick(START + 2, cpu=2.0, load=5.0)
+    second = await bench.attach("ws/3", wanted)
+    await tick(START + 3, cpu=2.0, load=5.0)
+    await tick(START + 4, cpu=1.0, load=6.0)
+    assert [item["values"] for item in first.items] == [{"cpu": 2.0}, {"cpu": 1.0, "load": 6.0}]
+    assert [item["values"] for item in second.items] == [{"cpu": 1.0, "load": 6.0}]
+    assert [item["ts"] for item in plain.items] == [START + i for i in range(1, 5)]
+    position = Position(epoch=first.of("events")[0]["epoch"], offset=first.of("events")[0]["to"])
+    resumed = await bench.attach("ws/4", wanted, position)
+    assert [item["values"] for item in resumed.items] == [{"cpu": 2.0, "load": 5.0}, {"cpu": 1.0, "load": 6.0}]
 
 
 async def test_the_snapshot_forgets_nodes_that_went_silent(bench: Bench, clock: Clock) -> None:

@@ -59,7 +59,7 @@ async def test_an_unknown_parameter_is_refused_with_the_known_ones(untouched: Ap
 
 async def test_an_unknown_parameter_of_a_socket_is_refused(untouched: Api) -> None:
     """At the upgrade, with 400."""
-    for query in ["nods=r1", "interval=1s&nodes=r1&x=1"]:
+    for query in ["nods=r1", "interval=1s&nodes=r1&x=1", "changes=yes", "changes="]:
         await refused(untouched, 400, "invalid", "GET", f"/ws/telemetry?{query}")
 
 
