@@ -15,7 +15,7 @@ from paranet.compiler.p4 import Switches
 from paranet.compiler.router import Router
 from paranet.compiler.trees import Planter, write_tree
 from paranet.models.device import Row
-from paranet.models.intent import Isolation, NamePromise, Path, Reach, RegionPromise, Reservation
+from paranet.models.intent import GroupPromise, Isolation, NamePromise, Path, Reach, RegionPromise, Reservation
 from paranet.models.topology import Modality
 
 
@@ -29,6 +29,7 @@ class Built:
     isolations: tuple[Isolation, ...]
     names: tuple[NamePromise, ...]
     regions: tuple[RegionPromise, ...]
+    groups: tuple[GroupPromise, ...]
     reservations: tuple[Reservation, ...]
 
 
@@ -58,6 +59,7 @@ class Build:
             isolations=tuple(self._marker.isolations),
             names=tuple(routed.names),
             regions=tuple(compass.promises),
+            groups=tuple(planter.promises),
             reservations=(*routed.reservations, *planter.reservations),
         )
 

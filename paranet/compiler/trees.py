@@ -10,7 +10,7 @@ from paranet.compiler.diagnostics import Log
 from paranet.compiler.hops import Hops
 from paranet.compiler.ir import MulticastOp
 from paranet.compiler.paths import Edge, Edges, Network, Query
-from paranet.models.intent import Path, Reservation
+from paranet.models.intent import GroupPromise, Path, Reservation
 
 
 @attrs.frozen(kw_only=True)
@@ -29,7 +29,7 @@ class Planter:
         self._log = log
         self.paths: list[Path] = []
         self.reservations: list[Reservation] = []
-        self.trees: list[Branching] = []
+        self.promises: list[GroupPromise] = []
 
     def grow(self, op: MulticastOp, network: Network) -> Branching | None:
         """Return the tree, None after reporting the members that cannot be reached."""
@@ -56,10 +56,10 @@ class Planter:
                 network.reserve(origin, edge, op.bandwidth)
                 self.reservations.append(Reservation(intent=op.intent, link=edge.link, bandwidth=op.bandwidth, source=origin))
         sorted_out = {n: tuple(sorted(edges, key=lambda e: (e.node, e.link))) for n, edges in outgoing.items()}
+        promise = GroupPromise(intent=op.intent, source=op.source, group=op.group, members=op.members, avoid=tuple(sorted(op.avoid_nodes)))
+        self.promises.append(promise)
         self.paths += [_path(op, came, m) for m in op.members]
-        tree = Branching(op=op, incoming=incoming, outgoing=sorted_out)
-        self.trees.append(tree)
-        return tree
+        return Branching(op=op, incoming=incoming, outgoing=sorted_out)
 
 
 def write_tree(tree: Branching, hops: Hops, board: Board, *, only: frozenset[str] | None = None) -> None:

@@ -123,6 +123,17 @@ class RegionPromise:
 
 
 @attrs.frozen(kw_only=True)
+class GroupPromise:
+    """What a multicast promised: packets from node *source* to the address *group* reach all *members*, passing none of *avoid*."""
+
+    intent: str
+    source: str
+    group: str
+    members: tuple[str, ...]
+    avoid: tuple[str, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
 class Reservation:
     """Bandwidth (bit/s) that an intent takes of *link*, out of node *source* (of either direction where it is None)."""
 
@@ -145,4 +156,5 @@ class Compiled:
     isolations: tuple[Isolation, ...] = ()
     names: tuple[NamePromise, ...] = ()
     regions: tuple[RegionPromise, ...] = ()
+    groups: tuple[GroupPromise, ...] = ()
     reservations: tuple[Reservation, ...] = ()
