@@ -40,7 +40,7 @@ class Build:
         self._board = Board(context.log)
         self.router = Router(context.topology, context.log)
         self.hops = Hops(context.topology, context.owners.addresses)
-        self._planter = Planter(context.log)
+        self._planter = Planter(context.topology, context.log)
         self._marker = Marker(context, self.router.network(Modality.IP), self._board)
         self._names = Names(self.hops, self._board, context.log)
         self._compass = Compass(context, self.router.network(Modality.GEO), self.hops, self._board)

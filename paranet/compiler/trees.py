@@ -7,10 +7,12 @@ import attrs
 
 from paranet.compiler.board import Board
 from paranet.compiler.diagnostics import Log
+from paranet.compiler.explain import explain
 from paranet.compiler.hops import Hops
 from paranet.compiler.ir import MulticastOp
 from paranet.compiler.paths import Edge, Edges, Network, Query
 from paranet.models.intent import GroupPromise, Path, Reservation
+from paranet.models.topology import Topology
 
 
 @attrs.frozen(kw_only=True)
@@ -25,7 +27,8 @@ class Branching:
 class Planter:
     """Grows a tree for each operation on what earlier ones left."""
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, topology: Topology, log: Log) -> None:
+        self._topology = topology
         self._log = log
         self.paths: list[Path] = []
         self.reservations: list[Reservation] = []
@@ -42,11 +45,9 @@ class Planter:
         )
         came = _reach(network.usable(query), op.source)
         missing = [m for m in op.members if m not in came]
+        for member in missing:
+            explain(op.route(member), [attrs.evolve(query, stops=(member,))], network, self._topology, self._log)
         if missing:
-            shown = ", ".join(missing)
-            wished = [w for w in ("avoid", "bandwidth") if w in op.places]
-            because = f" under {' and '.join(wished)}" if wished else ""
-            self._log.error("PN301", op.places["members"], f"no path from {op.source} to {shown}{because}")
             return None
         incoming = {n: came[n] for m in op.members for n in _way(came, m)}
         outgoing: dict[str, list[Edge]] = {}
