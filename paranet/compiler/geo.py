@@ -74,7 +74,7 @@ class Compass:
             value = {"next_hops": hops, "mode": way.mode}
             self._board.add(node, "geo.forward", op.region, value, {op.intent}, op.span)
         for source in op.sources:
-            self.promises.append(RegionPromise(intent=op.intent, source=source, region=op.region))
+            self.promises.append(RegionPromise(intent=op.intent, source=source, region=op.region, avoid=tuple(sorted(op.avoid_nodes))))
             self.paths.append(_path(op, source, onward))
 
     def _place(self, node: str, region: str, polygon: Sequence[tuple[float, float]], intent: str, span: Span) -> None:

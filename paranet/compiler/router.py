@@ -228,7 +228,15 @@ class Router:
         elif op.modality is Modality.NDN:
             producers = (op.target,) if op.strategy == "multicast" else op.targets
             promise = NamePromise(
-                intent=op.intent, consumer=op.source, name=op.prefix, producers=producers, width=op.ecmp, backup=op.backup
+                intent=op.intent,
+                consumer=op.source,
+                name=op.prefix,
+                producers=producers,
+                width=op.ecmp,
+                backup=op.backup,
+                via=op.via,
+                avoid=tuple(sorted(op.avoid_nodes)),
+                latency=op.latency,
             )
             routed.names.append(promise)
 

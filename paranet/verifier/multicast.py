@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from itertools import pairwise
 
 import attrs
@@ -10,13 +11,17 @@ from paranet.models.addressing import router_addresses
 from paranet.models.device import Row
 from paranet.models.intent import GroupPromise
 from paranet.models.topology import Topology
+from paranet.verifier import packets
 from paranet.verifier.circles import circles, turned
 from paranet.verifier.forwarding import Links, named_hops
+from paranet.verifier.isolation import meant
+from paranet.verifier.packets import BITS, Packets, example, overlap
+from paranet.verifier.promises import Promises
 from paranet.verifier.report import Findings, Step
 from paranet.verifier.switches import GROUP, TABLE, Switches
 
 ROUTES = "ip.mcast"
-FAMILIES = (ROUTES, TABLE, GROUP)
+FAMILIES = (ROUTES, TABLE, GROUP, packets.FAMILY)
 
 
 @attrs.frozen
@@ -37,14 +42,15 @@ Tree = Mapping[str, Branch]
 
 
 class MulticastCheck:
-    """Checks the multicast rows of all nodes against *promises*."""
+    """Checks the multicast rows of all nodes against *promises*. Raise ValueError when an isolation's prefixes or match are none."""
 
-    def __init__(self, topology: Topology, links: Links, switches: Switches, promises: Sequence[GroupPromise]) -> None:
+    def __init__(self, topology: Topology, links: Links, switches: Switches, promises: Promises) -> None:
         self._links = links
         self._switches = switches
-        addresses = router_addresses(topology) if promises else {}
+        self._isolations = [(isolation, {version: meant(isolation, version) for version in BITS}) for isolation in promises.isolations]
+        addresses = router_addresses(topology) if promises.groups else {}
         self._promised: dict[str, list[GroupPromise]] = {}
-        for promise in promises:
+        for promise in promises.groups:
             key = f"{addresses.get(promise.source, promise.source)},{promise.group}"
             self._promised.setdefault(key, []).append(promise)
 
@@ -58,6 +64,7 @@ class MulticastCheck:
             for group, held, outgoing in self._switches.copies(node, found):
                 steps = tuple(Step.of(node, row) for row in held)
                 copying.setdefault(group, {})[node] = Branch(steps, None, outgoing, local=False, switch=True)
+        self._rows = rows
         known = {key.rpartition(",")[2] for key in (*trees, *self._promised)}
         for key in sorted({*trees, *self._promised, *(f"*,{group}" for group in copying if group not in known)}):
             # where a switch has a route of its own as well, it is a router to this tree
@@ -79,9 +86,12 @@ class MulticastCheck:
                 members.setdefault(member, set()).add(promise.intent)
             self._shunned(promise, ways, tree, header, findings)
         findings.count("multicast", len(members))
-        missing = [self._missing(node, intents, ways, tree, header, findings) for node, intents in sorted(members.items())]
-        if not any(missing):
+        missing = {node for node, intents in sorted(members.items()) if self._missing(node, intents, ways, tree, header, findings)}
+        if not missing:
             self._ends(ways, accepted, tree, header, findings)
+        arriving = Arrivals(key, self._rows, ways)
+        for node in sorted(members.keys() - missing):
+            self._screened(node, members[node], arriving, tree, findings)
 
     def _missing(
         self, node: str, intents: set[str], ways: Mapping[str, tuple[str, ...]], tree: Tree, header: Mapping[str, str], findings: Findings
@@ -95,6 +105,20 @@ class MulticastCheck:
         message = f"member {node!r} of group {header['group']} gets no packets{reason}"
         findings.violate("multicast", message, header=header, hops=way, steps=_steps(way, tree), intents=intents)
         return True
+
+    def _screened(self, node: str, intents: set[str], arriving: "Arrivals", tree: Tree, findings: Findings) -> None:
+        """Judge what access lists on the way leave of a member's packets: something, but nothing that is denied."""
+        way = arriving.ways[node]
+        passed, by = arriving.at(node)
+        if arriving.sent and not passed:
+            head, steps = example(arriving.sent, arriving.version), [*by]
+            message = f"an access list drops all packets to group {arriving.group} at {by[0].node!r}"
+            findings.violate("blocked", message, header=head, hops=way[: way.index(by[0].node) + 1], steps=steps, intents=intents)
+        for isolation, packets_of in self._isolations:
+            if way[0] in isolation.source_nodes and (through := overlap(passed, packets_of[arriving.version])):
+                message = f"packets that {isolation.intent!r} denies go from {way[0]!r} to {node!r}"
+                head, more = example(through, arriving.version), (isolation.intent,)
+                findings.violate("isolation", message, header=head, hops=way, steps=_steps(way, tree), intents=more)
 
     def _shunned(
         self, promise: GroupPromise, ways: Mapping[str, tuple[str, ...]], tree: Tree, header: Mapping[str, str], findings: Findings
@@ -153,6 +177,32 @@ class MulticastCheck:
             if obstacle := self._links.obstacle(node, neighbour, link):
                 return f": {node!r} sends them to {neighbour!r}, but {obstacle}"
         return f": none come to {way[0]!r}" if tree[way[0]].switch else ": they come from nowhere"
+
+
+class Arrivals:
+    """What of the packets of a tree (by its *key*) access lists let through, along *ways*."""
+
+    def __init__(self, key: str, rows: Mapping[str, list[Row]], ways: Mapping[str, tuple[str, ...]]) -> None:
+        source, _, self.group = key.rpartition(",")
+        self.version = 6 if ":" in self.group else 4
+        match = {"destination": self.group} | ({} if source in ("", "*") else {"source": source})
+        self.sent: Packets = ()
+        with suppress(ValueError):  # a row's key may hold anything
+            self.sent = packets.boxes(match, self.version)
+        self.ways = ways
+        self._rows = rows
+        self._known: dict[str, tuple[Packets, tuple[Step, ...]]] = {}
+
+    def at(self, node: str) -> tuple[Packets, tuple[Step, ...]]:
+        """Return what comes to a node, and if it is nothing, by which entries that was dropped. Who sends does not ask its own list."""
+        found: tuple[Packets, tuple[Step, ...]] = self.sent, ()
+        for passed in self.ways[node][1:]:
+            if passed not in self._known:
+                entries = packets.in_order(passed, self._rows.get(passed, ())) if found[0] else ()
+                verdict = packets.screen(entries, found[0], self.version) if entries else None
+                self._known[passed] = found if verdict is None else (verdict.passed, () if verdict.passed else verdict.by)
+            found = self._known[passed]
+        return found
 
 
 def _ways(tree: Tree, accepted: Mapping[str, Sequence[str]], sources: Iterable[str]) -> dict[str, tuple[str, ...]]:

@@ -42,7 +42,7 @@ class Verifier:
         self._parts: list[Part] = [
             IpPart(topology, links, promises, of((*Routes.families, packets.FAMILY)), Routes(links)),
             SwitchPart(topology, links, promises, self._rows, switches),
-            whole(multicast.FAMILIES, multicast.MulticastCheck(topology, links, switches, promises.groups)),
+            whole(multicast.FAMILIES, multicast.MulticastCheck(topology, links, switches, promises)),
             whole(ndn.FAMILIES, ndn.NdnCheck(topology, links, promises.names)),
             whole(geo.FAMILIES, geo.GeoCheck(topology, links, promises.regions)),
             whole(p4.FAMILIES, p4.P4Check(switches)),
