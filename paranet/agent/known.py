@@ -41,6 +41,7 @@ class Known:
         for kind, label, nodes in self._collections():
             self._add(Referent(kind=kind, label=label, nodes=nodes), (label,))
         self._share_synonyms()
+        self.atoms = frozenset(self.phrases.atoms())
         self._choices = [k for k in self._by_key if len(k) > 2]
 
     def with_installed(self, owners: Iterable[str]) -> "Known":
