@@ -1,5 +1,6 @@
 """From tags to clauses: what is to be done, and who stands where in it."""
 
+import itertools
 from collections.abc import Iterable, Sequence
 
 import attrs
@@ -12,7 +13,7 @@ AFTER = ("from", "to", "via", "avoid")
 STOPS = frozenset(".;!?。；！？\n")
 LISTING = frozenset(",、，")
 HEADING = frozenset(":：")
-ROLES = ("from", "to", "between", "via", "avoid", "for", "at", "members", "except")
+ROLES = ("from", "to", "between", "via", "avoid", "for", "at", "members", "except", "agent")
 WITHIN = ("in", "at", "of", "on", "inside", "within", "located in", "located at", "behind", "attached to")
 BY = ("由", "从", "自")
 """words for `from` that also mean `by`"""
@@ -20,6 +21,8 @@ FIRST = ("first", "先", "首先")
 """of the words for an order, those that begin one"""
 NEW_CLAUSE = ("deny", "permit", "remove", "prioritize", "deprioritize", "cache", "multicast", "region", "define_group")
 WAYS = ("connect", "forward", "balance", "inspect", "publish", "add", "reach")
+PREDICATE = 8
+"""items within which a clause of its own shows its subject and predicate"""
 _JOINTS = (
     "but",
     "however",
@@ -56,6 +59,10 @@ class Mention:
     """the word `traffic` follows"""
     joined: str = ""
     """the `and`, `or`, comma or colon that follows"""
+    each: bool = False
+    """every one of them for itself"""
+    owns: bool = False
+    """something of theirs follows: `london's traffic`"""
 
 
 @attrs.define(kw_only=True)
@@ -72,6 +79,8 @@ class Clause:
     numbers: list[float] = attrs.field(factory=list)
     flags: list[Tag] = attrs.field(factory=list)
     """constraints, metrics, traffic and route words, periods: what is there, wherever it stands"""
+    strange: list[Tag] = attrs.field(factory=list)
+    """words that nobody knows, where no name is missing"""
 
     def does(self, *ops: str) -> bool:
         return any(op in ops for op, _ in self.ops)
@@ -84,7 +93,7 @@ class Clause:
 
     def extend(self, other: "Clause") -> None:
         """Take in what another clause says."""
-        for name in ("ops", "mentions", "middleboxes", "measures", "clocks", "flags"):
+        for name in ("ops", "mentions", "middleboxes", "measures", "clocks", "flags", "strange"):
             getattr(self, name).extend(getattr(other, name))
 
     def measured(self, kind: str) -> Measure | None:
@@ -99,7 +108,8 @@ def split(items: Sequence[Item]) -> list[list[Item]]:
             found.append([])
             continue
         joint = isinstance(item, Tag) and (item.text in LISTING or item.text in _JOINTS)
-        if joint and _has_deed(found[-1]) and (_begins(items[at + 1 :]) or _another_amount(found[-1], items[at + 1 :])):
+        rest = items[at + 1 :]
+        if joint and _has_deed(found[-1]) and (_begins(rest) or _another_amount(found[-1], rest) or _another(found[-1], rest)):
             found.append([])
             continue
         found[-1].append(item)
@@ -116,6 +126,31 @@ def _another_amount(part: Sequence[Item], rest: Sequence[Item]) -> bool:
     ahead = rest[: next((n for n, i in enumerate(rest) if isinstance(i, Measure)), 0) + 1]
     named = any(isinstance(i, Tag) and i.has("app") for i in ahead)
     return bool(amounts) and named and isinstance(ahead[-1], Measure) and ahead[-1].kind in amounts
+
+
+def _another(part: Sequence[Item], rest: Sequence[Item]) -> bool:
+    """Tell whether *rest* has its own subject and predicate, after a whole wish: `.., and c should be able to reach d`, `.., c may`."""
+    if _names(part) < 2:
+        return False
+    named = False
+    for item in rest[:PREDICATE]:
+        if not isinstance(item, Tag) or item.text in STOPS:
+            return False
+        if _is_somebody(item):
+            named = True
+        elif named and (item.has("duty") or item.has("negation") or item.has("power")):
+            return _passes_nobody(part, rest)
+        elif not (item.has("filler") or item.has("marker", "and") or (item.has("traffic") and named) or item.kind == "possessive"):
+            return False
+    return False
+
+
+def _passes_nobody(part: Sequence[Item], rest: Sequence[Item]) -> bool:
+    """Tell that *rest* does not only say who is passed or avoided: `.., c must be visited`, `.., c must not be touched`."""
+    ahead = list(itertools.takewhile(lambda i: not (isinstance(i, Tag) and i.text in STOPS), rest))
+    after = any(isinstance(i, Tag) and i.has("marker", "via_after", "avoid_after") for i in ahead)
+    verb = any(isinstance(i, Tag) and (i.has("op") or i.has("marker", "via", "avoid")) for i in ahead)
+    return not after and (_names(ahead) >= 2 or not verb)
 
 
 def _begins(rest: Sequence[Item]) -> bool:
@@ -142,5 +177,11 @@ def _names(rest: Sequence[Item]) -> int:
         if isinstance(item, Tag):
             if item.kind == "mark" and item.text in STOPS:
                 break
-            count += bool(item.referents) or item.has("place") or item.has("people") or item.kind in ("address", "name")
+            count += _is_somebody(item)
     return count
+
+
+def _is_somebody(item: Item) -> bool:
+    return isinstance(item, Tag) and (
+        bool(item.referents) or item.has("place") or item.has("people") or item.has("noun", "any_node") or item.kind in ("address", "name")
+    )

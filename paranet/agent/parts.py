@@ -6,8 +6,11 @@ from paranet.agent.clauses import FIRST, Clause, Mention
 from paranet.agent.tags import Tag
 
 
-def settle(clause: Clause, orders: Sequence[Tag]) -> None:
-    """Give every mention its part. *orders* are the words for an order (`then`, `first`), where they stand."""
+def settle(clause: Clause, orders: Sequence[Tag], each: Sequence[Tag]) -> None:
+    """Give every mention its part. *orders* are the words for an order (`then`, `first`), *each* those for every one by himself."""
+    _each(clause, each)
+    _agents(clause)
+    _passing(clause, orders)
     _in_turn(clause, orders)
     _services(clause)
     _closes(clause)
@@ -16,6 +19,46 @@ def settle(clause: Clause, orders: Sequence[Tag]) -> None:
         _starts(clause)
         if not _pairs(clause):
             _ends(clause)
+    _listed(clause, orders)
+
+
+def _each(clause: Clause, each: Sequence[Tag]) -> None:
+    """Tell whom `each` speaks of: who follows at once, else who was named before."""
+    for tag in each:
+        after = next((m for m in clause.mentions if 0 <= m.start - tag.end <= 1), None)
+        before = next((m for m in reversed(clause.mentions) if m.end <= tag.start), None)
+        if (whom := after or before) is not None:
+            whom.each = True
+
+
+def _agents(clause: Clause) -> None:
+    """Tell who does something to traffic on its way (`be seen by c`) from who begins it (`is used by c`)."""
+    on_the_way = bool(clause.by_role("between") or (clause.by_role("from") and clause.by_role("to")))
+    for mention in clause.by_role("agent"):
+        mention.role = "via" if on_the_way else "from"
+
+
+def _passing(clause: Clause, orders: Sequence[Tag]) -> None:
+    """Tell what is touched on the way from what is reached: `nothing from a may touch b when heading to c`."""
+    goals, verbs = clause.by_role("to"), [tag for _, tag in clause.ops if tag.has("op", "reach")]
+    reached = [next((m for m in clause.mentions if m.start >= tag.end), None) for tag in verbs]
+    touched, led = [m for m in goals if m in reached and not m.led], [m for m in goals if m.led]
+    if not (touched and led and clause.by_role("from")) or orders or clause.apps or clause.ports:
+        return
+    for mention in touched:
+        mention.role = "avoid" if clause.does("deny") else "via"
+    clause.ops = [("connect" if op == "deny" else op, tag) for op, tag in clause.ops]
+
+
+def _listed(clause: Clause, orders: Sequence[Tag]) -> None:
+    """Take who stands in an order, without any other word, for those on the way: `first a, then b: that is how c gets to d`."""
+    if not orders or not (clause.by_role("between") or (clause.by_role("from") and clause.by_role("to"))):
+        return
+    if clause.does("deny", "permit", "multicast", "cache", "prioritize", "define_group"):
+        return
+    for mention in clause.by_role("bare"):
+        if any(t.referents for t in mention.tags):
+            mention.role = "via"
 
 
 def _in_turn(clause: Clause, orders: Sequence[Tag]) -> None:

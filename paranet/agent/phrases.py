@@ -5,10 +5,12 @@ import itertools
 import attrs
 
 from paranet.agent import drafting, filtering
+from paranet.agent.bounds import bounded
 from paranet.agent.clauses import Clause, split
 from paranet.agent.drafting import Draft
 from paranet.agent.entities import Entity, entities
 from paranet.agent.known import Known
+from paranet.agent.leftovers import name_leftovers
 from paranet.agent.measures import measure
 from paranet.agent.questions import Question, question
 from paranet.agent.reading import read
@@ -19,6 +21,8 @@ from paranet.agent.writing import source
 
 MAX_TEXT = 4000
 """characters of a request that are read"""
+SOURCED = 0.5
+"""the confidence of a source at least"""
 ROUTE_OPS = ("connect", "reach", "forward", "balance")
 
 
@@ -53,9 +57,11 @@ def understand(text: str, known: Known, *, language: str | None = None) -> Under
         return Understanding(
             source="", explanation=say(language)["say"]["question"], confidence=asked.confidence, language=language, question=asked
         )
-    clauses = _inherit([read(part) for part in split(measure(tags))])
+    clauses = _inherit([read(part) for part in split(bounded(measure(tags)))])
     found = tuple(dict.fromkeys(e for clause in clauses for e in entities(clause, text)))
-    draft = Draft(resolver=Resolver(text=text, known=known))
+    resolver = Resolver(text=text, known=known)
+    resolver.correct(tags)
+    draft = Draft(resolver=resolver)
     for clause in clauses:
         _check_times(clause, draft)
         _write(clause, draft)
@@ -134,6 +140,7 @@ def _write(clause: Clause, draft: Draft) -> None:
         )
     elif what:
         _WRITERS[what](clause, draft)
+        name_leftovers(clause, what, draft)
     elif clause.ops or clause.mentions or clause.apps:
         draft.ask("what")
 
@@ -226,6 +233,7 @@ def _answer(draft: Draft, found: tuple[Entity, ...], language: str) -> Understan
     notes = [n for n in draft.notes if n not in open_notes]
     explanation = words["say"]["sorry"] if failed else tell(draft.statements, notes, language)
     confidence = draft.weight * resolver.likeness * (0.4 if failed else 1.0) * (0.9 ** len(resolver.unknown))
+    confidence = max(confidence, SOURCED) if written else confidence
     named = [s.name for s in draft.statements if s.keyword != "group"]
     return Understanding(
         source=written,

@@ -27,6 +27,7 @@ class _Reader:
         """the marker that followed the last mention at once"""
         self._name: list[Tag] = []
         self._orders: list[Tag] = []
+        self._each: list[Tag] = []
 
     def read(self) -> Clause:
         for at, item in enumerate(self._part):
@@ -38,9 +39,10 @@ class _Reader:
                 (self._clause.measures if isinstance(item, Measure) else self._clause.clocks).append(item)  # type: ignore[arg-type]  # by its class
                 self._set("bare")
         self._end_name(None)
+        self._strangers()
         if self._negated is not None and not self._clause.ops:  # `guests must not ssh to the servers`
             self._clause.ops.append(("deny", self._negated))
-        settle(self._clause, self._orders)
+        settle(self._clause, self._orders, self._each)
         return self._clause
 
     def _set(self, role: str, tag: Tag | None = None) -> None:
@@ -60,7 +62,11 @@ class _Reader:
         self._flag(tag)
 
     def _word(self, tag: Tag, following: Item | None) -> None:
-        if tag.has("negation") and not tag.has("op"):
+        if tag.has("each"):
+            self._each.append(tag)
+        if tag.kind == "possessive":
+            self._owner(tag)
+        elif tag.has("negation") and not tag.has("op"):
             self._negated = tag
         elif tag.has("marker", "port"):
             self._port(tag, following)
@@ -103,13 +109,15 @@ class _Reader:
         return tag.has("filler") and bool(self._name) and tag.kind == "word" and isinstance(following, Tag) and following.has("place")
 
     def _end_name(self, following: Item | None) -> None:
-        tags, self._name = self._name, []
+        tags, self._name = self._named()
         if not tags:
             return
         role = self._role
         unknown = all(t.blank for t in tags)
         if role == "bare" and unknown and isinstance(following, Tag) and following.has("traffic"):
             role = "app"
+        if role in ("via", "bare") and self._negated is not None and self._both_known("") and self._negated.end == tags[0].start - 1:
+            role, self._negated = "avoid", None  # `via a, not b`
         led = self._lead >= 0 and role not in ("bare", "app")
         lead = self._lead if led else tags[0].start
         carried = isinstance(following, Tag) and following.has("traffic")
@@ -124,6 +132,27 @@ class _Reader:
         self._lead = -1
         if joined in HEADING or (not joined and not (isinstance(following, Tag) and following.has("marker"))):
             self._set(role if role in ("via", "avoid") and following is not None else "bare")
+
+    def _named(self) -> tuple[list[Tag], list[Tag]]:
+        """Return the tags of the name that ends here, without unknown words around names of the network; and an empty row."""
+        if any(t.referents for t in self._name):
+            self._clause.strange += [t for t in self._name if t.blank and not t.likely]
+            return [t for t in self._name if not t.blank or t.likely], []
+        return self._name, []
+
+    def _strangers(self) -> None:
+        """Set aside unknown words that stand where no name is missing: `kindly see that a speedily reaches b`."""
+        clause = self._clause
+        strange = [m for m in clause.mentions if all(t.blank and not t.likely for t in m.tags)]
+        sure = len(clause.mentions) - len(strange)
+        if clause.does("region", "define_group") or sure + bool(clause.apps or clause.ports or clause.measures) < 2:
+            return
+        objects = [tag for op, tag in clause.ops if op in ("deny", "permit", "prioritize")]
+        for mention in strange:
+            wanted = any(0 <= mention.start - tag.end <= 1 for tag in objects) and not (clause.apps or clause.ports)
+            if not (mention.led or mention.carried or wanted):
+                clause.mentions.remove(mention)
+                clause.strange += mention.tags
 
     def _same_thing(self, tags: list[Tag], role: str) -> bool:
         """Join `hosts in paris`, `巴黎的主机`: a kind of thing that the network does not know by itself, and where it is."""
@@ -151,6 +180,8 @@ class _Reader:
         elif tag.has("marker", "and", "then") and not tag.has("marker", "to"):
             if tag.has("marker", "then"):
                 self._orders.append(tag)  # the list goes on
+        elif tag.has("marker", "order"):
+            self._orders.append(tag)
         elif tag.has("marker", "between_after"):
             for mention in self._clause.mentions[-2:]:
                 mention.role = "between" if mention.role in ("bare", "for", "at") else mention.role
@@ -201,6 +232,8 @@ class _Reader:
             self._whole_list(before)
         if role == "at" and before and before.role == "via" and self._after_order(tag):  # `stops at a and then at b`
             role = "via"
+        if role == "agent" and self._negated is not None and self._both_known(""):
+            role, self._negated = "avoid", None
         if role == "from" and tag.text in BY and self._clause.by_role("from") and self._clause.by_role("to"):  # `从a到b由c转发`
             role, self._negated = "avoid" if self._negated else "via", None
         self._set(role, tag)
@@ -212,6 +245,13 @@ class _Reader:
             if mention.role != "bare" or not mention.joined:
                 break
             mention.role, mention.led = "from", True
+
+    def _owner(self, tag: Tag) -> None:
+        """`for london's traffic to paris`: it is london's, whatever it is for."""
+        for mention in self._clause.mentions[-1:]:
+            if mention.end == tag.start:
+                mention.owns = True
+                mention.role = "bare" if mention.role == "for" else mention.role
 
     def _after_order(self, tag: Tag) -> bool:
         return bool(self._orders) and self._orders[-1].end >= tag.start - 1

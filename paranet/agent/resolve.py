@@ -74,6 +74,13 @@ class Resolver:
     guessed: list[tuple[str, str]] = attrs.field(factory=list)
     likeness: float = 1.0
 
+    def correct(self, tags: Iterable[Tag]) -> None:
+        """Remember which words were taken for others, for the reader to see."""
+        for tag in tags:
+            if tag.slipped and not tag.has("filler"):
+                self.guessed.append((self.text[tag.start : tag.end], tag.text))
+                self.likeness = min(self.likeness, 0.9)
+
     def ends(self, mentions: Iterable[Mention]) -> tuple[End, ...] | None:
         """Return what the mentions stand for; None when one of them cannot be told."""
         found: list[End] = []

@@ -28,6 +28,8 @@ class Tag:
     value: float | None = None
     slipped: bool = False
     """a word of it is misspelt"""
+    likely: bool = False
+    """nothing is known about it, but it looks like a name of the network"""
 
     def has(self, category: str, *values: str) -> bool:
         """Tell whether it may mean one of *values* of *category*; any value when none is given."""
@@ -60,6 +62,10 @@ def tag(text: str, known: Known) -> list[Tag]:
             found[-1] = attrs.evolve(last, end=made.end, text=last.text + made.text)
         else:
             found.append(made)
+    strange = (n for n, t in enumerate(found) if t.blank)
+    for at in itertools.islice(strange, MOST_SLIPS):
+        guesses = known.guess(found[at].text)
+        found[at] = attrs.evolve(found[at], likely=bool(guesses and guesses[0][1] >= SURE))
     return found
 
 
