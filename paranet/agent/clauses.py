@@ -13,7 +13,7 @@ AFTER = ("from", "to", "via", "avoid")
 STOPS = frozenset(".;!?。；！？\n")
 LISTING = frozenset(",、，")
 HEADING = frozenset(":：")
-ROLES = ("from", "to", "between", "via", "avoid", "for", "at", "members", "except", "agent")
+ROLES = ("from", "to", "between", "via", "avoid", "for", "at", "members", "except", "agent", "also")
 WITHIN = ("in", "at", "of", "on", "inside", "within", "located in", "located at", "behind", "attached to")
 BY = ("由", "从", "自")
 """words for `from` that also mean `by`"""

@@ -136,7 +136,7 @@ def _route_ends(clause: Clause, draft: Draft) -> tuple[list[tuple[tuple[End, ...
         starts, others = others, []
     elif not goals and starts and others and not clause.middleboxes:
         goals, others = others, []
-    others = [m for m in others if not all(t.has("noun", "network") for t in m.tags)]
+    others = [m for m in others if not all(t.has("noun", "network", "any_node") for t in m.tags)]
     if others and starts and goals:
         unclear = others[0]
         draft.ask("part", draft.resolver.text[unclear.start : unclear.end], ("pass", "avoid"))

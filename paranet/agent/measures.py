@@ -60,16 +60,12 @@ def measure(tags: Sequence[Tag]) -> list[Item]:
 
 def _quantity(tags: Sequence[Tag], at: int) -> tuple[Measure | None, int]:
     number = tags[at]
-    if number.value is None or at + 1 >= len(tags):
+    if number.has("share", "of") and at + 1 < len(tags) and (share := tags[at + 1]).value is not None:  # 百分之八十
+        return _made("percent", share.value / 100, (share.start, share.end), (number.start, share.end)), 2
+    value, next_at = _number(tags, at)
+    if value is None or next_at >= len(tags):
         return None, 0
-    scale = 1.0
-    next_at = at + 1
-    if tags[next_at].value is not None and tags[next_at].has("number") and tags[next_at].value in (100.0, 1000.0):  # two hundred
-        scale, next_at = tags[next_at].value or 1.0, next_at + 1
-        if next_at >= len(tags):
-            return None, 0
     unit = tags[next_at]
-    value = number.value * scale
     count = next_at - at + 1
     parts = (number.start, tags[next_at - 1].end), (unit.start, unit.end)
     for category, kind, factors in _UNITS:
@@ -77,9 +73,28 @@ def _quantity(tags: Sequence[Tag], at: int) -> tuple[Measure | None, int]:
             return _made(kind, value * factors[unit.value_of(category) or ""], *parts), count
     if unit.has("size"):
         return _sized(tags, at, next_at, value * _SIZES[unit.value_of("size") or "B"])
-    if unit.text == "%":
-        return _made("percent", value / 100, *parts), count
+    if unit.has("share", "percent", "tenth"):
+        return _made("percent", value / (10 if unit.has("share", "tenth") else 100), *parts), count
     return _counted(tags, at, next_at, value, parts)
+
+
+def _number(tags: Sequence[Tag], at: int) -> tuple[float | None, int]:
+    """Return a number of one or more words (`two hundred and fifty`) and where it ends; None for none."""
+    value, last = tags[at].value, tags[at].value
+    at += 1
+    while value is not None and last is not None and at < len(tags):
+        joined = tags[at].text == "and" and last >= 100 and at + 1 < len(tags)
+        following = tags[at + joined]
+        if following.value is None or not following.has("number"):
+            break
+        if following.value in (100.0, 1000.0) and last < following.value:
+            value *= following.value
+        elif following.value < last and (last in (100.0, 1000.0) or (last % 10 == 0 and 20 <= last <= 90 and following.value < 10)):
+            value += following.value
+        else:
+            break
+        last, at = following.value, at + 1 + joined
+    return value, at
 
 
 def _made(kind: str, value: float, number: tuple[int, int], unit: tuple[int, int]) -> Measure:

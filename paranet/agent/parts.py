@@ -9,6 +9,7 @@ from paranet.agent.tags import Tag
 def settle(clause: Clause, orders: Sequence[Tag], each: Sequence[Tag]) -> None:
     """Give every mention its part. *orders* are the words for an order (`then`, `first`), *each* those for every one by himself."""
     _each(clause, each)
+    _also(clause)
     _agents(clause)
     _passing(clause, orders)
     _in_turn(clause, orders)
@@ -29,6 +30,12 @@ def _each(clause: Clause, each: Sequence[Tag]) -> None:
         before = next((m for m in reversed(clause.mentions) if m.end <= tag.start), None)
         if (whom := after or before) is not None:
             whom.each = True
+
+
+def _also(clause: Clause) -> None:
+    """Give who does the same the part of whom the clause began with: `a can reach b, as can c`."""
+    for mention in clause.by_role("also"):
+        mention.role = next((m.role for m in clause.mentions if m.role != "also"), "bare")
 
 
 def _agents(clause: Clause) -> None:

@@ -177,6 +177,7 @@ def _inherit(clauses: list[Clause]) -> list[Clause]:
     """Let a clause without anybody in it speak of those of its neighbour: `block it for guests, limit to 10 Mbps`."""
     clauses = _with_afterthoughts(clauses)
     for before, clause in itertools.pairwise(clauses):
+        _short(before, clause)
         if _wishes(clause) and not clause.mentions and not clause.middleboxes:
             clause.mentions = [m for m in before.mentions if m.role not in ("via", "avoid")]
             if not clause.apps and not clause.says("constraint", "only"):
@@ -186,6 +187,20 @@ def _inherit(clauses: list[Clause]) -> list[Clause]:
         if not clause.clocks and before.clocks and kind(before) == kind(clause) and not clause.mentions:
             clause.clocks = list(before.clocks)
     return [c for c in clauses if _wishes(c) or len(clauses) == 1]
+
+
+def _short(before: Clause, clause: Clause) -> None:
+    """Finish a clause that only says who: `students must not reach the labs, professors may`."""
+    denied = [op for op, _ in clause.ops]
+    if denied not in ([], ["deny"]) or not (denied or clause.says("power")) or kind(before) != "filter" or clause.apps or clause.measures:
+        return
+    if not clause.mentions or any(m.role != "bare" for m in clause.mentions):
+        return
+    for mention in clause.mentions:
+        mention.role = "from"
+    clause.ops = clause.ops or [("permit", next(t for t in clause.flags if t.has("power")))]
+    clause.mentions += [m for m in before.mentions if m.role != "from"]
+    clause.apps, clause.ports = list(before.apps), list(before.ports)
 
 
 def _with_afterthoughts(clauses: list[Clause]) -> list[Clause]:

@@ -84,7 +84,7 @@ class _Reader:
             self._negated = None
 
     def _flag(self, tag: Tag) -> None:
-        if any(tag.has(c) for c in ("constraint", "metric", "traffic", "route", "modality", "policy", "period", "recur")):
+        if any(tag.has(c) for c in ("constraint", "metric", "traffic", "route", "modality", "policy", "period", "recur", "power")):
             self._clause.flags.append(tag)
         if tag.has("constraint", "except") and not tag.has("op"):
             self._set("except", tag)
@@ -273,6 +273,8 @@ class _Reader:
     def _op(self, tag: Tag) -> None:
         op = tag.value_of("op") or ""
         negated, self._negated = self._negated, None
+        if op == "permit" and any(t.has("nobody") for _, t in self._clause.ops):
+            op = "reach"  # `nobody may open ..`
         if negated is not None:
             opposite = {"deny": "permit", "permit": "deny", "add": "remove", "prioritize": "deprioritize"}
             op = opposite.get(op, "deny" if op in ("reach", "connect", "forward", "publish") else op)
