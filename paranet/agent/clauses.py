@@ -40,6 +40,11 @@ _JOINTS = (
     "然后",
     "then",
     "and then",
+    "whereas",
+    "yet",
+    "而",
+    "却",
+    "、",
 )
 
 
@@ -75,7 +80,8 @@ class Clause:
     apps: list[Tag] = attrs.field(factory=list)
     measures: list[Measure] = attrs.field(factory=list)
     clocks: list[Clock] = attrs.field(factory=list)
-    ports: list[tuple[str, str]] = attrs.field(factory=list)
+    ports: list[tuple[str, str, int]] = attrs.field(factory=list)
+    """protocol or nothing, port, and where it stands"""
     numbers: list[float] = attrs.field(factory=list)
     flags: list[Tag] = attrs.field(factory=list)
     """constraints, metrics, traffic and route words, periods: what is there, wherever it stands"""
@@ -138,7 +144,7 @@ def _another(part: Sequence[Item], rest: Sequence[Item]) -> bool:
             return False
         if _is_somebody(item):
             named = True
-        elif named and (item.has("duty") or item.has("negation") or item.has("power")):
+        elif named and (item.has("duty") or item.has("negation") or item.has("power") or item.has("op", *WAYS)):
             return _passes_nobody(part, rest)
         elif not (item.has("filler") or item.has("marker", "and") or (item.has("traffic") and named) or item.kind == "possessive"):
             return False

@@ -24,12 +24,19 @@ SAYS = {
 """the parts that the statements of each kind carry; those of a path it cannot carry are noted where it is written"""
 
 
-def name_leftovers(clause: Clause, what: str, draft: Draft) -> None:
-    """Ask about what statements of kind *what* do not carry, and name the words that were not understood."""
+def name_leftovers(clause: Clause, what: str, draft: Draft, written: str) -> None:
+    """Ask about what the statements of kind *what* that were *written* do not carry, and name the words that were not understood."""
     text = draft.resolver.text
+    for tag in (t for m in clause.mentions for t in m.tags if t.referents and not t.has("noun") and written and not draft.failed):
+        if what == "priority" and any(m.role == "except" and tag in m.tags for m in clause.mentions):
+            continue  # who comes after
+        if not any(name in written for r in tag.referents for name in (r.label, *r.nodes)):
+            draft.ask("unsaid", text[tag.start : tag.end])
     for part, start, end in _parts(clause):
-        if part not in SAYS[what]:
+        if part not in SAYS[what] and not (what == "multicast" and part == "balance"):
             draft.ask("unsaid", text[start:end])
+    if (apart := next((t for t in clause.flags if t.has("aside")), None)) is not None and not clause.says("route", "backup"):
+        draft.ask("unsaid", text[apart.start :].split(".")[0][:60])
     strange = [text[t.start : t.end] for t in clause.strange]
     draft.resolver.unknown += [Unknown(text=text[t.start : t.end], start=t.start, end=t.end) for t in clause.strange]
     if len(strange) > MOST_STRANGE:

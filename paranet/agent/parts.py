@@ -12,6 +12,7 @@ def settle(clause: Clause, orders: Sequence[Tag], each: Sequence[Tag]) -> None:
     _also(clause)
     _agents(clause)
     _passing(clause, orders)
+    _kept_out(clause)
     _in_turn(clause, orders)
     _services(clause)
     _closes(clause)
@@ -55,6 +56,19 @@ def _passing(clause: Clause, orders: Sequence[Tag]) -> None:
     for mention in touched:
         mention.role = "avoid" if clause.does("deny") else "via"
     clause.ops = [("connect" if op == "deny" else op, tag) for op, tag in clause.ops]
+
+
+def _kept_out(clause: Clause) -> None:
+    """Tell who is kept out (`keep guests out of the labs`) from what a path avoids."""
+    if clause.by_role("to", "between", "from") or clause.ops or clause.middleboxes or not clause.by_role("bare"):
+        return
+    avoided = clause.by_role("avoid")
+    for mention in avoided:
+        mention.role = "to"
+    for mention in clause.by_role("bare") if avoided else ():
+        mention.role = "from"
+    if avoided:
+        clause.ops.append(("deny", avoided[0].tags[0]))
 
 
 def _listed(clause: Clause, orders: Sequence[Tag]) -> None:
@@ -103,6 +117,9 @@ def _closes(clause: Clause) -> None:
     if blocks and clause.does("close") and clause.ports and not clause.by_role("from", "to"):
         for mention in clause.by_role("bare", "at", "for"):
             mention.role = "to"
+    whom, what = clause.by_role("for"), clause.by_role("bare")
+    if clause.ports and clause.does("permit", "deny") and len(whom) == len(what) == 1 and not clause.by_role("from", "to"):
+        whom[0].role, what[0].role = "from", "to"  # `open b's port 80 for a`
     clause.ops = [(("deny" if blocks else "remove") if op == "close" else op, tag) for op, tag in clause.ops]
 
 

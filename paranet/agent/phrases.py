@@ -15,7 +15,7 @@ from paranet.agent.measures import measure
 from paranet.agent.questions import Question, question
 from paranet.agent.reading import read
 from paranet.agent.resolve import Need, Resolver, Unknown
-from paranet.agent.tags import tag
+from paranet.agent.tags import Tag, tag
 from paranet.agent.telling import language_of, say, tell
 from paranet.agent.writing import source
 
@@ -23,6 +23,8 @@ MAX_TEXT = 4000
 """characters of a request that are read"""
 SOURCED = 0.5
 """the confidence of a source at least"""
+MULTICAST = frozenset(str(n) for n in range(224, 240))
+"""first numbers of multicast addresses"""
 ROUTE_OPS = ("connect", "reach", "forward", "balance")
 
 
@@ -80,7 +82,7 @@ def kind(clause: Clause) -> str:
     routing = clause.does(*ROUTE_OPS) or bool(clause.by_role("via", "avoid"))
     rules = (
         ("remove", clause.does("remove") and not (clause.middleboxes and has_ends) and not clause.does("permit", "deny")),
-        ("multicast", clause.does("multicast")),
+        ("multicast", clause.does("multicast") or any(_is_multicast(t) for m in clause.mentions for t in m.tags)),
         ("region", clause.does("region")),
         ("group", clause.does("define_group") and not clause.does("multicast")),
         ("cache", clause.does("cache")),
@@ -89,6 +91,7 @@ def kind(clause: Clause) -> str:
         ("limit", rated and clause.does("set", "permit", "deny") and not routing),
         ("route", clause.does("permit") and not clause.does("deny") and not clause.apps and bool(clause.by_role("via", "avoid"))),
         ("route", clause.does("permit") and clause.does("balance") and not clause.does("deny")),
+        ("route", bool(clause.middleboxes) and clause.does("add") and not clause.apps and not clause.ports),
         ("filter", clause.does("deny", "permit") and not clause.says("constraint", "max")),
         ("filter", clause.does("reach") and clause.says("constraint", "only")),
         ("priority", clause.does("prioritize", "deprioritize")),
@@ -108,6 +111,10 @@ def kind(clause: Clause) -> str:
         ("route", len(clause.by_role("from")) + len(clause.by_role("to")) >= 2),
     )
     return next((name for name, holds in rules if holds), "")
+
+
+def _is_multicast(tag: Tag) -> bool:
+    return tag.kind == "address" and "/" not in tag.text and tag.text.partition(".")[0] in MULTICAST
 
 
 @attrs.frozen
@@ -139,8 +146,9 @@ def _write(clause: Clause, draft: Draft) -> None:
             "which-box", next(draft.resolver.text[t.start : t.end] for op, t in clause.ops if op == "inspect"), draft.known.labels[:8]
         )
     elif what:
+        before = len(draft.statements)
         _WRITERS[what](clause, draft)
-        name_leftovers(clause, what, draft)
+        name_leftovers(clause, what, draft, source(draft.statements[before:]))
     elif clause.ops or clause.mentions or clause.apps:
         draft.ask("what")
 

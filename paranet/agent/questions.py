@@ -16,7 +16,8 @@ _POLITE = re.compile(
 )
 """wishes that are put as questions"""
 _WISHES = ("deny", "permit", "add", "remove", "cache", "multicast", "prioritize")
-_MINUTE = 60.0
+_OPENING = ("which", "how", "why", "can", "count", "help", "alerts", "status", "changed", "path", "intents", "slow", "down")
+"""meanings of the words that a question without its mark may begin with"""
 
 
 @attrs.frozen(kw_only=True)
@@ -47,7 +48,7 @@ def question(text: str, tags: Sequence[Tag], known: Known) -> Question | None:
     ago = _ago(items)
     amount = next((i for i in items if isinstance(i, Measure) and i.kind in ("percent", "time", "rate") and not (ago and i.kind == "time")), None)
     metric = next((t.value_of("metric") for t in tags if t.has("metric")), None)
-    kind = _kind(tags)
+    kind = _kind(tags, ago is not None or any(isinstance(i, Clock) for i in items))
     named = tuple(dict.fromkeys(n for t in tags for r in t.referents for n in r.nodes))
     return Question(
         kind=kind,
@@ -68,8 +69,8 @@ def _asks(text: str, tags: Sequence[Tag]) -> bool:
     first = spoken[0]
     marked = text.rstrip().endswith(("?", "？")) or text.rstrip("。 .").endswith(("吗", "呢", "么"))
     turned = tags[0].has("ask", "whether") and len(tags) > 1 and (bool(tags[1].referents) or tags[1].has("filler"))
-    asking = any(t.has("ask", "why", "changed", "path", "can") for t in tags)
-    if not (marked or turned or asking or first.has("ask")):
+    asking = any(t.has("ask", "why", "changed", "path", "can") or (t.has("ask", "which", "how") and t.text > "~") for t in tags)
+    if not (marked or turned or asking or first.has("ask", *_OPENING)):
         return False
     if marked:
         return True
@@ -93,7 +94,7 @@ def _ago(items: Sequence[Item]) -> float | None:
     return None
 
 
-def _kind(tags: Sequence[Tag]) -> str:
+def _kind(tags: Sequence[Tag], looking_back: bool) -> str:
     def says(*values: str) -> bool:
         return any(t.has("ask", *values) for t in tags)
 
@@ -104,6 +105,10 @@ def _kind(tags: Sequence[Tag]) -> str:
         return "alerts"
     if says("changed"):
         return "changes"
+    if looking_back and not measured and not says("links", "nodes", "path") and not named:
+        return "changes"
+    if named and says("how") and any(t.has("traffic") for t in tags) and not says("path") and not moves:
+        return "links"
     if says("path") or (says("how") and any(t.has("marker", "from", "to") for t in tags) and not measured):
         return "path"
     if not (says("why", "links", "slow") or measured) and named >= 2 and moves:

@@ -28,6 +28,10 @@ class _Reader:
         self._name: list[Tag] = []
         self._orders: list[Tag] = []
         self._each: list[Tag] = []
+        self._headed = ""
+        """the role that a heading gives (`waypoint: c`)"""
+        self._held = False
+        """`keep` was said: what follows `out of` is not to be touched"""
 
     def read(self) -> Clause:
         for at, item in enumerate(self._part):
@@ -40,6 +44,8 @@ class _Reader:
                 self._set("bare")
         self._end_name(None)
         self._strangers()
+        if self._negated is not None and self._both_known("") and _last_is_open(self._clause):
+            self._clause.mentions[-1].role, self._negated = "avoid", None  # `.. via c, and d must not`
         if self._negated is not None and not self._clause.ops:  # `guests must not ssh to the servers`
             self._clause.ops.append(("deny", self._negated))
         settle(self._clause, self._orders, self._each)
@@ -84,11 +90,15 @@ class _Reader:
             self._negated = None
 
     def _flag(self, tag: Tag) -> None:
-        if any(tag.has(c) for c in ("constraint", "metric", "traffic", "route", "modality", "policy", "period", "recur", "power")):
+        if any(tag.has(c) for c in ("constraint", "metric", "traffic", "route", "modality", "policy", "period", "recur", "power", "aside")):
             self._clause.flags.append(tag)
         if tag.has("constraint", "except") and not tag.has("op"):
             self._set("except", tag)
-        if tag.has("traffic") or tag.has("metric") or tag.text in HEADING:
+        if tag.has("held"):
+            self._held = True
+        if tag.text in HEADING and self._lead >= 0:
+            self._headed = self._role
+        elif tag.has("traffic") or tag.has("metric") or tag.text in HEADING:
             self._set("bare")
 
     def _is_name(self, tag: Tag, following: Item | None) -> bool:
@@ -135,7 +145,7 @@ class _Reader:
 
     def _named(self) -> tuple[list[Tag], list[Tag]]:
         """Return the tags of the name that ends here, without unknown words around names of the network; and an empty row."""
-        if any(t.referents for t in self._name):
+        if any(t.referents or t.kind == "address" for t in self._name):
             self._clause.strange += [t for t in self._name if t.blank and not t.likely]
             return [t for t in self._name if not t.blank or t.likely], []
         return self._name, []
@@ -172,7 +182,9 @@ class _Reader:
         last = self._clause.mentions[-1] if self._clause.mentions else None
         self._near = tag if last is not None and tag.start - last.end <= 1 else None
 
-        if tag.has("marker", "via", "avoid"):
+        if tag.has("marker", "off") and self._held:
+            self._set("avoid", tag)
+        elif tag.has("marker", "via", "avoid"):
             negated, self._negated = self._negated is not None, None
             if "pass" in tag.text:
                 self._clause.flags.append(tag)
@@ -201,6 +213,8 @@ class _Reader:
         negated, self._negated = self._negated is not None, None
         role = next(role for role in AFTER if tag.has("marker", f"{role}_after"))
         for mention in self._clause.mentions[-1:]:
+            if role == "via" and mention.led and mention.role == "avoid":
+                continue  # `keep a out of c on its way to b`
             mention.role, mention.led = "avoid" if negated and role == "via" else role, True
 
     def _part_of_path(self, tag: Tag) -> None:
@@ -217,7 +231,7 @@ class _Reader:
             self._subjects()
             self._set("to", _last_word(tag))
         else:
-            for mention in self._clause.by_role("bare", "for"):
+            for mention in self._clause.by_role("bare", "for", *(["at"] if self._clause.ports else [])):
                 mention.role = "to"
             self._set("from", _last_word(tag))
         if tag.has("marker", "passive"):
@@ -227,7 +241,7 @@ class _Reader:
 
     def _lead_in(self, role: str, tag: Tag) -> None:
         before = self._clause.mentions[-1] if self._clause.mentions else None
-        begins = before is not None and (before.role == "bare" or (before.role == "at" and self._near is tag))
+        begins = before is not None and (before.role == "bare" or (before.role == "at" and self._near is tag) or before.role == self._headed)
         if role == "to" and before and begins and not self._clause.by_role("from"):  # `a to b`, `在a到b`
             self._whole_list(before)
         if role == "at" and before and before.role == "via" and self._after_order(tag):  # `stops at a and then at b`
@@ -259,9 +273,9 @@ class _Reader:
     def _port(self, tag: Tag, following: Item | None) -> None:
         """`udp port 53`, `8080 端口`."""
         if isinstance(following, Tag) and following.value is not None:
-            self._clause.ports.append((tag.text.partition(" ")[0], f"{following.value:.0f}"))
+            self._clause.ports.append((tag.text.partition(" ")[0], f"{following.value:.0f}", tag.start))
         elif self._counted:
-            self._clause.ports.append(("", f"{self._clause.numbers[-1]:.0f}"))
+            self._clause.ports.append(("", f"{self._clause.numbers[-1]:.0f}", tag.start))
 
     def _middlebox(self, tag: Tag) -> None:
         if tag.has("middlebox", "any") and self._clause.middleboxes and not tag.text.startswith("all"):
@@ -309,6 +323,11 @@ class _Reader:
             if mention.joined in HEADING:
                 break
             mention.role = "from"
+
+
+def _last_is_open(clause: Clause) -> bool:
+    """Tell whether the last name has no part yet where others are passed or avoided."""
+    return clause.mentions[-1].role in ("bare", "app") and bool(clause.by_role("via", "avoid"))
 
 
 def _kinds_only(tags: Sequence[Tag]) -> bool:

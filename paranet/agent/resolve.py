@@ -87,6 +87,8 @@ class Resolver:
         sound = True
         for mention in mentions:
             ends = self.end(mention)
+            if mention.each and ends is not None:
+                ends = tuple(End(kind="node", label=n, nodes=(n,)) if e.kind == "group" else e for e in ends for n in e.nodes or ("",))
             sound = sound and ends is not None
             found += ends or ()
         return _narrowed(found) if sound else None
