@@ -19,6 +19,8 @@ BY = ("由", "从", "自")
 """words for `from` that also mean `by`"""
 FIRST = ("first", "先", "首先")
 """of the words for an order, those that begin one"""
+WITH = ("与", "和", "跟", "同", "and", "with")
+"""words that may join a partner"""
 NEW_CLAUSE = ("deny", "permit", "remove", "prioritize", "deprioritize", "cache", "multicast", "region", "define_group")
 WAYS = ("connect", "forward", "balance", "inspect", "publish", "add", "reach")
 PREDICATE = 8
@@ -166,6 +168,8 @@ def _begins(rest: Sequence[Item]) -> bool:
             return False
         if item.has("op", *NEW_CLAUSE) or (item.has("constraint", "max") and not item.has("op")):
             return True
+        if item.has("app") and at + 1 < len(rest) and _orders(rest[at + 1]):
+            return True
         if item.has("op", *WAYS, "set"):
             return _names(rest[at:]) >= 2 or (item.has("op", "set") and _names(rest[at:]) == 0)
         if item.has("negation") and at + 1 < len(rest):
@@ -175,6 +179,10 @@ def _begins(rest: Sequence[Item]) -> bool:
             ahead = [i for i in rest[:12] if isinstance(i, Tag)]
             return item.has("marker", "from", "between") and any(t.has("marker", "to", "and") for t in ahead) and _has_deed(ahead[:10])
     return False
+
+
+def _orders(item: Item) -> bool:
+    return isinstance(item, Tag) and item.has("op", "prioritize", "deprioritize")
 
 
 def _names(rest: Sequence[Item]) -> int:

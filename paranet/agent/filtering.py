@@ -243,6 +243,8 @@ def _limited(clause: Clause, draft: Draft, narrow: bool) -> list[tuple[tuple[End
     pairs = _pairs(clause, draft, narrow)
     if pairs is None:
         return None
+    if clause.says("metric", "both_ways"):
+        return [*pairs, *((t, s) for s, t in pairs if (t, s) not in pairs)]
     if clause.says("metric", "download") and len(pairs) == 1 and not pairs[0][1] and pairs[0][0] and not clause.by_role("from"):
         return [((), pairs[0][0])]
     if clause.says("metric", "upload") and len(pairs) == 1 and not pairs[0][0]:
@@ -268,6 +270,8 @@ def _rates(clause: Clause, measure: Measure | None, quota: Measure | None, draft
 def write_priority(clause: Clause, draft: Draft) -> None:
     """Add a class that goes before the rest, or after it."""
     low = clause.does("deprioritize")
+    if low and clause.does("prioritize"):
+        return draft.ask("what-first", options=tuple(a.id for a in _apps(clause)))
     kinds = _kinds(clause, draft)
     pairs = _pairs(clause, draft, True) if kinds is not None else None
     if kinds is None or pairs is None:

@@ -142,6 +142,8 @@ def _clock(tags: Sequence[Tag], at: int) -> tuple[Clock | None, int]:
         if half is not None and half.has("clock", "am", "pm") and hour <= 12:
             return _time(first.start, half.end, _hour(hour, half), minute), 2
         return _time(first.start, first.end, hour, minute), 1
+    if first.has("clock", "noon") and at + 1 < len(tags) and (hour := _spoken(tags, at + 1))[0] is not None:  # 中午12点
+        return attrs.evolve(hour[0], start=first.start), hour[1] + 1
     if first.has("clock", "noon"):
         return _time(first.start, first.end, 12, 0), 1
     if first.has("clock", "midnight"):
@@ -197,7 +199,24 @@ def _bare_hours(items: list[Item]) -> list[Item]:
             items[at] = Clock(minutes=(int(number.value) + (12 if late else 0)) * 60, start=number.start, end=number.end)
     for at in range(len(items) - 3):
         _two_hours(items, at)
+    for at in range(len(items) - 1):
+        _joined_hours(items, at)
     return items
+
+
+def _joined_hours(items: list[Item], at: int) -> None:
+    """Read `9-17` as hours; not after `port`, and not before a unit."""
+    first, second = items[at : at + 2]
+    before, after = items[at - 1] if at else None, items[at + 2] if at + 2 < len(items) else None
+    if not (isinstance(first, Tag) and isinstance(second, Tag) and first.kind == second.kind == "number" and second.start - first.end == 1):
+        return
+    spoken = isinstance(before, Tag) and (before.has("marker", "port") or before.kind == "number")
+    if spoken or (isinstance(after, Tag) and (after.has("marker", "port") or after.kind == "number")):
+        return
+    hours = [t.value for t in (first, second) if t.value is not None and t.value == int(t.value) and 0 <= t.value <= 24]
+    if len(hours) == 2 and hours[0] < hours[1]:
+        items[at] = Clock(minutes=int(hours[0]) * 60, start=first.start, end=first.end)
+        items[at + 1] = Clock(minutes=int(hours[1]) * 60, start=second.start, end=second.end)
 
 
 def _two_hours(items: list[Item], at: int) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from paranet.agent.clauses import FIRST, Clause, Mention
+from paranet.agent.clauses import FIRST, WITH, Clause, Mention
 from paranet.agent.tags import Tag
 
 
@@ -13,6 +13,9 @@ def settle(clause: Clause, orders: Sequence[Tag], each: Sequence[Tag]) -> None:
     _agents(clause)
     _passing(clause, orders)
     _kept_out(clause)
+    _used_at(clause)
+    _producers(clause)
+    _partner(clause)
     _in_turn(clause, orders)
     _services(clause)
     _closes(clause)
@@ -69,6 +72,30 @@ def _kept_out(clause: Clause) -> None:
         mention.role = "from"
     if avoided:
         clause.ops.append(("deny", avoided[0].tags[0]))
+
+
+def _used_at(clause: Clause) -> None:
+    """Tell where a service is used: `nobody may use rdp on a`, `不得对a使用远程桌面`."""
+    used = clause.apps and any(tag.has("op", "reach") for _, tag in clause.ops) and not clause.by_role("to", "between")
+    if used and clause.by_role("from", "except") and len(places := clause.by_role("at", "for")) == 1:
+        if places[0].role == "for" or places[0].start > clause.apps[0].end:
+            places[0].role = "to"
+
+
+def _producers(clause: Clause) -> None:
+    """Tell who makes content: `a wants /news, which b produces`."""
+    for tag in (tag for op, tag in clause.ops if op == "produce"):
+        made = next((m for m in reversed(clause.mentions) if m.end <= tag.start and m.tags[0].kind != "name"), None)
+        if made is not None and made.role == "bare":
+            made.role = "from"
+
+
+def _partner(clause: Clause) -> None:
+    """Tell the partner from what is passed: `a通过c与b通信`."""
+    via = clause.by_role("via")
+    ends = clause.by_role("bare", "from", "to", "between", "for")
+    if len(via) > 1 and len(ends) == 1 and via[-2].joined in WITH and any(0 <= tag.start - via[-1].end <= 1 for _, tag in clause.ops):
+        ends[0].role, via[-1].role = "from", "to"
 
 
 def _listed(clause: Clause, orders: Sequence[Tag]) -> None:

@@ -80,6 +80,7 @@ def kind(clause: Clause) -> str:
     names = any(t.kind == "name" for m in clause.mentions for t in m.tags)
     has_ends = bool(clause.by_role("from", "to", "between", "via"))
     routing = clause.does(*ROUTE_OPS) or bool(clause.by_role("via", "avoid"))
+    ways = clause.measured("time") or clause.measured("paths") or clause.measured("disjoint")
     rules = (
         ("remove", clause.does("remove") and not (clause.middleboxes and has_ends) and not clause.does("permit", "deny")),
         ("multicast", clause.does("multicast") or any(_is_multicast(t) for m in clause.mentions for t in m.tags)),
@@ -92,9 +93,11 @@ def kind(clause: Clause) -> str:
         ("route", clause.does("permit") and not clause.does("deny") and not clause.apps and bool(clause.by_role("via", "avoid"))),
         ("route", clause.does("permit") and clause.does("balance") and not clause.does("deny")),
         ("route", bool(clause.middleboxes) and clause.does("add") and not clause.apps and not clause.ports),
+        ("route", clause.does("permit") and routing and (rated or ways) and not (clause.apps or clause.ports or clause.does("deny"))),
         ("filter", clause.does("deny", "permit") and not clause.says("constraint", "max")),
-        ("filter", clause.does("reach") and clause.says("constraint", "only")),
+        ("filter", clause.does("reach") and clause.says("constraint", "only") and not clause.by_role("via")),
         ("priority", clause.does("prioritize", "deprioritize")),
+        ("priority", bool(clause.apps) and not clause.ops and clause.says("marker", "then") and not clause.by_role("via")),
         ("limit", rated and not routing and not has_ends and not clause.middleboxes),
         ("content", names),
         ("geo", clause.says("modality", "geo")),
@@ -102,7 +105,7 @@ def kind(clause: Clause) -> str:
             "route",
             bool(clause.middleboxes)
             or routing
-            or (has_ends and (rated or clause.measured("time") or clause.measured("paths") or clause.measured("disjoint"))),
+            or (has_ends and bool(rated or ways)),
         ),
         ("route", clause.says("route", "backup") or bool(clause.by_role("between"))),
         ("box", clause.does("inspect")),
@@ -200,7 +203,13 @@ def _inherit(clauses: list[Clause]) -> list[Clause]:
 def _short(before: Clause, clause: Clause) -> None:
     """Finish a clause that only says who: `students must not reach the labs, professors may`."""
     denied = [op for op, _ in clause.ops]
-    if denied not in ([], ["deny"]) or not (denied or clause.says("power")) or kind(before) != "filter" or clause.apps or clause.measures:
+    if kind(before) != "filter" or clause.apps or clause.ports or clause.measures:
+        return
+    turned = {"permit", "deny"} == {op for c in (before, clause) for op, _ in c.ops} - {"reach"} and not clause.by_role("to", "between", "at")
+    if turned and clause.by_role("from") and before.by_role("to") and clause.does("permit") != before.does("permit"):
+        clause.mentions += before.by_role("to")
+        clause.apps, clause.ports = list(before.apps), list(before.ports)
+    if denied not in ([], ["deny"]) or not (denied or clause.says("power")):
         return
     if not clause.mentions or any(m.role != "bare" for m in clause.mentions):
         return
@@ -218,7 +227,8 @@ def _with_afterthoughts(clauses: list[Clause]) -> list[Clause]:
         ways, other = clause.by_role("via", "avoid"), ("deny", "permit", "remove", "cache", "multicast", "prioritize")
         more = ways or clause.measured("time") or clause.measured("paths") or clause.says("route", "backup")
         path = found and kind(found[-1]) == "route" and len(ways) == len(clause.mentions) and not clause.does(*other)
-        if more and path:
+        makes = found and clause.does("produce") and len(clause.mentions) == 1 and kind(found[-1]) == "content"
+        if (more and path) or makes:
             found[-1].extend(clause)
             continue
         found.append(clause)

@@ -23,6 +23,8 @@ class _Reader:
         self._lead = -1
         self._negated: Tag | None = None
         self._counted = False
+        self._active = False
+        """`have` came last: a participle after it is active"""
         self._near: Tag | None = None
         """the marker that followed the last mention at once"""
         self._name: list[Tag] = []
@@ -57,6 +59,7 @@ class _Reader:
     def _tag(self, tag: Tag, following: Item | None) -> None:
         if self._is_name(tag, following):
             self._name.append(tag)
+            self._active = False
             return
         self._end_name(tag)
         if tag.kind == "number" and tag.value is not None:
@@ -64,18 +67,20 @@ class _Reader:
             self._counted = True
             return
         self._word(tag, following)
-        self._counted = False
-        self._flag(tag)
+        self._counted, self._active = False, tag.text in ("have", "has", "had", "having")
+        self._flag(tag, following)
 
     def _word(self, tag: Tag, following: Item | None) -> None:
         if tag.has("each"):
             self._each.append(tag)
-        if tag.kind == "possessive":
+        if tag.kind == "possessive" or (tag.has("marker", "of") and isinstance(following, Tag) and following.has("traffic")):
             self._owner(tag)
         elif tag.has("negation") and not tag.has("op"):
             self._negated = tag
         elif tag.has("marker", "port"):
             self._port(tag, following)
+        elif tag.has("marker", "to") and self._ends_at(tag, following):
+            self._set("bare")  # `到a去，`
         elif tag.has("marker") and not (tag.has("marker", "passive") and not _somebody(following)):
             self._marker(tag)
         elif tag.has("middlebox") and (not tag.has("op") or self._role in ("via", "avoid") or self._clause.does("add", "remove")):
@@ -89,10 +94,12 @@ class _Reader:
             self._clause.ops.append(("remove", tag))
             self._negated = None
 
-    def _flag(self, tag: Tag) -> None:
+    def _flag(self, tag: Tag, following: Item | None) -> None:
         if any(tag.has(c) for c in ("constraint", "metric", "traffic", "route", "modality", "policy", "period", "recur", "power", "aside")):
             self._clause.flags.append(tag)
-        if tag.has("constraint", "except") and not tag.has("op"):
+        if tag.has("constraint", "outside") and not _somebody(following):
+            return
+        if tag.has("constraint", "except", "outside") and not tag.has("op"):
             self._set("except", tag)
         if tag.has("held"):
             self._held = True
@@ -109,7 +116,7 @@ class _Reader:
         if tag.kind in ("address", "name"):
             return True
         if tag.has("people") or tag.has("place"):
-            return True
+            return not (tag.has("constraint", "outside") and _somebody(following))
         if tag.has("noun"):
             return bool(self._name) or tag.has("noun", "any_node") or self._role != "bare" or not tag.has("noun", "location")
         if tag.blank:
@@ -160,7 +167,7 @@ class _Reader:
         objects = [tag for op, tag in clause.ops if op in ("deny", "permit", "prioritize")]
         for mention in strange:
             wanted = any(0 <= mention.start - tag.end <= 1 for tag in objects) and not (clause.apps or clause.ports)
-            if not (mention.led or mention.carried or wanted):
+            if not (mention.lead < mention.start or mention.carried or wanted):
                 clause.mentions.remove(mention)
                 clause.strange += mention.tags
 
@@ -169,7 +176,7 @@ class _Reader:
         before = self._clause.mentions[-1] if self._clause.mentions else None
         if before is None or self._near is None or before.end > self._near.start:
             return False
-        if self._near.has("marker", "of") and _kinds_only(tags):
+        if (self._near.has("marker", "of") or self._near.kind == "possessive") and _kinds_only(tags):
             self._set("bare")
             return True
         if self._near.text in WITHIN and _kinds_only(before.tags) and not _kinds_only(tags):
@@ -192,13 +199,17 @@ class _Reader:
         elif tag.has("marker", "and", "then") and not tag.has("marker", "to"):
             if tag.has("marker", "then"):
                 self._orders.append(tag)  # the list goes on
+                self._clause.flags.append(tag)
         elif tag.has("marker", "order"):
             self._orders.append(tag)
         elif tag.has("marker", "between_after"):
             for mention in self._clause.mentions[-2:]:
                 mention.role = "between" if mention.role in ("bare", "for", "at") else mention.role
         elif any(tag.has("marker", f"{role}_after") for role in AFTER):
-            self._name_before(tag)
+            if self._active and tag.has("marker", "via_after"):  # `must have visited c`
+                self._set("via", tag)
+            else:
+                self._name_before(tag)
         elif tag.has("marker", "members") and not self._clause.does("multicast", "define_group"):
             self._part_of_path(tag)
         elif tag.has("marker", "access_to", "access_from", "passive"):
@@ -246,6 +257,8 @@ class _Reader:
             self._whole_list(before)
         if role == "at" and before and before.role == "via" and self._after_order(tag):  # `stops at a and then at b`
             role = "via"
+        if role in ("to", "for") and any(t.has("denied") for _, t in self._clause.ops):
+            role = "from"  # `off limits to guests`
         if role == "agent" and self._negated is not None and self._both_known(""):
             role, self._negated = "avoid", None
         if role == "from" and tag.text in BY and self._clause.by_role("from") and self._clause.by_role("to"):  # `从a到b由c转发`
@@ -260,12 +273,18 @@ class _Reader:
                 break
             mention.role, mention.led = "from", True
 
+    def _ends_at(self, tag: Tag, following: Item | None) -> bool:
+        last = self._clause.mentions[-1] if self._clause.mentions else None
+        closes = following is None or (isinstance(following, Tag) and following.kind == "mark")
+        return closes and last is not None and last.role == "to" and last.end == tag.start
+
     def _owner(self, tag: Tag) -> None:
         """`for london's traffic to paris`: it is london's, whatever it is for."""
         for mention in self._clause.mentions[-1:]:
             if mention.end == tag.start:
-                mention.owns = True
-                mention.role = "bare" if mention.role == "for" else mention.role
+                mention.owns, self._near = True, tag
+                listed = len(self._clause.mentions) > 1 and self._clause.mentions[-2].joined not in ("", *LISTING)
+                mention.role = "bare" if mention.role == "for" or (mention.role == "to" and not mention.led and not listed) else mention.role
 
     def _after_order(self, tag: Tag) -> bool:
         return bool(self._orders) and self._orders[-1].end >= tag.start - 1
@@ -293,7 +312,11 @@ class _Reader:
             opposite = {"deny": "permit", "permit": "deny", "add": "remove", "prioritize": "deprioritize"}
             op = opposite.get(op, "deny" if op in ("reach", "connect", "forward", "publish") else op)
             tag = attrs.evolve(tag, start=min(negated.start, tag.start))
-        if (
+        if tag.has("denied"):
+            for mention in self._clause.by_role("bare", "for", "from"):
+                mention.role = "from" if mention.role == "for" else "to"
+            self._set("bare")
+        elif (
             tag.has("op", "reach")
             or tag.text.endswith("访 问")
             or (tag.has("op", "connect") and tag.text.replace(" ", "")[-1:] in "到至往")
@@ -318,7 +341,8 @@ class _Reader:
 
     def _subjects(self) -> None:
         """Who was named before is who acts."""
-        wanted = ("bare",) if self._clause.by_role("from", "bare") else ("bare", "for")
+        others = self._clause.by_role("from", "bare", "except") or any(t.has("nobody") for _, t in self._clause.ops)
+        wanted = ("bare",) if others else ("bare", "for")
         for mention in reversed(self._clause.by_role(*wanted)):
             if mention.joined in HEADING:
                 break
