@@ -1,4 +1,7 @@
-"""Bounds as people say them: `must not exceed 10 Mbps`, `never drop below 1 Gbps`, `不能高于20毫秒`. A negation turns a comparison, not the deed."""
+"""Bounds as people say them: `must not exceed 10 Mbps`, `never drop below 1 Gbps`, `不能高于20毫秒`.
+
+A negation turns the comparison there, not the deed.
+"""
 
 from collections.abc import Sequence
 
@@ -29,8 +32,8 @@ def _turn(items: list[Item], at: int) -> None:
         return
     if not any(isinstance(i, Measure) for i in items[where + 1 : where + 1 + REACH]):
         return
-    compared, negation = items[where], items[at]
-    assert isinstance(compared, Tag) and isinstance(negation, Tag)
+    compared = items[where]
+    assert isinstance(compared, Tag)
     bound = _MIN if compared.has("constraint", "below") else _MAX
     items[where] = attrs.evolve(compared, concepts=(bound,))
     for between in range(at, where):
@@ -43,4 +46,8 @@ def _compares(item: Item) -> bool:
 
 def _silent(item: Item) -> Item:
     """Return a verb that only carries the comparison (`go above`) without its own meaning."""
-    return attrs.evolve(item, concepts=(Concept("filler", "bound"),)) if isinstance(item, Tag) and (item.has("op") or item.has("negation")) else item
+    return (
+        attrs.evolve(item, concepts=(Concept("filler", "bound"),))
+        if isinstance(item, Tag) and (item.has("op") or item.has("negation"))
+        else item
+    )

@@ -100,7 +100,9 @@ def _only(clause: Clause) -> set[str]:
     return found or ({"what"} if clause.apps or clause.ports else {"who"})
 
 
-def _rest(only: set[str], sources: tuple[End, ...], targets: tuple[End, ...], match: Match) -> tuple[tuple[End, ...], tuple[End, ...], Match]:
+def _rest(
+    only: set[str], sources: tuple[End, ...], targets: tuple[End, ...], match: Match
+) -> tuple[tuple[End, ...], tuple[End, ...], Match]:
     """Return the traffic beside the only one that may pass."""
     sources = () if "who" in only else sources
     targets = () if "where" in only and "who" not in only else targets
@@ -270,7 +272,7 @@ def _rates(clause: Clause, measure: Measure | None, quota: Measure | None, draft
 def write_priority(clause: Clause, draft: Draft) -> None:
     """Add a class that goes before the rest, or after it."""
     low = clause.does("deprioritize")
-    if low and clause.does("prioritize"):
+    if low and (clause.does("prioritize") or any(t.text == "first" for t in clause.flags)):
         return draft.ask("what-first", options=tuple(a.id for a in _apps(clause)))
     kinds = _kinds(clause, draft)
     pairs = _pairs(clause, draft, True) if kinds is not None else None

@@ -137,6 +137,14 @@ class Lexicon:
     def _long(self) -> tuple[str, ...]:
         return tuple(sorted(a for a in self.atoms if len(a) >= SHORTEST - 1 and a.isascii() and a.isalpha()))
 
+    def base(self, word: str) -> str | None:
+        """Return the form of a known verb or noun that *word* is another form of: `traversal` no, `applies`, `routed`, `shaping` yes."""
+        for ending, rest in _ENDINGS:
+            stem = word.removesuffix(ending) + rest
+            if word.endswith(ending) and len(stem) >= SHORTEST - 1 and stem in self.atoms:
+                return stem
+        return None
+
     def nearest(self, word: str) -> str | None:
         """Return the one word that *word* is but for one slip of the pen; None when there is none or *word* is short."""
         if len(word) < SHORTEST or not word.isascii():
@@ -146,6 +154,8 @@ class Lexicon:
         return alike[0][0] if alike and (len(alike) == 1 or alike[0][1] < alike[1][1]) else None
 
 
+_ENDINGS = (("ies", "y"), ("ied", "y"), ("es", "e"), ("es", ""), ("s", ""), ("ed", "e"), ("ed", ""), ("ing", "e"), ("ing", ""), ("er", "e"))
+"""endings of English words and what stands instead of them in the plain form"""
 SHORTEST = 5
 """letters of a word that may be misspelt"""
 SAME = ("people", "place", "middlebox")

@@ -39,6 +39,8 @@ class Clock:
     start: int
     end: int
     marked: str = ""
+    half: bool = False
+    """the half of the day was said, or it is a time of 24 hours"""
 
 
 Item = Tag | Measure | Clock
@@ -142,8 +144,9 @@ def _clock(tags: Sequence[Tag], at: int) -> tuple[Clock | None, int]:
         if half is not None and half.has("clock", "am", "pm") and hour <= 12:
             return _time(first.start, half.end, _hour(hour, half), minute), 2
         return _time(first.start, first.end, hour, minute), 1
-    if first.has("clock", "noon") and at + 1 < len(tags) and (hour := _spoken(tags, at + 1))[0] is not None:  # 中午12点
-        return attrs.evolve(hour[0], start=first.start), hour[1] + 1
+    spoken, used = _spoken(tags, at + 1) if first.has("clock", "noon") and at + 1 < len(tags) else (None, 0)
+    if spoken is not None:  # 中午12点
+        return attrs.evolve(spoken, start=first.start), used + 1
     if first.has("clock", "noon"):
         return _time(first.start, first.end, 12, 0), 1
     if first.has("clock", "midnight"):
@@ -152,7 +155,7 @@ def _clock(tags: Sequence[Tag], at: int) -> tuple[Clock | None, int]:
         made, count = _clock(tags, at + 1)
         if made is not None and made.minutes <= 12 * 60:
             late = _hour(made.minutes // 60, first)
-            return Clock(minutes=late * 60 + made.minutes % 60, start=first.start, end=made.end), count + 1
+            return Clock(minutes=late * 60 + made.minutes % 60, start=first.start, end=made.end, half=True), count + 1
         return (attrs.evolve(made, start=first.start), count + 1) if made else (None, 0)
     return _spoken(tags, at)
 
@@ -166,13 +169,13 @@ def _spoken(tags: Sequence[Tag], at: int) -> tuple[Clock | None, int]:
     if unit.has("clock", "am", "pm"):
         return _time(first.start, unit.end, _hour(int(first.value), unit), 0), 2
     if unit.has("clock", "half"):
-        return _time(first.start, unit.end, int(first.value), 30), 2
+        return _time(first.start, unit.end, int(first.value), 30, half=False), 2
     if unit.has("clock", "oclock") and unit.text != "h":
         minutes = tags[at + 2] if at + 2 < len(tags) else None
         follower = tags[at + 3] if at + 3 < len(tags) else None
         if minutes is not None and minutes.value is not None and 0 < minutes.value < 60 and follower is not None and follower.text == "分":
-            return _time(first.start, follower.end, int(first.value), int(minutes.value)), 4
-        return _time(first.start, unit.end, int(first.value), 0), 2
+            return _time(first.start, follower.end, int(first.value), int(minutes.value), half=False), 4
+        return _time(first.start, unit.end, int(first.value), 0, half=False), 2
     return None, 0
 
 
@@ -184,8 +187,8 @@ def _hour(hour: int, half: Tag) -> int:
     return 0 if hour == 12 else hour
 
 
-def _time(start: int, end: int, hour: int, minute: int) -> Clock | None:
-    return Clock(minutes=hour * 60 + minute, start=start, end=end) if hour * 60 + minute <= 1440 and minute < 60 else None
+def _time(start: int, end: int, hour: int, minute: int, *, half: bool = True) -> Clock | None:
+    return Clock(minutes=hour * 60 + minute, start=start, end=end, half=half) if hour * 60 + minute <= 1440 and minute < 60 else None
 
 
 def _bare_hours(items: list[Item]) -> list[Item]:
@@ -255,8 +258,20 @@ def _mark(items: list[Item]) -> list[Item]:
             mark = "end"
         if isinstance(before, Tag) and before.text == "before":
             mark = "end"
+        if mark == "end" and isinstance(found[-1] if found else None, Clock):
+            item = _same_half(found[-1], item)  # type: ignore[arg-type]  # just seen to be a Clock
         found.append(attrs.evolve(item, marked=mark or "start", start=start))
     return found
+
+
+def _same_half(first: Clock, second: Clock) -> Clock:
+    """Read `6` in `下午1点到6点` as an hour of the afternoon."""
+    later = second.minutes + 12 * 60
+    return (
+        attrs.evolve(second, minutes=later)
+        if first.half and not second.half and second.minutes <= first.minutes < later <= 1440
+        else second
+    )
 
 
 def _periods_before(items: list[Item]) -> list[Item]:

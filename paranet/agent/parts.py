@@ -2,7 +2,10 @@
 
 from collections.abc import Sequence
 
+import attrs
+
 from paranet.agent.clauses import FIRST, WITH, Clause, Mention
+from paranet.agent.lexicon import Concept
 from paranet.agent.tags import Tag
 
 
@@ -14,6 +17,8 @@ def settle(clause: Clause, orders: Sequence[Tag], each: Sequence[Tag]) -> None:
     _passing(clause, orders)
     _kept_out(clause)
     _used_at(clause)
+    _opened(clause)
+    _restricted(clause)
     _producers(clause)
     _partner(clause)
     _in_turn(clause, orders)
@@ -77,9 +82,36 @@ def _kept_out(clause: Clause) -> None:
 def _used_at(clause: Clause) -> None:
     """Tell where a service is used: `nobody may use rdp on a`, `不得对a使用远程桌面`."""
     used = clause.apps and any(tag.has("op", "reach") for _, tag in clause.ops) and not clause.by_role("to", "between")
-    if used and clause.by_role("from", "except") and len(places := clause.by_role("at", "for")) == 1:
-        if places[0].role == "for" or places[0].start > clause.apps[0].end:
-            places[0].role = "to"
+    places = clause.by_role("at", "for") if used and clause.by_role("from", "except") else []
+    if len(places) == 1 and (places[0].role == "for" or places[0].start > clause.apps[0].end):
+        places[0].role = "to"
+
+
+def _opened(clause: Clause) -> None:
+    """Tell what is open to whom when all is said before: `a不对b开放`."""
+    whom, what = clause.by_role("for"), clause.by_role("bare")
+    last = next((tag for op, tag in clause.ops if op in ("deny", "permit") and tag.has("opened")), None)
+    if last is None or not whom or not what or clause.by_role("from", "to") or any(m.start > last.end for m in clause.mentions):
+        return
+    for mention in clause.mentions:
+        mention.role = {"for": "from", "bare": "to"}.get(mention.role, mention.role)
+
+
+def _restricted(clause: Clause) -> None:
+    """Read `restrict access to a to b` as who alone may: a limit without any amount is one of people."""
+    bound = next((t for t in clause.flags if t.has("constraint", "max")), None)
+    goals, starts = clause.by_role("to"), clause.by_role("from")
+    reaches = clause.apps or clause.does("reach")
+    if bound is None or clause.measures or clause.numbers or not reaches or clause.does("deny", "permit", "remove"):
+        return
+    if len(goals) == 2 and not starts:
+        goals[1].role = "from"
+    elif not (len(goals) == 1 and starts):
+        return
+    clause.ops.append(("permit", bound))
+    who = next(m for m in clause.mentions if m.role == "from")
+    clause.flags.append(attrs.evolve(bound, start=who.lead, end=who.lead, concepts=(Concept("constraint", "only"),)))
+    clause.flags.remove(bound)
 
 
 def _producers(clause: Clause) -> None:
@@ -194,9 +226,10 @@ def _pairs(clause: Clause) -> bool:
         first, second = sorted((*bare, *beside), key=lambda m: m.start)
         first.role, second.role = "from", "to"
         return True
+    exchange = clause.does("deny") and len(bare) == 2 and bool(bare[0].joined) and any(t.has("op", "connect") for _, t in clause.ops)
     both = (
         bare
-        if apart or ((joined or clause.does("reach")) and len(bare) >= 2)
+        if apart or exchange or ((joined or clause.does("reach")) and len(bare) >= 2)
         else beside
         if joined and not bare and len(beside) == 2
         else []

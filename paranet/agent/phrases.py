@@ -103,9 +103,7 @@ def kind(clause: Clause) -> str:
         ("geo", clause.says("modality", "geo")),
         (
             "route",
-            bool(clause.middleboxes)
-            or routing
-            or (has_ends and bool(rated or ways)),
+            bool(clause.middleboxes) or routing or (has_ends and bool(rated or ways)),
         ),
         ("route", clause.says("route", "backup") or bool(clause.by_role("between"))),
         ("box", clause.does("inspect")),
@@ -205,7 +203,9 @@ def _short(before: Clause, clause: Clause) -> None:
     denied = [op for op, _ in clause.ops]
     if kind(before) != "filter" or clause.apps or clause.ports or clause.measures:
         return
-    turned = {"permit", "deny"} == {op for c in (before, clause) for op, _ in c.ops} - {"reach"} and not clause.by_role("to", "between", "at")
+    turned = {"permit", "deny"} == {op for c in (before, clause) for op, _ in c.ops} - {"reach"} and not clause.by_role(
+        "to", "between", "at"
+    )
     if turned and clause.by_role("from") and before.by_role("to") and clause.does("permit") != before.does("permit"):
         clause.mentions += before.by_role("to")
         clause.apps, clause.ports = list(before.apps), list(before.ports)

@@ -46,7 +46,9 @@ def question(text: str, tags: Sequence[Tag], known: Known) -> Question | None:
         return None
     items = measure(tags)
     ago = _ago(items)
-    amount = next((i for i in items if isinstance(i, Measure) and i.kind in ("percent", "time", "rate") and not (ago and i.kind == "time")), None)
+    amount = next(
+        (i for i in items if isinstance(i, Measure) and i.kind in ("percent", "time", "rate") and not (ago and i.kind == "time")), None
+    )
     metric = next((t.value_of("metric") for t in tags if t.has("metric")), None)
     kind = _kind(tags, ago is not None or any(isinstance(i, Clock) for i in items))
     named = tuple(dict.fromkeys(n for t in tags for r in t.referents for n in r.nodes))
@@ -78,7 +80,7 @@ def _asks(text: str, tags: Sequence[Tag]) -> bool:
         return False
     duty = any(t.has("duty") for t in tags) and first.text == "what"  # `what goes from a to b must avoid c`
     wishes = any(t.has("op") or t.has("constraint", "max") for t in tags)
-    return turned or asking and first.has("ask") or not ((duty or not first.has("ask", "which", "can")) and wishes)
+    return turned or (asking and first.has("ask")) or not ((duty or not first.has("ask", "which", "can")) and wishes)
 
 
 def _ago(items: Sequence[Item]) -> float | None:
@@ -100,29 +102,31 @@ def _kind(tags: Sequence[Tag], looking_back: bool) -> str:
 
     named = len({n for t in tags for r in t.referents for n in r.nodes})
     measured = any(t.has("metric") for t in tags)
-    moves = any(t.has("op", "reach", "connect", "forward") or t.has("route", "paths") or t.has("marker", "via") or t.has("ask", "can") for t in tags)
-    if says("alerts"):
-        return "alerts"
-    if says("changed"):
-        return "changes"
-    if looking_back and not measured and not says("links", "nodes", "path") and not named:
-        return "changes"
-    if named and says("how") and any(t.has("traffic") for t in tags) and not says("path") and not moves:
-        return "links"
-    if says("path") or (says("how") and any(t.has("marker", "from", "to") for t in tags) and not measured):
-        return "path"
-    if not (says("why", "links", "slow") or measured) and named >= 2 and moves:
-        return "path"
-    if says("intents"):
-        return "intents"
-    if says("down") and not named and not says("why"):
-        return "links" if says("links") else "nodes" if says("nodes") or any(t.has("noun", "location", "any_node") for t in tags) else "slow"
-    if says("why") or (says("slow") and not says("links")):
-        return "slow"
-    if says("links") or any(t.has("route", "paths") for t in tags):
-        return "links"
-    if measured:
-        return "nodes" if any(t.has("metric", "cpu", "memory") for t in tags) else "links"
-    if says("nodes") or any(t.has("noun", "location") for t in tags):
-        return "status" if says("count") else "nodes"
-    return "help" if says("help") else "status"
+    moves = any(t.has("op", "reach", "connect", "forward") or t.has("route", "paths") or t.has("marker", "via") for t in tags)
+    places = any(t.has("noun", "location", "any_node") for t in tags)
+    computers = any(t.has("metric", "cpu", "memory") for t in tags)
+    ends = any(t.has("marker", "from", "to") for t in tags)
+    rules = (
+        ("alerts", says("alerts")),
+        ("changes", says("changed")),
+        ("changes", looking_back and not measured and not says("links", "nodes", "path") and not named),
+        ("links", bool(named) and says("how") and any(t.has("traffic") for t in tags) and not says("path") and not moves),
+        ("path", says("path") or (says("how") and ends and not measured)),
+        (
+            "path",
+            named >= 2
+            and (moves or says("can") or (ends and any(t.has("power") for t in tags)))
+            and not says("why", "links", "slow")
+            and not measured,
+        ),
+        ("intents", says("intents")),
+        ("links", says("down") and not named and not says("why") and says("links")),
+        ("nodes", says("down") and not named and not says("why") and (says("nodes") or places)),
+        ("slow", says("why") or (says("slow", "down") and not says("links"))),
+        ("links", says("links") or any(t.has("route", "paths") for t in tags)),
+        ("nodes", measured and computers),
+        ("links", measured),
+        ("nodes", (says("nodes") or places) and not says("count")),
+        ("help", says("help") and not says("nodes") and not places),
+    )
+    return next((kind for kind, holds in rules if holds), "status")

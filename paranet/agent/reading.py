@@ -73,6 +73,8 @@ class _Reader:
     def _word(self, tag: Tag, following: Item | None) -> None:
         if tag.has("each"):
             self._each.append(tag)
+        if tag.text == "to" and isinstance(following, Tag) and following.has("op") and not following.referents:
+            return  # `are not to exchange packets`
         if tag.kind == "possessive" or (tag.has("marker", "of") and isinstance(following, Tag) and following.has("traffic")):
             self._owner(tag)
         elif tag.has("negation") and not tag.has("op"):
@@ -144,8 +146,8 @@ class _Reader:
             role = "from"  # `the traffic to a of b`, `去往a的b流量`
         joins = isinstance(following, Tag) and (following.has("marker", "and", "then") or following.text in (*LISTING, *HEADING))
         joined = following.text if joins and isinstance(following, Tag) else ""
-        place = {"start": tags[0].start, "end": tags[-1].end, "lead": lead}
-        self._clause.mentions.append(Mention(**place, tags=tuple(tags), role=role, led=led, carried=carried, joined=joined))
+        start, end, more = tags[0].start, tags[-1].end, {"led": led, "carried": carried}
+        self._clause.mentions.append(Mention(start=start, end=end, lead=lead, tags=tuple(tags), role=role, joined=joined, **more))
         self._lead = -1
         if joined in HEADING or (not joined and not (isinstance(following, Tag) and following.has("marker"))):
             self._set(role if role in ("via", "avoid") and following is not None else "bare")
@@ -167,7 +169,8 @@ class _Reader:
         objects = [tag for op, tag in clause.ops if op in ("deny", "permit", "prioritize")]
         for mention in strange:
             wanted = any(0 <= mention.start - tag.end <= 1 for tag in objects) and not (clause.apps or clause.ports)
-            if not (mention.lead < mention.start or mention.carried or wanted):
+            led = mention.lead < mention.start and not (mention.role in ("at", "for") and self._both_known("") and not objects)
+            if not (led or mention.carried or wanted):
                 clause.mentions.remove(mention)
                 clause.strange += mention.tags
 
@@ -192,24 +195,14 @@ class _Reader:
         if tag.has("marker", "off") and self._held:
             self._set("avoid", tag)
         elif tag.has("marker", "via", "avoid"):
-            negated, self._negated = self._negated is not None, None
-            if "pass" in tag.text:
-                self._clause.flags.append(tag)
-            self._set("avoid" if negated or tag.has("marker", "avoid") else "via", tag)
-        elif tag.has("marker", "and", "then") and not tag.has("marker", "to"):
-            if tag.has("marker", "then"):
-                self._orders.append(tag)  # the list goes on
-                self._clause.flags.append(tag)
-        elif tag.has("marker", "order"):
-            self._orders.append(tag)
+            self._on_the_way(tag)
+        elif tag.has("marker", "and", "then", "order") and not tag.has("marker", "to"):
+            self._in_turn(tag)  # the list goes on
         elif tag.has("marker", "between_after"):
             for mention in self._clause.mentions[-2:]:
                 mention.role = "between" if mention.role in ("bare", "for", "at") else mention.role
         elif any(tag.has("marker", f"{role}_after") for role in AFTER):
-            if self._active and tag.has("marker", "via_after"):  # `must have visited c`
-                self._set("via", tag)
-            else:
-                self._name_before(tag)
+            self._name_before(tag)
         elif tag.has("marker", "members") and not self._clause.does("multicast", "define_group"):
             self._part_of_path(tag)
         elif tag.has("marker", "access_to", "access_from", "passive"):
@@ -219,8 +212,23 @@ class _Reader:
         elif tag.has("marker", "of", "object"):
             self._set("bare")
 
+    def _on_the_way(self, tag: Tag) -> None:
+        negated, self._negated = self._negated is not None, None
+        if "pass" in tag.text:
+            self._clause.flags.append(tag)
+        self._set("avoid" if negated or tag.has("marker", "avoid") else "via", tag)
+
+    def _in_turn(self, tag: Tag) -> None:
+        if tag.has("marker", "then", "order"):
+            self._orders.append(tag)
+        if tag.has("marker", "then"):
+            self._clause.flags.append(tag)
+
     def _name_before(self, tag: Tag) -> None:
-        """`c as a waypoint`, `c out of the path`."""
+        """`c as a waypoint`, `c out of the path`; but `must have visited c`."""
+        if self._active and tag.has("marker", "via_after"):
+            self._set("via", tag)
+            return
         negated, self._negated = self._negated is not None, None
         role = next(role for role in AFTER if tag.has("marker", f"{role}_after"))
         for mention in self._clause.mentions[-1:]:
@@ -252,7 +260,9 @@ class _Reader:
 
     def _lead_in(self, role: str, tag: Tag) -> None:
         before = self._clause.mentions[-1] if self._clause.mentions else None
-        begins = before is not None and (before.role == "bare" or (before.role == "at" and self._near is tag) or before.role == self._headed)
+        begins = before is not None and (
+            before.role == "bare" or (before.role == "at" and self._near is tag) or before.role == self._headed
+        )
         if role == "to" and before and begins and not self._clause.by_role("from"):  # `a to b`, `在a到b`
             self._whole_list(before)
         if role == "at" and before and before.role == "via" and self._after_order(tag):  # `stops at a and then at b`
@@ -284,7 +294,9 @@ class _Reader:
             if mention.end == tag.start:
                 mention.owns, self._near = True, tag
                 listed = len(self._clause.mentions) > 1 and self._clause.mentions[-2].joined not in ("", *LISTING)
-                mention.role = "bare" if mention.role == "for" or (mention.role == "to" and not mention.led and not listed) else mention.role
+                mention.role = (
+                    "bare" if mention.role == "for" or (mention.role == "to" and not mention.led and not listed) else mention.role
+                )
 
     def _after_order(self, tag: Tag) -> bool:
         return bool(self._orders) and self._orders[-1].end >= tag.start - 1

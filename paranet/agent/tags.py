@@ -11,6 +11,8 @@ _DIGITS = {c: i for i, c in enumerate("零一二三四五六七八九")} | {"两
 _SCALES = {"十": 10, "百": 100, "千": 1000, "万": 10_000}
 MOST_SLIPS = 16
 """misspelt words of a text that are looked up"""
+PLAIN = ("word", "saying")
+"""fillers that only stand between words that matter: a name of the network comes before them"""
 WORDS_OVER_NAMES = ("marker", "filler", "op", "negation", "constraint", "metric", "traffic", "clock", "number", "period", "ask")
 """categories that a name of the same length does not hide"""
 
@@ -76,6 +78,9 @@ def _spelt(pieces: tuple[Atom, ...], known: Known) -> tuple[tuple[Atom, ...], se
     strange = (n for n, a in enumerate(pieces) if a.kind == "word" and a.text not in lexicon().atoms and a.text not in known.atoms)
     for at in itertools.islice(strange, MOST_SLIPS):
         word = pieces[at].text
+        if (base := lexicon().base(word)) is not None and base not in known.atoms:
+            found[at] = attrs.evolve(pieces[at], text=base)
+            continue
         meant = lexicon().nearest(word) if not _by_form(word) else None
         guesses = known.guess(word) if meant else []
         if meant and not (guesses and guesses[0][1] >= SURE):
@@ -99,6 +104,8 @@ def _one(text: str, pieces: tuple[Atom, ...], at: int, known: Known) -> tuple[Ta
         names, referents = 0, []
     if names == words and all(c.category in WORDS_OVER_NAMES for c in concepts) and known.is_short(text[pieces[at].start : pieces[at].end]):
         concepts = []  # written as the network writes it: `IT` is a region
+    elif names and names == words and all(c.category == "filler" and c.value in PLAIN for c in concepts):
+        concepts = []  # a node may be called `nice`
     elif names < words or (names == words and any(c.category in WORDS_OVER_NAMES for c in concepts)):
         names, referents = 0, []
     if words < names:
