@@ -1,7 +1,7 @@
 """From tags to clauses: what is to be done, and who stands where in it."""
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import attrs
 
@@ -19,6 +19,7 @@ BY = ("由", "从", "自")
 """words for `from` that also mean `by`"""
 FIRST = ("first", "先", "首先")
 """of the words for an order, those that begin one"""
+OR = ("or", "or else", "or otherwise", "或", "或者")
 WITH = ("与", "和", "跟", "同", "and", "with")
 """words that may join a partner"""
 NEW_CLAUSE = ("deny", "permit", "remove", "prioritize", "deprioritize", "cache", "multicast", "region", "define_group")
@@ -68,8 +69,6 @@ class Mention:
     """the `and`, `or`, comma or colon that follows"""
     each: bool = False
     """every one of them for itself"""
-    owns: bool = False
-    """something of theirs follows: `london's traffic`"""
 
 
 @attrs.define(kw_only=True)
@@ -87,6 +86,8 @@ class Clause:
     numbers: list[float] = attrs.field(factory=list)
     flags: list[Tag] = attrs.field(factory=list)
     """constraints, metrics, traffic and route words, periods: what is there, wherever it stands"""
+    unturned: Tag | None = None
+    """a negation that turned nothing"""
     strange: list[Tag] = attrs.field(factory=list)
     """words that nobody knows, where no name is missing"""
 
@@ -98,6 +99,12 @@ class Clause:
 
     def by_role(self, *roles: str) -> list[Mention]:
         return [m for m in self.mentions if m.role in roles]
+
+    @property
+    def has_ends(self) -> bool:
+        """Both ends of a path are named."""
+        paired = self.does("connect") and len(self.by_role("bare", "between")) >= 2
+        return bool(paired or (self.by_role("from") and self.by_role("to")))
 
     def extend(self, other: "Clause") -> None:
         """Take in what another clause says."""
@@ -124,16 +131,21 @@ def split(items: Sequence[Item]) -> list[list[Item]]:
     return [part for part in found if any(not isinstance(i, Tag) or i.kind != "mark" for i in part)]
 
 
-def _has_deed(part: Iterable[Item]) -> bool:
-    return any(isinstance(i, Tag) and (i.has("op") or i.has("constraint", "max") or i.has("middlebox")) for i in part)
+def _has_deed(part: Sequence[Item]) -> bool:
+    return any(isinstance(i, Measure) and i.kind in ("rate", "size", "paths") for i in part) or any(
+        isinstance(i, Tag) and (i.has("op") or i.has("constraint", "max") or i.has("middlebox")) for i in part
+    )
 
 
 def _another_amount(part: Sequence[Item], rest: Sequence[Item]) -> bool:
-    """Tell whether *rest* gives an amount of its own to an application: `video to 5 Mbps and torrent to 1 Mbps`."""
-    amounts = [i.kind for i in part if isinstance(i, Measure) and i.kind in ("rate", "size")]
-    ahead = rest[: next((n for n, i in enumerate(rest) if isinstance(i, Measure)), 0) + 1]
-    named = any(isinstance(i, Tag) and i.has("app") for i in ahead)
-    return bool(amounts) and named and isinstance(ahead[-1], Measure) and ahead[-1].kind in amounts
+    """Tell whether *rest* gives an amount of its own to somebody or something else: `video to 5 Mbps and torrent to 1 Mbps`."""
+    amounts = [i.kind for i in part if isinstance(i, Measure) and i.kind in ("rate", "size", "paths", "time")]
+    first = next((n for n, i in enumerate(rest) if isinstance(i, Measure)), None)
+    if not amounts or first is None or rest[first].kind not in amounts:  # type: ignore[union-attr]  # a Measure
+        return False
+    ways = {t.value_of("metric") for t in part if isinstance(t, Tag) and t.has("metric", "download", "upload")}
+    turned = {t.value_of("metric") for t in rest[: first + 2] if isinstance(t, Tag) and t.has("metric", "download", "upload")} - ways
+    return any(_is_somebody(i) or (isinstance(i, Tag) and i.has("app")) for i in rest[:first]) or bool(ways and turned)
 
 
 def _another(part: Sequence[Item], rest: Sequence[Item]) -> bool:

@@ -5,7 +5,7 @@ from ipaddress import ip_address
 
 import attrs
 
-from paranet.agent.clauses import Clause, Mention
+from paranet.agent.clauses import OR, Clause, Mention
 from paranet.agent.known import Known
 from paranet.agent.measures import window
 from paranet.agent.resolve import ANY, End, Resolver, slug
@@ -13,7 +13,6 @@ from paranet.agent.writing import Statement, rate, seconds, size, word, words
 from paranet.models.topology import Modality
 
 GATES = ("internet", "gateway")
-OR = ("or", "或", "或者")
 DEFAULT_GROUP = "232.1.1.1"
 
 

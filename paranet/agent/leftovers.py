@@ -35,8 +35,13 @@ def name_leftovers(clause: Clause, what: str, draft: Draft, written: str) -> Non
     for part, start, end in _parts(clause):
         if part not in SAYS[what] and not (what == "multicast" and part == "balance"):
             draft.ask("unsaid", text[start:end])
+    for measure in clause.measures:
+        if any(m.kind == measure.kind and m.value != measure.value and m.start < measure.start for m in clause.measures):
+            draft.ask("unsaid", text[measure.start : measure.end])
     if (apart := next((t for t in clause.flags if t.has("aside")), None)) is not None and not clause.says("route", "backup"):
         draft.ask("unsaid", text[apart.start :].split(".")[0][:60])
+    if clause.unturned is not None and what != "limit":
+        draft.ask("unsaid", text[clause.unturned.start :].split(",")[0][:60])
     strange = [text[t.start : t.end] for t in clause.strange]
     draft.resolver.unknown += [Unknown(text=text[t.start : t.end], start=t.start, end=t.end) for t in clause.strange]
     if len(strange) > MOST_STRANGE:

@@ -110,10 +110,12 @@ def _counted(
     unit = tags[unit_at]
     if value != int(value):
         return None, 0
+    if unit.has("route", "strip") and (unit_at + 1 == len(tags) or tags[unit_at + 1].kind == "mark"):  # 走3条
+        return _made("paths", value, *parts), unit_at - at + 1
     if unit.has("route", "paths"):
         return _made("disjoint" if unit.has("route", "backup") else "paths", value, *parts), unit_at - at + 1
     followed = next((n for n in range(unit_at + 1, min(unit_at + 3, len(tags))) if tags[n].has("route", "paths")), None)
-    if followed is not None and (unit.blank or unit.has("filler") or unit.has("route")):
+    if followed is not None and (unit.blank or unit.has("filler") or unit.has("route") or unit.has("op", "balance")):
         apart = any(t.has("route", "backup") for t in tags[unit_at : followed + 1])
         return _made("disjoint" if apart else "paths", value, parts[0], (unit.start, tags[followed].end)), followed - at + 1
     return None, 0
@@ -170,7 +172,7 @@ def _spoken(tags: Sequence[Tag], at: int) -> tuple[Clock | None, int]:
         return _time(first.start, unit.end, _hour(int(first.value), unit), 0), 2
     if unit.has("clock", "half"):
         return _time(first.start, unit.end, int(first.value), 30, half=False), 2
-    if unit.has("clock", "oclock") and unit.text != "h":
+    if unit.has("clock", "oclock") and (unit.text != "h" or (at > 0 and tags[at - 1].has("marker", "from", "to", "until", "between"))):
         minutes = tags[at + 2] if at + 2 < len(tags) else None
         follower = tags[at + 3] if at + 3 < len(tags) else None
         if minutes is not None and minutes.value is not None and 0 < minutes.value < 60 and follower is not None and follower.text == "分":

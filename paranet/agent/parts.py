@@ -32,6 +32,26 @@ def settle(clause: Clause, orders: Sequence[Tag], each: Sequence[Tag]) -> None:
     _listed(clause, orders)
 
 
+def set_aside(clause: Clause) -> None:
+    """Set aside unknown words that stand where no name is missing: `kindly see that a speedily reaches b`."""
+    strange = [m for m in clause.mentions if all(t.blank and not t.likely for t in m.tags)]
+    sure = len(clause.mentions) - len(strange)
+    if clause.does("region", "define_group") or sure + bool(clause.apps or clause.ports or clause.measures) < 2:
+        return
+    objects = [tag for op, tag in clause.ops if op in ("deny", "permit", "prioritize")]
+    for mention in strange:
+        wanted = any(0 <= mention.start - tag.end <= 1 for tag in objects) and not (clause.apps or clause.ports)
+        led = mention.lead < mention.start and not (mention.role in ("at", "for") and clause.has_ends and not objects)
+        if not (led or mention.carried or wanted):
+            clause.mentions.remove(mention)
+            clause.strange += mention.tags
+
+
+def last_is_open(clause: Clause) -> bool:
+    """Tell whether the last name has no part yet where others are passed or avoided."""
+    return clause.mentions[-1].role in ("bare", "app") and bool(clause.by_role("via", "avoid"))
+
+
 def _each(clause: Clause, each: Sequence[Tag]) -> None:
     """Tell whom `each` speaks of: who follows at once, else who was named before."""
     for tag in each:
@@ -51,7 +71,8 @@ def _agents(clause: Clause) -> None:
     """Tell who does something to traffic on its way (`be seen by c`) from who begins it (`is used by c`)."""
     on_the_way = bool(clause.by_role("between") or (clause.by_role("from") and clause.by_role("to")))
     for mention in clause.by_role("agent"):
-        mention.role = "via" if on_the_way else "from"
+        reads = any(op == "publish" and 0 <= mention.lead - tag.end <= 1 for op, tag in clause.ops)  # `fetched by a`
+        mention.role = "for" if reads else "via" if on_the_way else "from"
 
 
 def _passing(clause: Clause, orders: Sequence[Tag]) -> None:
@@ -188,7 +209,7 @@ def _on_the_way(clause: Clause) -> None:
     if clause.does("inspect") and far and not clause.middleboxes:
         for mention in clause.by_role("at"):
             mention.role = "via"
-    if not clause.does("deny", "permit", "prioritize"):
+    if not clause.does("deny", "permit", "prioritize") and far:
         for mention in clause.by_role("except"):
             mention.role = "avoid"
     if clause.does("deny") and far and clause.by_role("via") and not (clause.apps or clause.ports or clause.does("permit")):

@@ -82,6 +82,7 @@ def kind(clause: Clause) -> str:
     routing = clause.does(*ROUTE_OPS) or bool(clause.by_role("via", "avoid"))
     ways = clause.measured("time") or clause.measured("paths") or clause.measured("disjoint")
     rules = (
+        ("cache", clause.does("cache") and sized and names),
         ("remove", clause.does("remove") and not (clause.middleboxes and has_ends) and not clause.does("permit", "deny")),
         ("multicast", clause.does("multicast") or any(_is_multicast(t) for m in clause.mentions for t in m.tags)),
         ("region", clause.does("region")),
@@ -96,6 +97,7 @@ def kind(clause: Clause) -> str:
         ("route", clause.does("permit") and routing and (rated or ways) and not (clause.apps or clause.ports or clause.does("deny"))),
         ("filter", clause.does("deny", "permit") and not clause.says("constraint", "max")),
         ("filter", clause.does("reach") and clause.says("constraint", "only") and not clause.by_role("via")),
+        ("filter", clause.does("reach") and bool(clause.by_role("except")) and not clause.by_role("via")),
         ("priority", clause.does("prioritize", "deprioritize")),
         ("priority", bool(clause.apps) and not clause.ops and clause.says("marker", "then") and not clause.by_role("via")),
         ("limit", rated and not routing and not has_ends and not clause.middleboxes),
@@ -193,6 +195,8 @@ def _inherit(clauses: list[Clause]) -> list[Clause]:
                 clause.apps = list(before.apps)
         elif _wishes(before) and clause.mentions and not before.mentions and not before.middleboxes and kind(before) == kind(clause):
             before.mentions = [m for m in clause.mentions if m.role in ("for", "at")]
+        if kind(before) == kind(clause) == "route" and clause.by_role("to") and not clause.by_role("from", "between", "bare"):
+            clause.mentions += before.by_role("from")
         if not clause.clocks and before.clocks and kind(before) == kind(clause) and not clause.mentions:
             clause.clocks = list(before.clocks)
     return [c for c in clauses if _wishes(c) or len(clauses) == 1]
@@ -224,15 +228,33 @@ def _with_afterthoughts(clauses: list[Clause]) -> list[Clause]:
     """Join what only says more about the path before it: `connect a to b. Avoid c, at least 1 Gbps.`"""
     found: list[Clause] = []
     for clause in clauses:
-        ways, other = clause.by_role("via", "avoid"), ("deny", "permit", "remove", "cache", "multicast", "prioritize")
+        other = ("deny", "permit", "remove", "cache", "multicast", "prioritize")
+        parts = {m.role for m in clause.mentions if m.led}
+        plain = clause.mentions and all(m.led for m in clause.mentions) and not (clause.ops or clause.measures or clause.middleboxes)
+        if found and plain and parts <= {"from", "to", "via", "avoid"} and not found[-1].by_role(*(parts & {"from", "to"}), "between"):
+            found[-1].extend(clause)
+            continue
+        path = found and kind(found[-1]) == "route"
+        if path and not clause.apps:
+            _touch(clause)
+        ways = clause.by_role("via", "avoid")
         more = ways or clause.measured("time") or clause.measured("paths") or clause.says("route", "backup")
-        path = found and kind(found[-1]) == "route" and len(ways) == len(clause.mentions) and not clause.does(*other)
+        path = path and len(ways) == len(clause.mentions) and not clause.does(*other)
         makes = found and clause.does("produce") and len(clause.mentions) == 1 and kind(found[-1]) == "content"
         if (more and path) or makes:
             found[-1].extend(clause)
             continue
         found.append(clause)
     return found
+
+
+def _touch(clause: Clause) -> None:
+    """Read what follows a path and only touches somebody as a way: `connect a to b, do not touch c, visit d`."""
+    touches = clause.ops and all(tag.has("touches") and op in ("deny", "reach") for op, tag in clause.ops)
+    if touches and all(m.role == "to" and not m.led for m in clause.mentions):
+        for mention in clause.mentions:
+            mention.role = "avoid" if clause.does("deny") else "via"
+        clause.ops = []
 
 
 def _wishes(clause: Clause) -> bool:

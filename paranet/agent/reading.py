@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import attrs
 
-from paranet.agent.clauses import AFTER, BY, HEADING, LISTING, ROLES, WITHIN, Clause, Mention
+from paranet.agent.clauses import AFTER, BY, HEADING, LISTING, OR, ROLES, STOPS, WITHIN, Clause, Mention
 from paranet.agent.measures import Item, Measure
-from paranet.agent.parts import settle
+from paranet.agent.parts import last_is_open, set_aside, settle
 from paranet.agent.tags import Tag
 
 
@@ -45,11 +45,13 @@ class _Reader:
                 (self._clause.measures if isinstance(item, Measure) else self._clause.clocks).append(item)  # type: ignore[arg-type]  # by its class
                 self._set("bare")
         self._end_name(None)
-        self._strangers()
-        if self._negated is not None and self._both_known("") and _last_is_open(self._clause):
+        set_aside(self._clause)
+        if self._negated is not None and self._clause.has_ends and last_is_open(self._clause):
             self._clause.mentions[-1].role, self._negated = "avoid", None  # `.. via c, and d must not`
         if self._negated is not None and not self._clause.ops:  # `guests must not ssh to the servers`
             self._clause.ops.append(("deny", self._negated))
+        elif self._negated is not None:
+            self._clause.unturned = self._negated
         settle(self._clause, self._orders, self._each)
         return self._clause
 
@@ -73,16 +75,15 @@ class _Reader:
     def _word(self, tag: Tag, following: Item | None) -> None:
         if tag.has("each"):
             self._each.append(tag)
-        if tag.text == "to" and isinstance(following, Tag) and following.has("op") and not following.referents:
-            return  # `are not to exchange packets`
-        if tag.kind == "possessive" or (tag.has("marker", "of") and isinstance(following, Tag) and following.has("traffic")):
+        if tag.has("marker") and self._ends_name(tag, following):
+            self._set("bare")
+        elif tag.kind == "possessive" or (tag.has("marker", "of") and isinstance(following, Tag) and following.has("traffic")):
             self._owner(tag)
         elif tag.has("negation") and not tag.has("op"):
-            self._negated = tag
+            if not (self._role == "avoid" and self._lead >= 0):  # `must not cross neither a nor b`
+                self._negated = tag
         elif tag.has("marker", "port"):
             self._port(tag, following)
-        elif tag.has("marker", "to") and self._ends_at(tag, following):
-            self._set("bare")  # `到a去，`
         elif tag.has("marker") and not (tag.has("marker", "passive") and not _somebody(following)):
             self._marker(tag)
         elif tag.has("middlebox") and (not tag.has("op") or self._role in ("via", "avoid") or self._clause.does("add", "remove")):
@@ -101,7 +102,7 @@ class _Reader:
             self._clause.flags.append(tag)
         if tag.has("constraint", "outside") and not _somebody(following):
             return
-        if tag.has("constraint", "except", "outside") and not tag.has("op"):
+        if tag.has("constraint", "except", "outside") and (tag.has("nobody") or not tag.has("op")):
             self._set("except", tag)
         if tag.has("held"):
             self._held = True
@@ -135,10 +136,10 @@ class _Reader:
         unknown = all(t.blank for t in tags)
         if role == "bare" and unknown and isinstance(following, Tag) and following.has("traffic"):
             role = "app"
-        if role in ("via", "bare") and self._negated is not None and self._both_known("") and self._negated.end == tags[0].start - 1:
+        if role in ("via", "bare") and self._negated is not None and self._clause.has_ends and self._negated.end == tags[0].start - 1:
             role, self._negated = "avoid", None  # `via a, not b`
-        led = self._lead >= 0 and role not in ("bare", "app")
-        lead = self._lead if led else tags[0].start
+        led = (self._lead >= 0 or role == "avoid") and role not in ("bare", "app")
+        lead = self._lead if led and self._lead >= 0 else tags[0].start
         carried = isinstance(following, Tag) and following.has("traffic")
         if self._same_thing(tags, role):
             return
@@ -158,21 +159,6 @@ class _Reader:
             self._clause.strange += [t for t in self._name if t.blank and not t.likely]
             return [t for t in self._name if not t.blank or t.likely], []
         return self._name, []
-
-    def _strangers(self) -> None:
-        """Set aside unknown words that stand where no name is missing: `kindly see that a speedily reaches b`."""
-        clause = self._clause
-        strange = [m for m in clause.mentions if all(t.blank and not t.likely for t in m.tags)]
-        sure = len(clause.mentions) - len(strange)
-        if clause.does("region", "define_group") or sure + bool(clause.apps or clause.ports or clause.measures) < 2:
-            return
-        objects = [tag for op, tag in clause.ops if op in ("deny", "permit", "prioritize")]
-        for mention in strange:
-            wanted = any(0 <= mention.start - tag.end <= 1 for tag in objects) and not (clause.apps or clause.ports)
-            led = mention.lead < mention.start and not (mention.role in ("at", "for") and self._both_known("") and not objects)
-            if not (led or mention.carried or wanted):
-                clause.mentions.remove(mention)
-                clause.strange += mention.tags
 
     def _same_thing(self, tags: list[Tag], role: str) -> bool:
         """Join `hosts in paris`, `巴黎的主机`: a kind of thing that the network does not know by itself, and where it is."""
@@ -219,6 +205,8 @@ class _Reader:
         self._set("avoid" if negated or tag.has("marker", "avoid") else "via", tag)
 
     def _in_turn(self, tag: Tag) -> None:
+        if tag.text in OR and self._clause.mentions:
+            self._clause.mentions[-1].joined = tag.text
         if tag.has("marker", "then", "order"):
             self._orders.append(tag)
         if tag.has("marker", "then"):
@@ -259,6 +247,8 @@ class _Reader:
         self._clause.ops.append(("deny" if negated else "reach", tag))
 
     def _lead_in(self, role: str, tag: Tag) -> None:
+        if self._role == "except" and self._lead >= 0:
+            return  # `except towards a`
         before = self._clause.mentions[-1] if self._clause.mentions else None
         begins = before is not None and (
             before.role == "bare" or (before.role == "at" and self._near is tag) or before.role == self._headed
@@ -269,7 +259,7 @@ class _Reader:
             role = "via"
         if role in ("to", "for") and any(t.has("denied") for _, t in self._clause.ops):
             role = "from"  # `off limits to guests`
-        if role == "agent" and self._negated is not None and self._both_known(""):
+        if role == "agent" and self._negated is not None and self._clause.has_ends:
             role, self._negated = "avoid", None
         if role == "from" and tag.text in BY and self._clause.by_role("from") and self._clause.by_role("to"):  # `从a到b由c转发`
             role, self._negated = "avoid" if self._negated else "via", None
@@ -283,20 +273,26 @@ class _Reader:
                 break
             mention.role, mention.led = "from", True
 
-    def _ends_at(self, tag: Tag, following: Item | None) -> bool:
+    def _ends_name(self, tag: Tag, following: Item | None) -> bool:
+        """Read what leads nobody in: `a is the source, b the waypoint`, `到a去，`, `are not to exchange packets`."""
+        if tag.text == "to" and isinstance(following, Tag) and following.has("op") and not following.referents:
+            return True
         last = self._clause.mentions[-1] if self._clause.mentions else None
-        closes = following is None or (isinstance(following, Tag) and following.kind == "mark")
-        return closes and last is not None and last.role == "to" and last.end == tag.start
+        if last is None or not (following is None or (isinstance(following, Tag) and following.text in (*LISTING, *STOPS, "and"))):
+            return False
+        if tag.has("part") and last.role == "bare" and not any(last.end <= op.start < tag.start for _, op in self._clause.ops):
+            last.role, last.led = next(r for r in ("from", "to", "via") if tag.has("marker", r)), True
+            return True
+        return tag.has("marker", "to") and last.role == "to" and last.end == tag.start
 
     def _owner(self, tag: Tag) -> None:
-        """`for london's traffic to paris`: it is london's, whatever it is for."""
+        """Read `for london's traffic to paris`: it is london's, whatever it is for."""
         for mention in self._clause.mentions[-1:]:
             if mention.end == tag.start:
-                mention.owns, self._near = True, tag
+                self._near = tag
                 listed = len(self._clause.mentions) > 1 and self._clause.mentions[-2].joined not in ("", *LISTING)
-                mention.role = (
-                    "bare" if mention.role == "for" or (mention.role == "to" and not mention.led and not listed) else mention.role
-                )
+                begins = mention.role == "for" or (mention.role == "to" and not mention.led and not listed)
+                mention.role = "bare" if begins else mention.role
 
     def _after_order(self, tag: Tag) -> bool:
         return bool(self._orders) and self._orders[-1].end >= tag.start - 1
@@ -333,7 +329,7 @@ class _Reader:
             or tag.text.endswith("访 问")
             or (tag.has("op", "connect") and tag.text.replace(" ", "")[-1:] in "到至往")
         ):
-            if self._both_known(op) and not self._after_order(tag):  # who goes from a to b and visits c passes it
+            if self._passes(op) and not self._after_order(tag):  # who goes from a to b and visits c passes it
                 self._set("via")
             else:
                 self._subjects()
@@ -341,15 +337,15 @@ class _Reader:
         elif tag.has("op", "prioritize") and tag.text.endswith((" over", " than", " before", "于")):
             self._subjects()
             self._set("except")  # who comes after is not who goes first
-        elif tag.has("op", "forward") and self._both_known(op):
+        elif tag.has("op", "forward") and self._passes(op):
             self._set("via", tag)
         else:
             self._set("bare")
         self._clause.ops.append((op, tag))
 
-    def _both_known(self, op: str) -> bool:
-        paired = self._clause.does("connect") and len(self._clause.by_role("bare", "between")) >= 2
-        return op not in ("deny", "permit") and bool(paired or (self._clause.by_role("from") and self._clause.by_role("to")))
+    def _passes(self, op: str) -> bool:
+        """Tell whether who is named next is on the way: both ends are known."""
+        return op not in ("deny", "permit") and self._clause.has_ends
 
     def _subjects(self) -> None:
         """Who was named before is who acts."""
@@ -359,11 +355,6 @@ class _Reader:
             if mention.joined in HEADING:
                 break
             mention.role = "from"
-
-
-def _last_is_open(clause: Clause) -> bool:
-    """Tell whether the last name has no part yet where others are passed or avoided."""
-    return clause.mentions[-1].role in ("bare", "app") and bool(clause.by_role("via", "avoid"))
 
 
 def _kinds_only(tags: Sequence[Tag]) -> bool:
