@@ -24,6 +24,10 @@ WITH = ("与", "和", "跟", "同", "and", "with")
 """words that may join a partner"""
 NEW_CLAUSE = ("deny", "permit", "remove", "prioritize", "deprioritize", "cache", "multicast", "region", "define_group")
 WAYS = ("connect", "forward", "balance", "inspect", "publish", "add", "reach")
+MOST_ITEMS = 150
+"""words, names and amounts of a clause that are read; a longer one is not understood"""
+AHEAD = 60
+"""items after a joint that are looked at"""
 PREDICATE = 8
 """items within which a clause of its own shows its subject and predicate"""
 _JOINTS = (
@@ -123,8 +127,13 @@ def split(items: Sequence[Item]) -> list[list[Item]]:
             found.append([])
             continue
         joint = isinstance(item, Tag) and (item.text in LISTING or item.text in _JOINTS)
-        rest = items[at + 1 :]
-        if joint and _has_deed(found[-1]) and (_begins(rest) or _another_amount(found[-1], rest) or _another(found[-1], rest)):
+        rest = items[at + 1 : at + 1 + AHEAD]
+        if (
+            joint
+            and len(found[-1]) <= MOST_ITEMS
+            and _has_deed(found[-1])
+            and (_begins(rest) or _another_amount(found[-1], rest) or _another(found[-1], rest))
+        ):
             found.append([])
             continue
         found[-1].append(item)

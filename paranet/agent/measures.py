@@ -9,6 +9,8 @@ from paranet.models.units import BANDWIDTH, TIME
 
 _SIZES = {"B": 1.0, "KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12}
 _PERIODS = {"second": 1.0, "hour": 3600.0, "day": 86400.0, "week": 604800.0, "month": 2592000.0}
+NUMERAL = 6
+"""words of one number"""
 _METRES = {"m": 1.0, "km": 1e3}
 _UNITS = (("rate", "rate", BANDWIDTH), ("span", "time", TIME), ("distance", "distance", _METRES))
 
@@ -84,8 +86,9 @@ def _number(tags: Sequence[Tag], at: int) -> tuple[float | None, int]:
     """Return a number of one or more words (`two hundred and fifty`) and where it ends; None for none."""
     value, last = tags[at].value, tags[at].value
     at += 1
-    while value is not None and last is not None and at < len(tags):
-        joined = tags[at].text == "and" and last >= 100 and at + 1 < len(tags)
+    end = min(at + NUMERAL, len(tags))
+    while value is not None and last is not None and at < end:
+        joined = tags[at].text == "and" and last >= 100 and at + 1 < end
         following = tags[at + joined]
         if following.value is None or not following.has("number"):
             break

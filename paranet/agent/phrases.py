@@ -6,7 +6,7 @@ import attrs
 
 from paranet.agent import drafting, filtering
 from paranet.agent.bounds import bounded
-from paranet.agent.clauses import Clause, split
+from paranet.agent.clauses import MOST_ITEMS, Clause, split
 from paranet.agent.drafting import Draft
 from paranet.agent.entities import Entity, entities
 from paranet.agent.known import Known
@@ -59,11 +59,14 @@ def understand(text: str, known: Known, *, language: str | None = None) -> Under
         return Understanding(
             source="", explanation=say(language)["say"]["question"], confidence=asked.confidence, language=language, question=asked
         )
-    clauses = _inherit([read(part) for part in split(bounded(measure(tags)))])
+    parts = split(bounded(measure(tags)))
+    clauses = _inherit([read(part[:MOST_ITEMS]) for part in parts])
     found = tuple(dict.fromkeys(e for clause in clauses for e in entities(clause, text)))
     resolver = Resolver(text=text, known=known)
     resolver.correct(tags)
     draft = Draft(resolver=resolver)
+    if (long := next((p for p in parts if len(p) > MOST_ITEMS), None)) is not None:
+        draft.ask("unclear", text[long[0].start : long[0].start + 60])
     for clause in clauses:
         _check_times(clause, draft)
         _write(clause, draft)
