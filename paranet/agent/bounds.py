@@ -13,6 +13,8 @@ from paranet.agent.tags import Tag
 
 REACH = 4
 """items that may stand between a negation, its comparison and the amount"""
+FAR = 14
+"""items between a deed that is forbidden and the amount above which it is"""
 _MAX, _MIN = Concept("constraint", "max"), Concept("constraint", "min")
 
 
@@ -22,7 +24,20 @@ def bounded(items: Sequence[Item]) -> list[Item]:
     for at, item in enumerate(items):
         if isinstance(item, Tag) and item.has("negation") and not item.has("op"):
             _turn(found, at)
+        elif isinstance(item, Tag) and item.has("op", "deny"):
+            _turn_far(found, at)
     return found
+
+
+def _turn_far(items: list[Item], at: int) -> None:
+    """Read `do not let a to b exceed 9 ms`: a deed that is forbidden only above an amount is bounded by it."""
+    for where in range(at + 1, min(at + FAR, len(items) - 1)):
+        compared = items[where]
+        if _compares(compared) and isinstance(items[where + 1], Measure):
+            assert isinstance(compared, Tag)
+            items[at] = _silent(items[at])
+            items[where] = attrs.evolve(compared, concepts=(_MIN if compared.has("constraint", "below") else _MAX,))
+            return
 
 
 def _turn(items: list[Item], at: int) -> None:

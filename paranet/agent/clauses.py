@@ -20,6 +20,11 @@ BY = ("由", "从", "自")
 FIRST = ("first", "先", "首先")
 """of the words for an order, those that begin one"""
 OR = ("or", "or else", "or otherwise", "或", "或者")
+ARROWS = ("→", ">", "=>", "=", "⇒", "⟶", "➔", "➜")
+DASHES = ("—", "–", "-", "~", "−")
+BOTH = ("和", "与", "跟", "同")
+BESIDE = "-"
+"""how two names are joined that stand beside each other"""
 WITH = ("与", "和", "跟", "同", "and", "with")
 """words that may join a partner"""
 NEW_CLAUSE = ("deny", "permit", "remove", "prioritize", "deprioritize", "cache", "multicast", "region", "define_group")
@@ -128,16 +133,21 @@ def split(items: Sequence[Item]) -> list[list[Item]]:
             continue
         joint = isinstance(item, Tag) and (item.text in LISTING or item.text in _JOINTS)
         rest = items[at + 1 : at + 1 + AHEAD]
-        if (
-            joint
-            and len(found[-1]) <= MOST_ITEMS
-            and _has_deed(found[-1])
-            and (_begins(rest) or _another_amount(found[-1], rest) or _another(found[-1], rest))
-        ):
+        if joint and len(found[-1]) <= MOST_ITEMS and _parts(found[-1], rest):
             found.append([])
             continue
         found[-1].append(item)
     return [part for part in found if any(not isinstance(i, Tag) or i.kind != "mark" for i in part)]
+
+
+def _parts(part: Sequence[Item], rest: Sequence[Item]) -> bool:
+    """Tell whether a clause ends here, between *part* and *rest*."""
+    if not _has_deed(part):
+        may = any(isinstance(i, Tag) and i.has("power") for i in part)
+        return _another_way(part, rest) or (may and _another(part, rest))
+    if any(isinstance(i, Tag) and i.has("op", "cache") for i in part) and not any(isinstance(i, Measure) for i in part):
+        rest = [i for i in rest if not (isinstance(i, Tag) and i.has("constraint", "max"))]  # `cache .., at most 5 GB`
+    return _begins(rest) or _another_amount(part, rest) or _another(part, rest)
 
 
 def _has_deed(part: Sequence[Item]) -> bool:
@@ -161,6 +171,8 @@ def _another(part: Sequence[Item], rest: Sequence[Item]) -> bool:
     """Tell whether *rest* has its own subject and predicate, after a whole wish: `.., and c should be able to reach d`, `.., c may`."""
     if _names(part) < 2:
         return False
+    if _another_way(part, rest):
+        return True
     named = False
     for item in rest[:PREDICATE]:
         if not isinstance(item, Tag) or item.text in STOPS:
@@ -172,6 +184,13 @@ def _another(part: Sequence[Item], rest: Sequence[Item]) -> bool:
         elif not (item.has("filler") or item.has("marker", "and") or (item.has("traffic") and named) or item.kind == "possessive"):
             return False
     return False
+
+
+def _another_way(part: Sequence[Item], rest: Sequence[Item]) -> bool:
+    """Tell whether *rest* gives another goal a way of its own: `a to b through c, and to d through e`."""
+    ahead = [i for i in rest[: 2 * PREDICATE] if not (isinstance(i, Tag) and i.has("filler"))]
+    to = isinstance(ahead[0], Tag) and ahead[0].has("marker", "to") if ahead else False
+    return to and _names(ahead) >= 2 and all(any(isinstance(i, Tag) and i.has("marker", "via") for i in side) for side in (part, ahead))
 
 
 def _passes_nobody(part: Sequence[Item], rest: Sequence[Item]) -> bool:
@@ -196,7 +215,7 @@ def _begins(rest: Sequence[Item]) -> bool:
         if item.has("negation") and at + 1 < len(rest):
             following = rest[at + 1]
             return isinstance(following, Tag) and (following.has("op") and not following.has("op", "forward"))
-        if not (item.has("filler") or item.text in _JOINTS):
+        if not (item.has("filler") or item.text in _JOINTS or item.has("constraint", "rest")):
             ahead = [i for i in rest[:12] if isinstance(i, Tag)]
             return item.has("marker", "from", "between") and any(t.has("marker", "to", "and") for t in ahead) and _has_deed(ahead[:10])
     return False

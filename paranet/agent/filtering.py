@@ -22,7 +22,7 @@ MOST_SINGLE = 64
 def write_filters(clause: Clause, draft: Draft) -> None:
     """Add what is allowed or forbidden."""
     permits = [op for op, _ in clause.ops if op in ("deny", "permit")][-1:] != ["deny"]
-    only, exception = clause.says("constraint", "only"), clause.says("constraint", "except")
+    only, exception = clause.says("constraint", "only", "rest"), clause.says("constraint", "except")
     kinds = _kinds(clause, draft)
     if kinds is None:
         return

@@ -114,6 +114,11 @@ class Known:
                 best[referent] = max(best.get(referent, 0.0), score)
         return sorted(best.items(), key=lambda item: -item[1])
 
+    def resembles(self, phrase: str) -> bool:
+        """Tell whether *phrase* may be a misspelt name."""
+        text = " ".join(key(phrase))
+        return len(text) > 1 and process.extractOne(text, self._choices, scorer=fuzz.ratio, score_cutoff=SURE) is not None
+
     @property
     def labels(self) -> tuple[str, ...]:
         """What may be named, groups first."""

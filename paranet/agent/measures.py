@@ -8,7 +8,7 @@ from paranet.agent.tags import Tag
 from paranet.models.units import BANDWIDTH, TIME
 
 _SIZES = {"B": 1.0, "KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12}
-_PERIODS = {"second": 1.0, "hour": 3600.0, "day": 86400.0, "week": 604800.0, "month": 2592000.0}
+PERIODS = {"second": 1.0, "hour": 3600.0, "day": 86400.0, "week": 604800.0, "month": 2592000.0}
 NUMERAL = 6
 """words of one number"""
 _METRES = {"m": 1.0, "km": 1e3}
@@ -133,7 +133,7 @@ def _sized(tags: Sequence[Tag], at: int, unit_at: int, size: float) -> tuple[Mea
             break
         if not (tags[follower].has("metric") or tags[follower].has("marker", "for", "at") or tags[follower].has("filler")):
             break
-    period = _PERIODS[tags[last].value_of("period") or "day"] if last != unit_at else None
+    period = PERIODS[tags[last].value_of("period") or "day"] if last != unit_at else None
     number, unit = (tags[at].start, tags[unit_at - 1].end), (tags[unit_at].start, tags[last].end)
     if period == 1.0:
         return _made("rate", size * 8, number, unit), last - at + 1
@@ -286,7 +286,7 @@ def _periods_before(items: list[Item]) -> list[Item]:
             for back in range(at - 1, max(at - 5, -1), -1):
                 before = items[back]
                 if isinstance(before, Tag) and before.has("period"):
-                    period = _PERIODS[before.value_of("period") or "day"]
+                    period = PERIODS[before.value_of("period") or "day"]
                     items[at] = attrs.evolve(item, period=period, loose=False)
                     break
                 if not isinstance(before, Tag):

@@ -1,10 +1,11 @@
 """Who plays which part in a clause, once all of it is read: what no word before a name could tell."""
 
+import itertools
 from collections.abc import Sequence
 
 import attrs
 
-from paranet.agent.clauses import FIRST, WITH, Clause, Mention
+from paranet.agent.clauses import BESIDE, FIRST, WITH, Clause, Mention
 from paranet.agent.lexicon import Concept
 from paranet.agent.tags import Tag
 
@@ -70,6 +71,9 @@ def _also(clause: Clause) -> None:
 def _agents(clause: Clause) -> None:
     """Tell who does something to traffic on its way (`be seen by c`) from who begins it (`is used by c`)."""
     on_the_way = bool(clause.by_role("between") or (clause.by_role("from") and clause.by_role("to")))
+    for before, mention in itertools.pairwise(clause.mentions):
+        if mention.role == "agent" and before.joined and before.role != "bare":
+            mention.role = before.role  # `by a and by b`
     for mention in clause.by_role("agent"):
         reads = any(op == "publish" and 0 <= mention.lead - tag.end <= 1 for op, tag in clause.ops)  # `fetched by a`
         mention.role = "for" if reads else "via" if on_the_way else "from"
@@ -247,10 +251,11 @@ def _pairs(clause: Clause) -> bool:
         first, second = sorted((*bare, *beside), key=lambda m: m.start)
         first.role, second.role = "from", "to"
         return True
+    beside_each = len(bare) == 2 and bare[0].joined == BESIDE
     exchange = clause.does("deny") and len(bare) == 2 and bool(bare[0].joined) and any(t.has("op", "connect") for _, t in clause.ops)
     both = (
         bare
-        if apart or exchange or ((joined or clause.does("reach")) and len(bare) >= 2)
+        if apart or exchange or beside_each or ((joined or clause.does("reach")) and len(bare) >= 2)
         else beside
         if joined and not bare and len(beside) == 2
         else []
@@ -262,6 +267,9 @@ def _pairs(clause: Clause) -> bool:
 
 def _ends(clause: Clause) -> None:
     bare, goals = clause.by_role("bare"), clause.by_role("to")
+    via = clause.middleboxes or clause.by_role("via")
+    if via and len(bare) == 2 and not bare[0].joined and not (goals or clause.by_role("from", "at", "for")):
+        bare[0].role, bare[1].role = "from", "to"  # `guests who want the internet go through the ids`
     if goals and bare and not clause.by_role("from") and clause.does("connect", "reach", "forward", "balance"):
         bare[0].role = "from"
     if clause.by_role("from") and not goals and bare and clause.does("connect", "reach"):

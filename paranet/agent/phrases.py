@@ -97,7 +97,13 @@ def kind(clause: Clause) -> str:
         ("route", clause.does("permit") and not clause.does("deny") and not clause.apps and bool(clause.by_role("via", "avoid"))),
         ("route", clause.does("permit") and clause.does("balance") and not clause.does("deny")),
         ("route", bool(clause.middleboxes) and clause.does("add") and not clause.apps and not clause.ports),
-        ("route", clause.does("permit") and routing and (rated or ways) and not (clause.apps or clause.ports or clause.does("deny"))),
+        (
+            "route",
+            clause.does("permit")
+            and (routing or has_ends)
+            and (rated or ways)
+            and not (clause.apps or clause.ports or clause.does("deny")),
+        ),
         ("filter", clause.does("deny", "permit") and not clause.says("constraint", "max")),
         ("filter", clause.does("reach") and clause.says("constraint", "only") and not clause.by_role("via")),
         ("filter", clause.does("reach") and bool(clause.by_role("except")) and not clause.by_role("via")),
@@ -191,6 +197,10 @@ def _inherit(clauses: list[Clause]) -> list[Clause]:
     """Let a clause without anybody in it speak of those of its neighbour: `block it for guests, limit to 10 Mbps`."""
     clauses = _with_afterthoughts(clauses)
     for before, clause in itertools.pairwise(clauses):
+        if clause.says("constraint", "rest") and kind(before) == "filter" and before.does("permit"):
+            before.flags += [t for t in clause.flags if t.has("constraint", "rest")]
+            clause.ops, clause.mentions = [], []  # `allow .., deny everything else`
+            continue
         _short(before, clause)
         if _wishes(clause) and not clause.mentions and not clause.middleboxes:
             clause.mentions = [m for m in before.mentions if m.role not in ("via", "avoid")]

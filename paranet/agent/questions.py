@@ -10,7 +10,7 @@ from paranet.agent.measures import Clock, Item, Measure, measure
 from paranet.agent.tags import Tag
 
 _POLITE = re.compile(
-    r"^\s*(((can|could|would|will) (you|we)|(is|would) it (be )?possible to)\b"
+    r"^\s*(((can|could|would|will|may|do) (you|we|i)|(is|would|could) it (be )?(possible|ok|okay|fine))\b"
     r"|(请问)?(能不能|能否|可否|可不可以|可以)(请|帮我)*(让|把|将|给))",
     re.IGNORECASE,
 )
@@ -103,7 +103,7 @@ def _kind(tags: Sequence[Tag], looking_back: bool) -> str:
     named = len({n for t in tags for r in t.referents for n in r.nodes})
     measured = any(t.has("metric") for t in tags)
     moves = any(t.has("op", "reach", "connect", "forward") or t.has("route", "paths") or t.has("marker", "via") for t in tags)
-    places = any(t.has("noun", "location", "any_node") for t in tags)
+    places = any(t.has("noun", "location") for t in tags)
     computers = any(t.has("metric", "cpu", "memory") for t in tags)
     ends = any(t.has("marker", "from", "to") for t in tags)
     rules = (

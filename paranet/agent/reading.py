@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import attrs
 
-from paranet.agent.clauses import AFTER, BY, HEADING, LISTING, OR, ROLES, STOPS, WITHIN, Clause, Mention
+from paranet.agent.clauses import AFTER, ARROWS, BESIDE, BOTH, BY, DASHES, HEADING, LISTING, OR, ROLES, STOPS, WITHIN, Clause, Mention
 from paranet.agent.measures import Item, Measure
 from paranet.agent.parts import last_is_open, set_aside, settle
 from paranet.agent.tags import Tag
@@ -51,15 +51,25 @@ class _Reader:
         if self._negated is not None and not self._clause.ops:  # `guests must not ssh to the servers`
             self._clause.ops.append(("deny", self._negated))
         elif self._negated is not None:
-            self._clause.unturned = self._negated
+            self._turn(self._negated)
         settle(self._clause, self._orders, self._each)
         return self._clause
+
+    def _turn(self, negated: Tag) -> None:
+        """Have a negation after the verb turn it where it is said of traffic (`may see no http`); else it stays open."""
+        of_traffic = any(t.start >= negated.end for t in self._clause.apps)
+        if of_traffic and all(op == "reach" for op, _ in self._clause.ops):
+            self._clause.ops = [("deny", tag) for _, tag in self._clause.ops]
+        else:
+            self._clause.unturned = negated
 
     def _set(self, role: str, tag: Tag | None = None) -> None:
         self._role, self._lead = role, tag.start if tag else -1
 
     def _tag(self, tag: Tag, following: Item | None) -> None:
         if self._is_name(tag, following):
+            if self._role == "bare" and self._beside(tag):
+                self._end_name(tag)
             self._name.append(tag)
             self._active = False
             return
@@ -80,7 +90,8 @@ class _Reader:
         elif tag.kind == "possessive" or (tag.has("marker", "of") and isinstance(following, Tag) and following.has("traffic")):
             self._owner(tag)
         elif tag.has("negation") and not tag.has("op"):
-            if not (self._role == "avoid" and self._lead >= 0):  # `must not cross neither a nor b`
+            denied = self._clause.ops and self._clause.ops[-1][0] == "deny" and self._role == "to"
+            if not denied and not (self._role == "avoid" and self._lead >= 0):  # `must not reach neither a nor b`
                 self._negated = tag
         elif tag.has("marker", "port"):
             self._port(tag, following)
@@ -147,11 +158,18 @@ class _Reader:
             role = "from"  # `the traffic to a of b`, `去往a的b流量`
         joins = isinstance(following, Tag) and (following.has("marker", "and", "then") or following.text in (*LISTING, *HEADING))
         joined = following.text if joins and isinstance(following, Tag) else ""
+        if isinstance(following, Tag) and (following.referents or following.text in DASHES):
+            joined = BESIDE
         start, end, more = tags[0].start, tags[-1].end, {"led": led, "carried": carried}
         self._clause.mentions.append(Mention(start=start, end=end, lead=lead, tags=tuple(tags), role=role, joined=joined, **more))
         self._lead = -1
         if joined in HEADING or (not joined and not (isinstance(following, Tag) and following.has("marker"))):
             self._set(role if role in ("via", "avoid") and following is not None else "bare")
+
+    def _beside(self, tag: Tag) -> bool:
+        """Tell whether another node's name stands beside one: `oslo - rome: 2 paths`."""
+        nodes = [[r.label for r in t.referents if r.kind == "node"] for t in (*self._name[-1:], tag)]
+        return len(nodes) == 2 and all(nodes) and nodes[0] != nodes[1] and not tag.has("place") and not self._name[-1].has("place")
 
     def _named(self) -> tuple[list[Tag], list[Tag]]:
         """Return the tags of the name that ends here, without unknown words around names of the network; and an empty row."""
@@ -180,12 +198,14 @@ class _Reader:
 
         if tag.has("marker", "off") and self._held:
             self._set("avoid", tag)
+        elif tag.has("marker", "off") and self._clause.says("constraint", "max"):
+            self._clause.ops.append(("remove", tag))  # `take the limit off a`
         elif tag.has("marker", "via", "avoid"):
             self._on_the_way(tag)
         elif tag.has("marker", "and", "then", "order") and not tag.has("marker", "to"):
             self._in_turn(tag)  # the list goes on
         elif tag.has("marker", "between_after"):
-            for mention in self._clause.mentions[-2:]:
+            for mention in self._clause.mentions[-2:] if self._near is tag else ():
                 mention.role = "between" if mention.role in ("bare", "for", "at") else mention.role
         elif any(tag.has("marker", f"{role}_after") for role in AFTER):
             self._name_before(tag)
@@ -205,7 +225,8 @@ class _Reader:
         self._set("avoid" if negated or tag.has("marker", "avoid") else "via", tag)
 
     def _in_turn(self, tag: Tag) -> None:
-        if tag.text in OR and self._clause.mentions:
+        partner = tag.text in BOTH and self._clause.mentions and not self._clause.mentions[-1].joined
+        if partner or (tag.text in OR and self._clause.mentions):
             self._clause.mentions[-1].joined = tag.text
         if tag.has("marker", "then", "order"):
             self._orders.append(tag)
@@ -259,6 +280,8 @@ class _Reader:
             role = "via"
         if role in ("to", "for") and any(t.has("denied") for _, t in self._clause.ops):
             role = "from"  # `off limits to guests`
+        if tag.text in ARROWS:
+            self._orders.append(tag)  # a → b → c: b is passed
         if role == "agent" and self._negated is not None and self._clause.has_ends:
             role, self._negated = "avoid", None
         if role == "from" and tag.text in BY and self._clause.by_role("from") and self._clause.by_role("to"):  # `从a到b由c转发`
@@ -275,7 +298,7 @@ class _Reader:
 
     def _ends_name(self, tag: Tag, following: Item | None) -> bool:
         """Read what leads nobody in: `a is the source, b the waypoint`, `到a去，`, `are not to exchange packets`."""
-        if tag.text == "to" and isinstance(following, Tag) and following.has("op") and not following.referents:
+        if tag.text == "to" and isinstance(following, Tag) and (following.has("op") or following.has("held")) and not following.referents:
             return True
         last = self._clause.mentions[-1] if self._clause.mentions else None
         if last is None or not (following is None or (isinstance(following, Tag) and following.text in (*LISTING, *STOPS, "and"))):
@@ -324,6 +347,9 @@ class _Reader:
             for mention in self._clause.by_role("bare", "for", "from"):
                 mention.role = "from" if mention.role == "for" else "to"
             self._set("bare")
+        elif op == "reach" and self._clause.middleboxes and not self._clause.mentions:
+            self._set("bare")  # `have the ids look at what a sends to b`
+            op = "inspect"
         elif (
             tag.has("op", "reach")
             or tag.text.endswith("访 问")

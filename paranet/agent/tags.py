@@ -4,7 +4,7 @@ import itertools
 
 import attrs
 
-from paranet.agent.known import SURE, Known, Referent
+from paranet.agent.known import Known, Referent
 from paranet.agent.lexicon import Atom, Concept, atoms, fold, lexicon
 
 _DIGITS = {c: i for i, c in enumerate("零一二三四五六七八九")} | {"两": 2, "〇": 0}
@@ -66,8 +66,7 @@ def tag(text: str, known: Known) -> list[Tag]:
             found.append(made)
     strange = (n for n, t in enumerate(found) if t.blank)
     for at in itertools.islice(strange, MOST_SLIPS):
-        guesses = known.guess(found[at].text)
-        found[at] = attrs.evolve(found[at], likely=bool(guesses and guesses[0][1] >= SURE))
+        found[at] = attrs.evolve(found[at], likely=known.resembles(found[at].text))
     return found
 
 
@@ -82,8 +81,7 @@ def _spelt(pieces: tuple[Atom, ...], known: Known) -> tuple[tuple[Atom, ...], se
             found[at] = attrs.evolve(pieces[at], text=base)
             continue
         meant = lexicon().nearest(word) if not _by_form(word) else None
-        guesses = known.guess(word) if meant else []
-        if meant and not (guesses and guesses[0][1] >= SURE):
+        if meant and not known.resembles(word):
             found[at] = attrs.evolve(pieces[at], text=meant)
             slips.add(at)
     return tuple(found), slips
