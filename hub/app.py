@@ -12,6 +12,7 @@ from aiohttp.typedefs import Middleware
 from hub import asyncapi, metrics, openapi, problems
 from hub.auth import Caller
 from hub.codec import encode
+from hub.connections import Connection
 from hub.house import House
 from hub.keys import HOUSE, TRAIL
 from hub.middlewares import answer_errors, behind, headers_for, preflight
@@ -26,6 +27,9 @@ from paranet.errors import InvalidInput, TooLarge, Unauthenticated
 
 BODY_WITHIN = 60.0
 """seconds a client has to send its body"""
+
+READ = frozenset(("identity", *problems.CODINGS.split(", ")))
+"""codings of bodies that are read"""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -82,10 +86,15 @@ def _served(operation: Operation, house: House) -> Handler:
 async def _caller(request: web.Request, house: House) -> Caller | None:
     """Return the caller; one whose token is not good counts against the address."""
     try:
-        return await caller_of(request, house.tokens)
+        caller = await caller_of(request, house.tokens)
     except Unauthenticated:
         await house.limits.refuse(request.remote or "")
         raise
+    link = request.protocol
+    if caller is not None and isinstance(link, Connection) and link.user != caller.user.id:
+        house.connections.claim(link.user, caller.user.id)
+        link.user = caller.user.id
+    return caller
 
 
 async def expected(request: web.Request) -> web.StreamResponse | None:
@@ -101,11 +110,14 @@ async def _body(request: web.Request) -> tuple[bytes, str | None]:
     """Return the body, or the first file of a multipart one with its name; never more than the settings allow."""
     if not request.can_read_body:
         return b"", None
+    if request.headers.get("Content-Encoding", "identity").lower() not in READ:
+        raise problems.UnsupportedCoding(f"bodies may be compressed with {problems.CODINGS}, with nothing else")
     try:
-        async with asyncio.timeout(BODY_WITHIN):
-            if request.content_type == "multipart/form-data":
-                return await _first_file(request)
-            return await request.read(), None
+        with request.app[HOUSE].uploads:
+            async with asyncio.timeout(BODY_WITHIN):
+                if request.content_type == "multipart/form-data":
+                    return await _first_file(request)
+                return await request.read(), None
     except (web.RequestPayloadError, HttpProcessingError) as error:
         raise InvalidInput(f"the body is not what its headers say: {error}") from None
     except TimeoutError:

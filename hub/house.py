@@ -45,7 +45,7 @@ from hub import log as logs
 from hub.auth import Believed, Tokens, signing_key
 from hub.cache import Cache
 from hub.fetching import Client
-from hub.limits import Limits
+from hub.limits import Connections, Limits
 from hub.redis import Redis
 from hub.settings import Agent, Settings
 from hub.ws.ask import answer
@@ -70,6 +70,28 @@ log = logging.getLogger(__name__)
 ASK = 30.0
 
 
+class Uploads:
+    """Bodies that are being received."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._none = asyncio.Event()
+        self._none.set()
+
+    def __enter__(self) -> None:
+        self._count += 1
+        self._none.clear()
+
+    def __exit__(self, *_exc: object) -> None:
+        self._count -= 1
+        if not self._count:
+            self._none.set()
+
+    async def over(self) -> None:
+        """Wait until there is none."""
+        await self._none.wait()
+
+
 class House:
     """A running hub without its door. Use it as `async with House(settings) as house`."""
 
@@ -89,6 +111,11 @@ class House:
         """where this hub is reached, once that is known"""
         self.waiting: dict[int, Outbox] = {}
         self.tickets = itertools.count(1)
+        self.uploads = Uploads()
+        self.cut: Callable[[], object] = lambda: None
+        """close all connections at once"""
+        self.lasting: set[Callable[[], object]] = set()
+        """how to end the answers that would last, once the hub is to stop"""
 
     @property
     def uptime(self) -> float:
@@ -127,6 +154,7 @@ class House:
             )
             self.cache = Cache(self.redis, self.settings.server.cache)
             self.limits = Limits(self.settings.limits, self.redis, self.system.now)
+            self.connections = Connections(self.settings.limits.connections, self.settings.server.trusted_proxies)
             self._model = await _language_model(self.settings.agent, stack)
             stack.callback(logs.tap(self.system.ref("syslog")))
             await self._move_in(folder)

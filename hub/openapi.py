@@ -23,7 +23,7 @@ BYTES: Json = {"type": "string", "format": "binary"}
 """so that generators of clients take a file; by OpenAPI 3.1 alone no schema would be needed"""
 _PART = re.compile(r"{(\w+)(?::[^{}]*)?}")
 
-_COMMON = (400, 404, 415, 422, 429, 500, 502, 503, 504)
+_COMMON = (400, 404, 415, 422, 429, 431, 500, 502, 503, 504)
 _GUARDED = (401, 403)
 _WRITES = (409, 412, 413)
 _WORDED = (400, 422, 503)

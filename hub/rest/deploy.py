@@ -233,6 +233,7 @@ async def _ending(call: Call, deploy_id: str, within: float) -> None:
     """Wait for the ending, but no longer than that."""
     outlets, path, listener = call.house.outlets, f"rest/{epoch()}", _Listener()
     outlets.add(path, listener)
+    call.house.lasting.add(listener.ended.set)
     try:
         request = Subscribe(channel=f"deploy/{deploy_id}", subscriber=path, reply_to=0)
         await call.house.system.ref("deployer").ask(request, timeout=ASK)
@@ -241,6 +242,7 @@ async def _ending(call: Call, deploy_id: str, within: float) -> None:
     except TimeoutError:
         return
     finally:
+        call.house.lasting.discard(listener.ended.set)
         outlets.remove(path)
 
 

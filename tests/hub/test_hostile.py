@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 import hmac
-import statistics
 import time
 from base64 import urlsafe_b64encode
 
@@ -167,7 +166,7 @@ async def test_the_clock_does_not_tell_who_has_an_account(settings: Settings, mo
                 async with client.post("/api/v1/auth/login", json={"username": name, "password": "a wrong guess"}) as response:
                     assert response.status == 401
                 found.append(time.perf_counter() - began)
-    known, unknown = (statistics.median(found) for found in times.values())
+    known, unknown = (min(found) for found in times.values())  # what the work takes, whatever else the machine does
     assert 0.5 < known / unknown < 2.0
 
 
