@@ -135,7 +135,7 @@ export interface Ask {
   params?: Record<string, unknown>;
 }
 
-/** *at* is UNIX time in s, *outcome* is `ok` or the code of the error. */
+/** *at* is UNIX time in s, *outcome* is `ok` or the code of the error, *refused* tells that the door did not let it in. */
 export interface AuditEntry {
   id: number;
   at: string;
@@ -144,6 +144,7 @@ export interface AuditEntry {
   action: string;
   target: string;
   outcome: string;
+  refused: boolean;
 }
 
 /** A page; `next` is the cursor of the following one. */

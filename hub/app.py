@@ -17,6 +17,7 @@ from hub.house import House
 from hub.keys import HOUSE, TRAIL
 from hub.middlewares import answer_errors, behind, headers_for, preflight
 from hub.operations import Access, Call, Operation, Reply
+from hub.refusals import AT_THE_DOOR
 from hub.rest import OPERATIONS
 from hub.settings import words
 from hub.signin import caller_of, check_origin
@@ -59,11 +60,18 @@ def _served(operation: Operation, house: House) -> Handler:
     """Return the aiohttp handler: sign-in, role, query and body are checked here, once for all operations."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        caller = await _caller(request, house) if operation.access else None
-        request[TRAIL].standing = await house.limits.check(operation, caller, request.remote or "")
-        operation.check(caller, request.query)
-        if not operation.access and request.cookies and operation.method != "GET":
-            check_origin(request)
+        caller = None
+        try:
+            caller = await _caller(request, house) if operation.access else None
+            request[TRAIL].standing = await house.limits.check(operation, caller, request.remote or "")
+            operation.check(caller, request.query)
+            if not operation.access and request.cookies and operation.method != "GET":
+                check_origin(request)
+        except AT_THE_DOOR as error:
+            if operation.method != "GET":
+                who, target = caller.user.username if caller else "", "/".join(request.match_info.values())
+                house.refusals.note(who, request.remote or "", operation.name, target, error)
+            raise
         body, filename = await _body(request)
         call = Call(
             house=house,

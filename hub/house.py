@@ -34,6 +34,7 @@ from actors.mending import open_telemetry
 from actors.notifier import Receivers
 from actors.orders import Execute
 from actors.overseer import Overseer
+from actors.repeats import Repeats
 from actors.runtime import ActorSystem
 from actors.scraper import Scrapers, Target
 from actors.storage import Database
@@ -47,6 +48,7 @@ from hub.cache import Cache
 from hub.fetching import Client
 from hub.limits import Connections, Limits
 from hub.redis import Redis
+from hub.refusals import Refusals
 from hub.settings import Agent, Settings
 from hub.ws.ask import answer
 from hub.ws.door import Door
@@ -157,6 +159,8 @@ class House:
             self.connections = Connections(self.settings.limits.connections, self.settings.server.trusted_proxies)
             self._model = await _language_model(self.settings.agent, stack)
             stack.callback(logs.tap(self.system.ref("syslog")))
+            self.refusals = Refusals(self.system.ref("audit"))
+            stack.callback(self.refusals.flush)
             await self._move_in(folder)
             self._stack = stack.pop_all()
         return self
@@ -179,6 +183,7 @@ class House:
         settings, now, spawn = self.settings, self.system.now, self.system.spawn
         await spawn("syslog", partial(Syslog, self._telemetry, self.outlets))
         await spawn("audit", partial(Audit, self.control, now))
+        await spawn("repeats", partial(Repeats, self.control, now))
         believed, password = Believed(), settings.admin.password
         announce = self.redis.announce if self.redis is not None else _nobody
         accounts = await spawn(

@@ -41,6 +41,7 @@ async def listening(house: House, tls: ssl.SSLContext | None = None) -> AsyncIte
             await _say_goodbye(house)
     finally:
         await runner.cleanup()
+        house.refusals.flush()
 
 
 async def _say_goodbye(house: House) -> None:

@@ -12,6 +12,7 @@ import orjson
 from hub.auth import ACCESS_COOKIE
 from hub.operations import Operation
 from hub.problems import STATUS, Problem
+from hub.repeats import REPEATABLE
 from hub.rest import OPERATIONS
 from hub.schema import Json, Schemas
 from hub.shapes import Shape, shape_of
@@ -42,6 +43,17 @@ PARAMETERS: Mapping[str, Json] = {
     "cascade": {"description": "take what depends on it along", "schema": {"type": "string", "enum": ["false", "true"]}},
 }
 """what is known of a query parameter by its name; any other is text"""
+
+TAKEN: Mapping[str, Json] = {
+    "If-None-Match": {"description": "the ETag of what one has: 304 when that is the newest", "schema": {"type": "string"}},
+    "If-Match": {"description": "the ETag of what one has seen: 412 when somebody has changed it since", "schema": {"type": "string"}},
+    "Idempotency-Key": {
+        "description": "asked again with the same key within a day, it is not done again but answered as before (`Idempotency-Replayed`)",
+        "schema": {"type": "string", "pattern": "^[!-~]{1,200}$"},
+    },
+    "Prefer": {"description": "`wait=30` answers when it has ended, after so many seconds at most", "schema": {"type": "string"}},
+}
+"""headers that requests may have"""
 
 TAGS: Mapping[str, str] = {
     "auth": "Signing in and out, users, tokens of machines",
@@ -134,9 +146,20 @@ def _parameters(operation: Operation, shape: Shape) -> list[Json]:
         for n in sorted(operation.query)
         if f"{n}[]" not in operation.query
     ]
-    if 304 in shape.statuses:
-        found.append({"name": "If-None-Match", "in": "header", "schema": {"type": "string"}})
+    found += [{"name": name, "in": "header", **TAKEN[name]} for name in _taken(operation, shape)]
     return found
+
+
+def _taken(operation: Operation, shape: Shape) -> Iterable[str]:
+    """Return the request headers that mean something to an operation."""
+    if 304 in shape.statuses:
+        yield "If-None-Match"
+    if operation.name.startswith("topology.") and operation.method != "GET":
+        yield "If-Match"
+    if operation.name in REPEATABLE | {"deploy.execute", "deploy.roll-back"}:
+        yield "Idempotency-Key"
+    if 202 in shape.statuses:
+        yield "Prefer"
 
 
 def _body(shape: Shape, schemas: Schemas) -> Json:

@@ -61,6 +61,7 @@ STATUS: dict[type[ParaNetError], int] = {
     e.TooLarge: 413,
     e.NotFound: 404,
     e.AlreadyExists: 409,
+    e.Repeated: 409,
     e.NodeHasLinks: 409,
     e.StaleRevision: 412,
     e.CompileFailed: 422,
