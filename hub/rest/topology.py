@@ -51,6 +51,7 @@ async def get_topology(call: Call) -> Reply:
     state = await _store(call).ask(GetTopology(), timeout=ASK)
     if call.has_already(state.revision):
         return Reply(status=304, etag=etag(state.revision))
+    call.house.cache.count("topology", state.revision)
     return Reply(raw=state.document, etag=etag(state.revision))
 
 
