@@ -173,6 +173,31 @@ async def test_a_user_has_so_many_connections(settings: Settings) -> None:
         assert house.connections.refused == 1
 
 
+async def test_a_request_that_never_ends_to_begin_is_cut_off(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Headers that trickle in hold no connection: the time runs from the connection's beginning, whatever comes meanwhile."""
+    monkeypatch.setattr("hub.connections.IDLE", 0.2)
+    async with door(settings) as (house, url):
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+        writer.write(GET)
+        trickle = asyncio.create_task(_trickle(writer))
+        async with asyncio.timeout(10):
+            assert await reader.read() == b""
+        trickle.cancel()
+        writer.close()
+        assert len(house.connections) == 0
+
+
+async def _trickle(writer: asyncio.StreamWriter) -> None:
+    timer = asyncio.Event()
+    for i in range(1000):
+        writer.write(b"X-%d: a\r\n" % i)
+        try:
+            async with asyncio.timeout(0.05):
+                await timer.wait()
+        except TimeoutError:
+            continue
+
+
 # -- the way out
 
 
