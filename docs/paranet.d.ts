@@ -1334,6 +1334,7 @@ export interface Operations {
   "auth.users.remove": { body: void; reply: void };
   "auth.tokens.list": { body: void; reply: TokenBodyPage };
   "auth.tokens.add": { body: NewToken; reply: TokenMade };
+  "auth.tokens.get": { body: void; reply: TokenBody };
   "auth.tokens.remove": { body: void; reply: void };
   "topology.get": { body: void; reply: TopologyBody };
   "topology.nodes.list": { body: void; reply: NodePage };
@@ -1415,6 +1416,7 @@ export interface Operations {
   "alerts.rules.disable": { body: void; reply: RuleBody };
   "alerts.silences": { body: void; reply: SilenceBodyPage };
   "alerts.silences.create": { body: void; reply: SilenceBody };
+  "alerts.silences.get": { body: void; reply: SilenceBody };
   "alerts.silences.end": { body: void; reply: void };
   "alerts.history": { body: void; reply: AlertChangePage };
   "alerts.decisions": { body: void; reply: AlertDecisionPage };

@@ -8,7 +8,7 @@ from aiohttp.http_exceptions import BadHttpMessage, ContentEncodingError, LineTo
 from hub import problems
 from hub.codec import encode
 from hub.limits import Connections
-from hub.middlewares import HEADERS
+from hub.middlewares import HEADERS, SERVER
 from hub.problems import CODINGS, BadRequest, HeadersTooLarge, TooManyConnections, UnsupportedCoding
 from paranet.errors import ParaNetError
 
@@ -69,7 +69,7 @@ class Connection(web.RequestHandler):
         if request.writer.output_size > 0:
             raise ConnectionError("half of an answer is sent already")
         response = problems.response(_of(exc), "")
-        response.headers.merge(HEADERS)
+        response.headers.merge({**HEADERS, "Server": SERVER})
         response.force_close()
         return response
 
@@ -87,6 +87,6 @@ def _whole(error: ParaNetError) -> bytes:
     """Return an answer to a request that nobody has read."""
     response, body = problems.response(error, ""), encode(problems.problem(error, ""))
     response.headers.merge(HEADERS)
-    response.headers.merge({"Content-Length": str(len(body)), "Connection": "close"})
+    response.headers.merge({"Server": SERVER, "Content-Length": str(len(body)), "Connection": "close"})
     lines = "".join(f"{name}: {value}\r\n" for name, value in response.headers.items())
     return f"HTTP/1.1 {response.status} {response.reason}\r\n{lines}\r\n".encode() + body

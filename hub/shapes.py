@@ -355,6 +355,7 @@ SHAPES: Mapping[str, Shape] = {
     "alerts.rules.test": Shape(reply=Outcome, takes=_JSON, example=_RULE),
     "alerts.rules.delete": Shape(statuses=(204,)),
     "alerts.silences": Shape(reply=page_of(SilenceBody)),
+    "alerts.silences.get": Shape(reply=SilenceBody),
     "alerts.silences.create": Shape(reply=SilenceBody, statuses=(201,), takes=_JSON, example=_SILENCE),
     "alerts.silences.end": Shape(statuses=(204,)),
     "monitor.push": Shape(reply=Verdicts, takes=_JSON, example=[_SAMPLE]),

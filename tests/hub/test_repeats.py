@@ -52,7 +52,7 @@ def test_every_operation_that_makes_something_has_a_memory() -> None:
 
 @pytest.mark.usefixtures("square")
 async def test_asking_again_is_answered_as_before(admin: Api) -> None:
-    """Status, body, ETag and Location are the same, and nothing more has been done; the key is that of this request only."""
+    """Status, body, ETag and Location, which can be read, are the same, and nothing more has been done; the key is of this request only."""
     await admin.call("POST", "/topology/nodes", json={"id": "r8"})
     wrong: list[tuple[object, ...]] = []
     for name, (path, body) in ASKED.items():
@@ -64,6 +64,8 @@ async def test_asking_again_is_answered_as_before(admin: Api) -> None:
         replayed = [headers.get("Idempotency-Replayed") for _, _, headers in (first, again)]
         if same[0] != same[1] or first[0] not in (200, 201, 202) or before != after or replayed != [None, "true"]:
             wrong.append((name, first, again))
+        if first[0] in (201, 202) and (await admin.call("GET", first[2]["Location"].removeprefix("/api/v1")))[0] != 200:
+            wrong.append((name, first[2]["Location"]))
         status, problem, _ = await admin.call("POST", path, json={**body, "other": 1}, headers={"Idempotency-Key": name})
         if (status, problem["code"]) != (409, "already-exists"):
             wrong.append((name, status, problem))
