@@ -88,7 +88,7 @@ def signing_key(data_dir: Path) -> bytes:
 
 def digest(token: str) -> str:
     """Return what is kept of a machine's token. It has 256 random bits, so a plain hash is enough."""
-    return hashlib.sha256(token.encode()).hexdigest()
+    return hashlib.sha256(token.encode(errors="surrogateescape")).hexdigest()
 
 
 class Believed:
@@ -249,7 +249,7 @@ class Tokens:
         options: Any = {"require": ["iss", "sub", "use", "exp", "jti"], "verify_exp": False, "verify_iat": False}  # by our own clock below
         try:
             claims: Mapping[str, Any] = jwt.decode(token, self._key, algorithms=["HS256"], issuer=ISSUER, options=options)
-        except jwt.InvalidTokenError:
+        except (jwt.InvalidTokenError, UnicodeEncodeError):
             raise Unauthenticated("the token is not one of this hub's") from None
         if claims["use"] != use:
             raise Unauthenticated(f"this is not a token for {use}")
