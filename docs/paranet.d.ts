@@ -135,7 +135,7 @@ export interface Ask {
   params?: Record<string, unknown>;
 }
 
-/** *at* is UNIX time in s, *outcome* is `ok` or the code of the error. */
+/** *at* is UNIX time in s, *outcome* is `ok` or the code of the error, *refused* tells that the door did not let it in. */
 export interface AuditEntry {
   id: number;
   at: string;
@@ -144,6 +144,7 @@ export interface AuditEntry {
   action: string;
   target: string;
   outcome: string;
+  refused: boolean;
 }
 
 /** A page; `next` is the cursor of the following one. */
@@ -1334,6 +1335,7 @@ export interface Operations {
   "auth.users.remove": { body: void; reply: void };
   "auth.tokens.list": { body: void; reply: TokenBodyPage };
   "auth.tokens.add": { body: NewToken; reply: TokenMade };
+  "auth.tokens.get": { body: void; reply: TokenBody };
   "auth.tokens.remove": { body: void; reply: void };
   "topology.get": { body: void; reply: TopologyBody };
   "topology.nodes.list": { body: void; reply: NodePage };
@@ -1415,6 +1417,7 @@ export interface Operations {
   "alerts.rules.disable": { body: void; reply: RuleBody };
   "alerts.silences": { body: void; reply: SilenceBodyPage };
   "alerts.silences.create": { body: void; reply: SilenceBody };
+  "alerts.silences.get": { body: void; reply: SilenceBody };
   "alerts.silences.end": { body: void; reply: void };
   "alerts.history": { body: void; reply: AlertChangePage };
   "alerts.decisions": { body: void; reply: AlertDecisionPage };

@@ -12,10 +12,12 @@ from aiohttp.typedefs import Middleware
 from hub import asyncapi, metrics, openapi, problems
 from hub.auth import Caller
 from hub.codec import encode
+from hub.connections import Connection
 from hub.house import House
 from hub.keys import HOUSE, TRAIL
 from hub.middlewares import answer_errors, behind, headers_for, preflight
 from hub.operations import Access, Call, Operation, Reply
+from hub.refusals import AT_THE_DOOR
 from hub.rest import OPERATIONS
 from hub.settings import words
 from hub.signin import caller_of, check_origin
@@ -26,6 +28,9 @@ from paranet.errors import InvalidInput, TooLarge, Unauthenticated
 
 BODY_WITHIN = 60.0
 """seconds a client has to send its body"""
+
+READ = frozenset(("identity", *problems.CODINGS.split(", ")))
+"""codings of bodies that are read"""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -55,11 +60,18 @@ def _served(operation: Operation, house: House) -> Handler:
     """Return the aiohttp handler: sign-in, role, query and body are checked here, once for all operations."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        caller = await _caller(request, house) if operation.access else None
-        request[TRAIL].standing = await house.limits.check(operation, caller, request.remote or "")
-        operation.check(caller, request.query)
-        if not operation.access and request.cookies and operation.method != "GET":
-            check_origin(request)
+        caller = None
+        try:
+            caller = await _caller(request, house) if operation.access else None
+            request[TRAIL].standing = await house.limits.check(operation, caller, request.remote or "")
+            operation.check(caller, request.query)
+            if not operation.access and request.cookies and operation.method != "GET":
+                check_origin(request)
+        except AT_THE_DOOR as error:
+            if operation.method != "GET":
+                who, target = caller.user.username if caller else "", "/".join(request.match_info.values())
+                house.refusals.note(who, request.remote or "", operation.name, target, error)
+            raise
         body, filename = await _body(request)
         call = Call(
             house=house,
@@ -82,10 +94,15 @@ def _served(operation: Operation, house: House) -> Handler:
 async def _caller(request: web.Request, house: House) -> Caller | None:
     """Return the caller; one whose token is not good counts against the address."""
     try:
-        return await caller_of(request, house.tokens)
+        caller = await caller_of(request, house.tokens)
     except Unauthenticated:
         await house.limits.refuse(request.remote or "")
         raise
+    link = request.protocol
+    if caller is not None and isinstance(link, Connection) and link.user != caller.user.id:
+        house.connections.claim(link.user, caller.user.id)
+        link.user = caller.user.id
+    return caller
 
 
 async def expected(request: web.Request) -> web.StreamResponse | None:
@@ -101,11 +118,14 @@ async def _body(request: web.Request) -> tuple[bytes, str | None]:
     """Return the body, or the first file of a multipart one with its name; never more than the settings allow."""
     if not request.can_read_body:
         return b"", None
+    if request.headers.get("Content-Encoding", "identity").lower() not in READ:
+        raise problems.UnsupportedCoding(f"bodies may be compressed with {problems.CODINGS}, with nothing else")
     try:
-        async with asyncio.timeout(BODY_WITHIN):
-            if request.content_type == "multipart/form-data":
-                return await _first_file(request)
-            return await request.read(), None
+        with request.app[HOUSE].uploads:
+            async with asyncio.timeout(BODY_WITHIN):
+                if request.content_type == "multipart/form-data":
+                    return await _first_file(request)
+                return await request.read(), None
     except (web.RequestPayloadError, HttpProcessingError) as error:
         raise InvalidInput(f"the body is not what its headers say: {error}") from None
     except TimeoutError:

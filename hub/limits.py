@@ -1,7 +1,9 @@
 """How often one may ask: per user, per address, per expensive operation. Counted here, or in Redis for all hubs together."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Hashable
+from ipaddress import ip_address, ip_network
 
 import attrs
 from limits import RateLimitItem, parse
@@ -9,8 +11,10 @@ from limits.aio.storage import RedisStorage
 
 from hub.auth import Caller
 from hub.operations import Operation
+from hub.problems import TooManyConnections
 from hub.redis import LOST, Redis
 from hub.settings import Limits as Settings
+from hub.settings import words
 from paranet.errors import TooManyRequests
 
 EXPENSIVE = frozenset(
@@ -26,6 +30,8 @@ EXPENSIVE = frozenset(
     }
 )
 """operations that cost the hub more than a look into memory"""
+RETRY = 5
+"""seconds after which who had too many connections may try again"""
 SIGN_IN = frozenset({"auth.login", "auth.refresh", "auth.password"})
 
 
@@ -66,6 +72,48 @@ class Counters:
 
     def __len__(self) -> int:
         return len(self._counts)
+
+
+class Connections:
+    """How many there are, by address and by user; of each *most* are let in. Addresses of *proxies* stand for many clients."""
+
+    def __init__(self, most: int, proxies: str) -> None:
+        self._most = most
+        self._proxies = [ip_network(word) for word in words(proxies)]
+        self._of: Counter[tuple[str, str]] = Counter()
+        self.refused = 0
+
+    def __len__(self) -> int:
+        return sum(count for (what, _), count in self._of.items() if what == "address")
+
+    def enter(self, address: str) -> None:
+        """Count one more. Raise TooManyConnections."""
+        if not self._behind(address):
+            self._more("address", address)
+        else:
+            self._of["address", address] += 1
+
+    def claim(self, before: str, user_id: str) -> None:
+        """Note that the requests over a connection are another user's than *before* ("" nobody's). Raise TooManyConnections."""
+        self._more("user", user_id)
+        if before:
+            self.leave("user", before)
+
+    def leave(self, what: str, who: str) -> None:
+        """One is over."""
+        if self._of[what, who] > 1:
+            self._of[what, who] -= 1
+        else:
+            del self._of[what, who]
+
+    def _more(self, what: str, who: str) -> None:
+        if self._of[what, who] >= self._most:
+            self.refused += 1
+            raise TooManyConnections(f"this {what} has {self._most} connections open", retry_after=RETRY)
+        self._of[what, who] += 1
+
+    def _behind(self, address: str) -> bool:
+        return bool(self._proxies) and any(ip_address(address) in network for network in self._proxies)
 
 
 class Limits:

@@ -37,8 +37,10 @@ HEADERS = CIMultiDict(
     }
 )
 """what an answer carries that does not say otherwise itself"""
+SERVER = "paranet-hub"
+"""which versions of what answer is nobody's business"""
 HSTS = "max-age=31536000"
-EXPOSED = "ETag, Location, Link, Retry-After, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, X-Request-Id"
+EXPOSED = "ETag, Location, Link, Retry-After, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Idempotency-Replayed, X-Request-Id"
 PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, POST, PUT, DELETE",
     "Access-Control-Allow-Headers": "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, Prefer, X-Request-Id",
@@ -125,6 +127,7 @@ def headers_for(origins: frozenset[str]) -> Signal:
         if response.status == 101:
             return  # it only opens a socket
         headers = response.headers
+        headers["Server"] = SERVER
         headers.merge(HEADERS)
         trail = request.get(TRAIL)
         if trail is not None:

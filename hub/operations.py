@@ -11,6 +11,7 @@ import attrs
 from actors.audit import Record
 from hub.auth import Caller
 from hub.codec import read
+from hub.refusals import AT_THE_DOOR
 from paranet.errors import Forbidden, InvalidInput, ParaNetError, Unauthenticated
 
 if TYPE_CHECKING:
@@ -177,17 +178,22 @@ class Operation:
         """Do it. Every write is written down: who, what, from where, how it ended (those of `system` see to that themselves)."""
         if self.method == "GET" or self.name.startswith("system."):
             return await self.handler(call)
-        outcome = "failed"
+        outcome: str | None = "failed"
         try:
             reply = await self.handler(call)
             outcome = "ok"
+        except AT_THE_DOOR as error:
+            outcome = None
+            call.house.refusals.note(call.author, call.remote, self.name, "/".join(call.about or call.path.values()), error)
+            raise
         except ParaNetError as error:
             outcome = error.code
             raise
         finally:
-            target = "/".join(call.about or call.path.values())
-            record = Record(author=call.author, remote=call.remote, action=self.name, target=target[:200], outcome=outcome)
-            call.house.system.ref("audit").tell(record)
+            if outcome is not None:
+                target = "/".join(call.about or call.path.values())
+                record = Record(author=call.author, remote=call.remote, action=self.name, target=target[:200], outcome=outcome)
+                call.house.system.ref("audit").tell(record)
         return reply
 
     def check(self, caller: Caller | None, query: Iterable[str]) -> None:

@@ -78,8 +78,12 @@ async def redoc(request: web.Request) -> web.Response:
 
 async def static(request: web.Request) -> web.StreamResponse:
     """A file of the pages. Browsers revalidate it each time, or modules of two releases would meet in one page."""
-    file = (STATIC / request.match_info["name"]).resolve()
-    if not file.is_relative_to(STATIC) or not file.is_file():
+    try:
+        file = (STATIC / request.match_info["name"]).resolve()
+        found = file.is_relative_to(STATIC) and file.is_file()
+    except (OSError, ValueError):  # a name that no file can have
+        found = False
+    if not found:
         raise web.HTTPNotFound
     return web.FileResponse(file, headers={"Cache-Control": "no-cache"})
 

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import logging
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, Protocol, TypeVar
 
@@ -67,9 +67,21 @@ class Model(Protocol):
 
 
 class OpenAIModel:
-    """One endpoint and model. Silence for longer than *timeout* (s) is a failure; refusals that pass (429, 5xx) are tried again."""
+    """One endpoint and model. Silence for longer than *timeout* (s) is a failure; refusals that pass (429, 5xx) are tried again.
 
-    def __init__(self, *, base_url: str, model: str, key: str | None, timeout: float, max_tokens: int) -> None:
+    *headers* go with every request, as what says on whose behalf it is.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        model: str,
+        key: str | None,
+        timeout: float,
+        max_tokens: int,
+        headers: Callable[[], Mapping[str, str]] = dict,
+    ) -> None:
         try:
             import openai
         except ImportError:
@@ -79,6 +91,7 @@ class OpenAIModel:
         completions: Any = self._client.chat.completions  # its overloads are about its own classes; here all is plain JSON
         self._create = completions.create
         self._streamed = completions.with_streaming_response.create
+        self._headers = headers
         self._model = model
         self._timeout = timeout
         self._max_tokens = max_tokens
@@ -101,6 +114,7 @@ class OpenAIModel:
                         max_tokens=self._max_tokens,
                         stream=True,
                         stream_options={"include_usage": True},
+                        extra_headers=self._headers(),
                         **asked,
                     )
                     lines = aiter((await stack.enter_async_context(answer)).iter_lines())
@@ -137,6 +151,7 @@ class OpenAIModel:
                     messages=list(messages),
                     max_tokens=self._max_tokens,
                     response_format=wanted,
+                    extra_headers=self._headers(),
                 )
             return structure(json.loads(answer.choices[0].message.content or ""), cls)
         except InvalidInput as error:

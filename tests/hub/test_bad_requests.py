@@ -163,15 +163,6 @@ async def test_a_body_that_is_not_what_its_encoding_says_is_a_problem(untouched:
     await refused(untouched, 400, "invalid", "POST", IMPORT, data=body, headers={**JSON, "Content-Encoding": "gzip"})
 
 
-@pytest.mark.parametrize("encoding", ["br", "zstd"])
-async def test_an_encoding_that_the_hub_cannot_read_is_refused(untouched: Api, encoding: str) -> None:
-    """aiohttp says so itself, before any handler: 4xx in plain text."""
-    headers = {**untouched.headers, **JSON, "Content-Encoding": encoding, "Accept": "text/html"}
-    async with untouched.http.post(IMPORT, data=b'{"nodes": []}', headers=headers) as response:
-        assert 400 <= response.status < 500
-        assert "html" not in response.content_type
-
-
 async def test_nothing_outside_of_static_is_served(anonymous: Client) -> None:
     """However the way out is written."""
     for path in ["/static/../views.py", "/static/%2e%2e/views.py", "/static/..%2fviews.py", "/static//etc/passwd"]:

@@ -1,5 +1,7 @@
 """Limits: how often one may ask, and how the answer says so."""
 
+from typing import Any
+
 import attrs
 import pytest
 from hypothesis import given
@@ -14,7 +16,7 @@ from tests.hub.api import sign_in
 from tests.hub.houses import opened
 
 
-def limited(settings: Settings, **limits: str) -> Settings:
+def limited(settings: Settings, **limits: Any) -> Settings:
     return attrs.evolve(settings, limits=s.Limits(**limits))
 
 
