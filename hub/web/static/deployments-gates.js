@@ -3,7 +3,7 @@
 import { html, useEffect, useRef, useState } from "htm/preact";
 import { bitrate, clock, NONE } from "./format.js";
 import { t } from "./i18n.js";
-import { duration, ms, useAsked } from "./watch-parts.js";
+import { duration, ms, Problem, useAsked } from "./watch-parts.js";
 
 const [WIDTH, HEIGHT] = [600, 70];
 const [BEFORE, AFTER] = [20_000, 20_000]; // ms drawn around the deployment
@@ -108,12 +108,12 @@ function Chart({ shell, query, text, unit, threshold = null, gates, from, to, ov
   const [bottom, top] = [low * 1.08, high * 1.08 || (low < 0 ? 0 : 1)];
   const x = (at) => Number(((WIDTH * (at - from)) / (to - from)).toFixed(1));
   const y = (value) => Number((HEIGHT - 1 - ((HEIGHT - 2) * (value - bottom)) / (top - bottom)).toFixed(1));
-  const nothing = error ? error.message : body === null ? t("Asking…") : over ? t("Nothing was measured then.") : t("Nothing is measured yet.");
+  const nothing = body === null ? t("Asking…") : over ? t("Nothing was measured then.") : t("Nothing is measured yet.");
   return html`
     <figure class="gate-chart" data-query=${query} data-points=${points.length} data-value=${values.at(-1)}>
       <figcaption><span>${text}</span><span>${unit(values.at(-1))}</span></figcaption>
       ${points.length < 2
-        ? html`<p class="none" role=${error ? "alert" : undefined}>${nothing}</p>`
+        ? error ? html`<${Problem} error=${error} />` : html`<p class="none">${nothing}</p>`
         : html`<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" preserveAspectRatio="none" role="img" aria-label=${text}>
             ${gates.map(({ wave, at, seconds, verdict }) => html`<rect key=${wave} class=${verdict} x=${x(at * 1000)} width=${Math.max(2, x(seconds === null ? to : (at + seconds) * 1000) - x(at * 1000))} height=${HEIGHT} />`)}
             ${threshold !== null && html`<line class="threshold" x1="0" x2=${WIDTH} y1=${y(threshold)} y2=${y(threshold)} />`}
