@@ -1,5 +1,6 @@
 """Every page, in both languages and themes, wide and narrow: nothing bars anybody, nothing overflows."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from hub.web.views import SIGNED_IN
-from tests.journeys.hub import ROOT, running
+from tests.journeys.hub import ROOT, Hub, running
 from tests.journeys.screenshots import READY, browser, signed
 
 pytestmark = [pytest.mark.journey, pytest.mark.browser]
@@ -83,14 +84,9 @@ async def test_every_page_tells_when_the_hub_is_away_and_finds_it_again(chrome: 
     """Each says of when its data is and goes on by itself, none is loaded anew; on paper a deployment is its report only."""
     async with running(tmp_path / "data", "--demo") as hub:
         context = await chrome.new_context(viewport={"width": 1280, "height": 800}, locale="en-GB")
-        pages = {"/": await signed(context, hub)}
-        for view in SIGNED_IN[1:]:
-            pages[view.path] = await context.new_page()
-            await pages[view.path].goto(f"{hub.url}{view.path}")
-        for path, page in pages.items():
-            await expect(page.locator(READY[path]).first).to_be_attached(timeout=LATER)
-            await expect(page.locator("#live")).to_have_attribute("data-state", "live", timeout=LATER)
-            await page.evaluate("window.sameAsBefore = true")
+        await (await signed(context, hub)).close()
+        pages = {view.path: await context.new_page() for view in SIGNED_IN}
+        await asyncio.gather(*(_opened(page, hub, path) for path, page in pages.items()))
         await _on_paper(pages["/deployments"])
         hub.process.terminate()
         await hub.process.wait()
@@ -101,6 +97,13 @@ async def test_every_page_tells_when_the_hub_is_away_and_finds_it_again(chrome: 
                 await expect(page.locator("#banner")).to_be_hidden(timeout=LATER)
                 assert await page.evaluate("window.sameAsBefore") is True
         await context.close()
+
+
+async def _opened(page: Page, hub: Hub, path: str) -> None:
+    await page.goto(f"{hub.url}{path}")
+    await expect(page.locator(READY[path]).first).to_be_attached(timeout=LATER)
+    await expect(page.locator("#live")).to_have_attribute("data-state", "live", timeout=LATER)
+    await page.evaluate("window.sameAsBefore = true")
 
 
 async def _on_paper(page: Page) -> None:
