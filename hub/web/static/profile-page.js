@@ -1,9 +1,9 @@
 // One's own profile: password, tokens for machines, language and theme, all sessions ended.
 
 import { html, useState } from "htm/preact";
-import { language, t } from "./i18n.js";
+import { language, speak, t } from "./i18n.js";
 import { ROLES, shell, show } from "./people.js";
-import { chosenTheme, speak, THEMES, wear } from "./shell.js";
+import { chosenTheme, THEMES, wear } from "./shell.js";
 import { Table } from "./table.js";
 import { Moment, Note, Problem, TwoStep, useAct, useAsked } from "./watch-parts.js";
 
