@@ -165,7 +165,7 @@ class TelemetryCollector(Actor):
             "subscribers": self._channel.subscribers,
             "waiting": self._waiting,
             "unsaved": self._intake.counts["accepted"] - self._on_disk,
-            "damaged": dict(self._store.damaged),
+            "damaged": dict(+self._store.damaged),
             **self._intake.counts,
         }
 
