@@ -73,6 +73,11 @@ class ChunkStore:
         self.damaged["series"] += damaged
         return found
 
+    async def last_series(self) -> int:
+        """Return the highest id that a series has."""
+        ((last,),) = await self._database.fetch("SELECT coalesce(max(id), 0) FROM series")
+        return int(str(last))
+
     async def journal(self) -> tuple[list[tuple[int, Arrays]], int]:
         """Return what was in memory only when the hub ended without a word, in order, and the journal's last row."""
         found: list[tuple[int, Arrays]] = []
@@ -120,7 +125,7 @@ class ChunkStore:
         hasty, fresh = await asyncio.to_thread(lambda: ([*map(_journal_row, batch.hasty)], [*map(_journal_row, batch.fresh)]))
         async with self._database.transaction() as tx:
             await tx.execute_many(
-                f"INSERT OR IGNORE INTO series ({COLUMNS}) VALUES (?, ?, ?, ?)",  # noqa: S608  # a constant
+                f"INSERT OR REPLACE INTO series ({COLUMNS}) VALUES (?, ?, ?, ?)",  # noqa: S608  # a constant
                 [row_of(i, labels) for i, labels in batch.series],
             )
             forget = [await tx.insert(_INSERT_JOURNAL, row) for row in hasty]
@@ -191,14 +196,21 @@ class ChunkStore:
         assert isinstance(size, int)
         return (pages - free) * size
 
+    async def without_samples(self, series: Sequence[int]) -> list[int]:
+        """Return those of some series that have no chunk and no rollup left."""
+        rows = await self._database.fetch(
+            "SELECT value FROM json_each(?) WHERE NOT EXISTS (SELECT 1 FROM chunk WHERE series = value)"
+            " AND NOT EXISTS (SELECT 1 FROM rollup WHERE series = value) LIMIT 1000000",
+            (orjson.dumps(series).decode(),),
+        )
+        return [int(str(found)) for (found,) in rows]
+
     async def forget(self, series: Iterable[int]) -> None:
-        """Delete series without any chunk left."""
+        """Delete series with all there is of them."""
+        rows = [(i,) for i in series]
         async with self._database.transaction() as tx:
-            await tx.execute_many(
-                "DELETE FROM series WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM chunk WHERE series = ?1)"
-                " AND NOT EXISTS (SELECT 1 FROM rollup WHERE series = ?1)",
-                [(i,) for i in series],
-            )
+            for table, column in (("chunk", "series"), ("rollup", "series"), ("series", "id")):
+                await tx.execute_many(f"DELETE FROM {table} WHERE {column} = ?", rows)  # noqa: S608  # words above
 
 
 def _bounded(rows: list[tuple[Value, ...]]) -> list[tuple[Value, ...]]:

@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 
 from actors.chunks import Arrays, ChunkStore, decoded, decoded_rollups
-from actors.samples import Answer, Points
+from actors.samples import Answer, FindLabels, FindSeries, Points, ReadMetrics
 from paranet.errors import ParaNetError, QueryTooLarge, TooLarge
 from paranet.metrics import rollup
 from paranet.metrics.alerts.alert import Assessment, key_of
@@ -18,8 +18,9 @@ from paranet.metrics.columns import Columns
 from paranet.metrics.hot import HotSeries
 from paranet.metrics.index import Index
 from paranet.metrics.labels import NAME, Labels
+from paranet.metrics.matchers import Matcher
 from paranet.metrics.plan import Need, needs, on_rollups
-from paranet.metrics.promql.ast import Binary, Node, Number, Selector
+from paranet.metrics.promql.ast import Binary, Node, Number, Range, Selector
 from paranet.metrics.promql.evaluate import LOOKBACK, Options, evaluate
 from paranet.metrics.promql.values import Samples, Times, is_stale
 
@@ -60,8 +61,8 @@ class HotSource:
     """The samples in memory, as a source for the engine. For whoever asks about the last minutes only."""
 
     def __init__(self, index: Index, pending: Pending) -> None:
+        self.pending = pending
         self._index = index
-        self._pending = pending
         self._kept: dict[Any, list[HotSeries]] = {}
         self._generation = -1
 
@@ -105,7 +106,7 @@ class _Fetched:
             yield Samples(samples.labels, found[0], samples.values[found[1] : found[2]])
 
 
-def prepare(source: HotSource, pending: Pending, node: Node, span: tuple[int, int, int], raw_since: int) -> Prepared:
+def prepare(source: HotSource, node: Node, span: tuple[int, int, int], raw_since: int) -> Prepared:
     """Copy out of memory what the query needs. Raise QueryTooLarge."""
     start, end, step = span
     tier = rollup.tier_for(start, end, step, raw_since)
@@ -118,7 +119,7 @@ def prepare(source: HotSource, pending: Pending, node: Node, span: tuple[int, in
         total += len(series)
         if total > MAX_SERIES:
             raise QueryTooLarge(f"the query touches more than {MAX_SERIES} series")
-        parts.append((need, tuple(_part(s, need, pending, tier) for s in series)))
+        parts.append((need, tuple(_part(s, need, source.pending, tier) for s in series)))
     return Prepared(node=node, start=start, end=end, step=step, tier=tier, parts=tuple(parts))
 
 
@@ -201,6 +202,17 @@ def _join(part: Part, cold: Arrays | None, together: Columns) -> Samples:
     return Samples(part.labels, together.joined([t for t, _ in pieces]), np.concatenate([v for _, v in pieces]))
 
 
+def everything(message: ReadMetrics) -> Range:
+    """Return the range selector that means the samples asked for."""
+    wanted = (NAME, message.names), ("node", message.nodes)
+    matchers = [Matcher(name, "=~", "|".join(map(_escaped, sorted(values)))) for name, values in wanted if values]
+    return Range(selector=Selector(alternatives=(tuple(matchers),)), window=message.end - message.start + 1)
+
+
+def _escaped(text: str) -> str:
+    return "".join(c if c.isalnum() or c == "_" else f"\\{c}" for c in text)
+
+
 async def points(store: ChunkStore, prepared: Prepared) -> tuple[Points, ...]:
     """Return the samples of a range selector, without stale markers. Raise TooLarge."""
     found_now = await answer(store, prepared)
@@ -221,9 +233,9 @@ Cold = tuple[Prepared | None, ...]
 """a rule's expression, its clear expression and its basis, prepared"""
 
 
-def cold(source: HotSource, pending: Pending, nodes: Sequence[Node | None], at: int) -> Cold:
+def cold(source: HotSource, nodes: Sequence[Node | None], at: int) -> Cold:
     """Prepare a rule that reaches further back than memory does."""
-    return tuple(None if node is None else prepare(source, pending, node, (at, at, 1), 0) for node in nodes)
+    return tuple(None if node is None else prepare(source, node, (at, at, 1), 0) for node in nodes)
 
 
 async def with_cold(store: ChunkStore, found: list[Any], indices: list[int]) -> tuple[Any, ...]:
@@ -274,3 +286,33 @@ _TESTS: Mapping[str, Callable[[float, float], bool]] = {
     "==": operator.eq,
     "!=": operator.ne,
 }
+
+
+def found_series(index: Index, message: FindSeries) -> tuple[Labels, ...]:
+    """Return the series that are asked for."""
+    found: dict[Labels, None] = {}
+    for selector in message.selectors or (_ALL,):
+        for series in index.select(selector.alternatives):
+            if series.last >= message.start:
+                found[series.labels] = None
+            if len(found) >= message.limit:
+                return tuple(found)
+    return tuple(found)
+
+
+def found_labels(index: Index, message: FindLabels) -> tuple[str, ...]:
+    """Return the names or values that are asked for, in order."""
+    if not message.selectors:
+        names = index.label_values(message.label) if message.label else index.label_names()
+        return tuple(names[: message.limit])
+    found = {
+        value if message.label else name
+        for selector in message.selectors
+        for series in index.select(selector.alternatives)
+        for name, value in series.labels
+        if message.label in (None, name)
+    }
+    return tuple(sorted(found)[: message.limit])
+
+
+_ALL = Selector(alternatives=((),))

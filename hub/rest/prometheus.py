@@ -14,6 +14,7 @@ import orjson
 from actors.runtime import AskTimeout
 from actors.samples import FindLabels, FindSeries, Query, QueryRange
 from hub.operations import Access, Call, Operation, Reply
+from hub.rest import burning
 from hub.rest.remote import write
 from paranet import __version__
 from paranet.errors import BadQuery, InvalidInput, ParaNetError, QueryFailed, QueryTooLarge
@@ -170,6 +171,19 @@ async def build(_call: Call, _form: Form) -> Any:
     }, None
 
 
+async def rules(call: Call, form: Form) -> Any:
+    """List the rules of alerts."""
+    kind = form.get("type") or ""
+    if kind not in ("", "alert", "record"):
+        raise InvalidInput(f"invalid parameter 'type': must be alert or record, not {kind[:60]!r}")
+    return await burning.rules(call, kind), None
+
+
+async def alerts(call: Call, _form: Form) -> Any:
+    """List the alerts."""
+    return await burning.alerts(call), None
+
+
 def _instant(result: Result, at: int) -> dict[str, Any]:
     value = result.value
     if result.kind == "matrix":
@@ -251,6 +265,8 @@ OPERATIONS = (
     _row("values", "GET", "/label/{id}/values", values, "List a label's values", *_SPAN),
     _row("metadata", "GET", "/metadata", metadata, "List the metrics", "metric", "limit_per_metric"),
     _row("buildinfo", "GET", "/status/buildinfo", build, "Say who answers"),
+    _row("rules", "GET", "/rules", rules, "List the rules of alerts", "type"),
+    _row("alerts", "GET", "/alerts", alerts, "List the alerts"),
     Operation(
         name="prometheus.write",
         method="POST",

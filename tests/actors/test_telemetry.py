@@ -185,7 +185,7 @@ async def test_what_is_on_no_chunk_is_in_the_journal(tmp_path: Path, clock: Cloc
 
 async def test_the_journal_stays_short(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     """Open chunks are written in rounds; what they hold leaves the journal."""
-    monkeypatch.setattr("actors.telemetry.CHECKPOINT", 3)
+    monkeypatch.setattr("actors.backlog.CHECKPOINT", 3)
     async with collecting(tmp_path, clock) as bench:
         for at in times(30):
             bench.feed(at, cpu=1.0)
@@ -297,6 +297,45 @@ async def test_the_number_of_series_has_a_limit(tmp_path: Path, clock: Clock) ->
             assert (await bench.counts())["over_limit"] == 2
 
 
+async def test_silent_series_make_room_for_others(tmp_path: Path, clock: Clock) -> None:
+    """When their newest sample is too old, however few they had; on disk and in memory, after a restart too."""
+    async with collecting(tmp_path, clock, max_series=2) as bench:
+        for node in "ab":
+            bench.feed(START, node, cpu=1.0)
+        await bench.save()
+        bench.feed(START + 1000, "b", cpu=1.0)
+        clock.now = START / 1000 + 3600.5
+        await bench.sweep()
+        assert (await bench.counts())["series"] == 1
+        bench.feed(START + 3_600_500, "c", cpu=3.0)
+        await bench.save()
+        assert sorted(await bench.read()) == [("cpu", "b"), ("cpu", "c")]
+    async with collecting(tmp_path, clock, max_series=2) as bench:
+        clock.now += 1
+        await bench.sweep()
+        bench.feed(START + 3_601_600, "d", cpu=4.0)
+        await bench.save()
+        assert sorted(await bench.read()) == [("cpu", "c"), ("cpu", "d")]
+        assert await bench.database.fetch("SELECT labels FROM series ORDER BY id") == [('{"node":"c"}',), ('{"node":"d"}',)]
+
+
+async def test_a_lower_limit_mixes_nothing_up(tmp_path: Path, clock: Clock) -> None:
+    """Series that are left on disk keep their ids: a new one does not get samples under their labels."""
+    async with collecting(tmp_path, clock) as bench:
+        for node, at in (("a", START), ("b", START + 2000), ("c", START + 2000)):
+            bench.feed(at, node, cpu=1.0)
+        await bench.save()
+    async with collecting(tmp_path, clock, max_series=2) as bench:
+        clock.now = START / 1000 + 3601
+        await bench.sweep()  # a is gone; c was never taken up
+        bench.feed(START + 3_601_000, "d", cpu=4.0)
+        await bench.save()
+    async with collecting(tmp_path, clock) as bench:
+        found = await bench.read()
+        assert found["cpu", "d"] == [(START + 3_601_000, 4.0)]
+        assert found["cpu", "c"] == [(START + 2000, 1.0)]
+
+
 async def test_a_flood_of_series_stops_at_the_limit(tmp_path: Path, clock: Clock) -> None:
     """100,000 series against 20,000: each that is too many is counted, ten are named, and what is known goes on."""
     async with collecting(tmp_path, clock, max_series=20_000) as bench:
@@ -332,7 +371,7 @@ async def test_a_damaged_chunk_is_left_out(tmp_path: Path, clock: Clock, caplog:
 
 
 async def test_what_is_too_old_is_deleted(tmp_path: Path, clock: Clock) -> None:
-    """Chunks whose last sample is older than the retention, at the next sweep; then the series itself."""
+    """Chunks whose last sample is older than the retention, at the next sweep; rollups eight times as late, then the series itself."""
     async with collecting(tmp_path, clock) as bench:
         for at in times(600):
             bench.feed(at, cpu=1.0)
@@ -342,7 +381,44 @@ async def test_what_is_too_old_is_deleted(tmp_path: Path, clock: Clock) -> None:
         clock.now = START / 1000 + 3600 + 601
         await bench.sweep()
         assert await bench.database.fetch("SELECT count(*) FROM chunk") == [(0,)]
+        question = QueryRange(promql="sum_over_time(cpu[1m])", start=START + 120_000, end=START + 480_000, step=60_000)
+        answer = await bench.collector.ask(question, timeout=T)
+        assert isinstance(answer.result.value, Vector)
+        assert (answer.tier, answer.result.value.values.tolist()) == ("1m", [[60.0] * 7])
+        clock.now = START / 1000 + 8 * 3600 + 661
+        await bench.sweep()
         assert (await bench.counts())["series"] == 0
+        assert await bench.database.fetch("SELECT * FROM series") == []
+
+
+@pytest.mark.parametrize("away", [4000, 40_000])
+async def test_a_device_that_was_away_for_long_is_taken_up_again(tmp_path: Path, clock: Clock, away: int) -> None:
+    """Its samples get to disk, whether rollups of it are left or not."""
+    async with collecting(tmp_path, clock) as bench:
+        for at in times(600):
+            bench.feed(at, cpu=1.0)
+        await bench.save()
+        clock.now += away
+        await bench.sweep()
+        for at in times(600, first=600 + away):
+            bench.feed(at, cpu=2.0)
+        await bench.save()
+        assert await bench.database.fetch("SELECT t0, n FROM chunk") == [(START + 1000 * (600 + away), 600)]
+        assert await bench.database.fetch("SELECT count(*) FROM series") == [(1,)]
+
+
+async def test_where_there_is_no_room_silent_series_go_with_their_rollups(tmp_path: Path, clock: Clock) -> None:
+    """A limit full of devices that are long gone lets new ones in."""
+    async with collecting(tmp_path, clock, max_series=1) as bench:
+        for at in times(600):
+            bench.feed(at, "gone", cpu=1.0)
+        await bench.save()
+        clock.now += 4000
+        await bench.sweep()
+        bench.feed(START + 4_600_000, "new", cpu=2.0)
+        await bench.save()
+        assert [*await bench.read()] == [("cpu", "new")]
+        assert await bench.database.fetch("SELECT count(*) FROM rollup") == [(0,)]
 
 
 async def test_a_cap_on_bytes_makes_the_oldest_go(tmp_path: Path, clock: Clock) -> None:
