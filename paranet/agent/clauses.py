@@ -14,7 +14,22 @@ STOPS = frozenset(".;!?。；！？\n")
 LISTING = frozenset(",、，")
 HEADING = frozenset(":：")
 ROLES = ("from", "to", "between", "via", "avoid", "for", "at", "members", "except", "agent", "also")
-WITHIN = ("in", "at", "of", "on", "inside", "within", "located in", "located at", "behind", "attached to")
+WITHIN = (
+    "in",
+    "at",
+    "of",
+    "on",
+    "inside",
+    "within",
+    "located in",
+    "located at",
+    "behind",
+    "attached to",
+    "connected to",
+    "plugged into",
+    "sitting behind",
+    "hanging off",
+)
 BY = ("由", "从", "自")
 """words for `from` that also mean `by`"""
 FIRST = ("first", "先", "首先")
@@ -76,6 +91,8 @@ class Mention:
     """the word `traffic` follows"""
     joined: str = ""
     """the `and`, `or`, comma or colon that follows"""
+    owns: bool = False
+    """traffic of theirs is spoken of: `london's traffic`, `the traffic of london`"""
     each: bool = False
     """every one of them for itself"""
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import attrs
 
-from paranet.agent.clauses import BESIDE, FIRST, WITH, Clause, Mention
+from paranet.agent.clauses import BESIDE, FIRST, HEADING, LISTING, WITH, Clause, Mention
 from paranet.agent.lexicon import Concept
 from paranet.agent.tags import Tag
 
@@ -43,9 +43,17 @@ def set_aside(clause: Clause) -> None:
     for mention in strange:
         wanted = any(0 <= mention.start - tag.end <= 1 for tag in objects) and not (clause.apps or clause.ports)
         led = mention.lead < mention.start and not (mention.role in ("at", "for") and clause.has_ends and not objects)
-        if not (led or mention.carried or wanted):
+        if not (led or mention.carried or wanted or _listed_with(mention, clause)):
             clause.mentions.remove(mention)
             clause.strange += mention.tags
+
+
+def _listed_with(mention: Mention, clause: Clause) -> bool:
+    """Tell whether a name stands in a list with another: it is one too, even if nobody knows it."""
+    at = clause.mentions.index(mention)
+    before = clause.mentions[at - 1].joined if at else ""
+    after = mention.joined if at + 1 < len(clause.mentions) else ""
+    return any(joined and joined not in (*LISTING, *HEADING) for joined in (before, after))
 
 
 def last_is_open(clause: Clause) -> bool:
@@ -267,6 +275,8 @@ def _pairs(clause: Clause) -> bool:
 
 def _ends(clause: Clause) -> None:
     bare, goals = clause.by_role("bare"), clause.by_role("to")
+    if not (goals or clause.by_role("from", "for")) and len(bare) == 1 and bare[0].owns and (clause.middleboxes or clause.by_role("via")):
+        bare[0].role = "from"
     via = clause.middleboxes or clause.by_role("via")
     if via and len(bare) == 2 and not bare[0].joined and not (goals or clause.by_role("from", "at", "for")):
         bare[0].role, bare[1].role = "from", "to"  # `guests who want the internet go through the ids`
