@@ -109,7 +109,7 @@ class Clause:
     clocks: list[Clock] = attrs.field(factory=list)
     ports: list[tuple[str, str, int]] = attrs.field(factory=list)
     """protocol or nothing, port, and where it stands"""
-    numbers: list[float] = attrs.field(factory=list)
+    numbers: list[Tag] = attrs.field(factory=list)
     flags: list[Tag] = attrs.field(factory=list)
     """constraints, metrics, traffic and route words, periods: what is there, wherever it stands"""
     unturned: Tag | None = None

@@ -361,7 +361,7 @@ def _is_group_address(mention: Mention, draft: Draft) -> bool:
 
 def write_region(clause: Clause, draft: Draft) -> None:
     """Add a region from its corners."""
-    numbers = clause.numbers
+    numbers = [tag.value or 0.0 for tag in clause.numbers]
     named = clause.mentions[:1]
     name = draft.resolver.text[named[0].start : named[0].end] if named else ""
     corners = list(zip(numbers[::2], numbers[1::2], strict=False))

@@ -16,7 +16,6 @@ class Names:
         self._role = "bare"
         self._lead = -1
         self._negated: Tag | None = None
-        self._counted = False
         self._active = False
         """`have` came last: a participle after it is active"""
         self._near: Tag | None = None

@@ -280,6 +280,7 @@ def _ends(clause: Clause) -> None:
     via = clause.middleboxes or clause.by_role("via")
     if via and len(bare) == 2 and not bare[0].joined and not (goals or clause.by_role("from", "at", "for")):
         bare[0].role, bare[1].role = "from", "to"  # `guests who want the internet go through the ids`
+    bare = clause.by_role("bare")
     if goals and bare and not clause.by_role("from") and clause.does("connect", "reach", "forward", "balance"):
         bare[0].role = "from"
     if clause.by_role("from") and not goals and bare and clause.does("connect", "reach"):

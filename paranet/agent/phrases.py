@@ -12,6 +12,7 @@ from paranet.agent.entities import Entity, entities
 from paranet.agent.known import Known
 from paranet.agent.leftovers import name_leftovers
 from paranet.agent.measures import measure
+from paranet.agent.ports import with_ports
 from paranet.agent.questions import Question, question
 from paranet.agent.reading import read
 from paranet.agent.resolve import Need, Resolver, Unknown
@@ -59,7 +60,7 @@ def understand(text: str, known: Known, *, language: str | None = None) -> Under
         return Understanding(
             source="", explanation=say(language)["say"]["question"], confidence=asked.confidence, language=language, question=asked
         )
-    parts = split(bounded(measure(tags)))
+    parts = split(bounded(measure(with_ports(tags))))
     clauses = _inherit([read(part[:MOST_ITEMS]) for part in parts])
     found = tuple(dict.fromkeys(e for clause in clauses for e in entities(clause, text)))
     resolver = Resolver(text=text, known=known)

@@ -54,13 +54,16 @@ class _Reader(Names):
             return
         self._end_name(tag)
         if tag.kind == "number" and tag.value is not None:
-            self._clause.numbers.append(tag.value)
-            self._counted = True
+            self._clause.numbers.append(tag)
+            return
+        if tag.kind == "ports":
+            self._clause.ports += [(tag.value_of("ports") or "", port, tag.start) for port in tag.text.split(",")]
+            self._set("bare")
             return
         if tag.has("each"):
             self._each.append(tag)
         self._word(tag, following)
-        self._counted, self._active = False, tag.text in ("have", "has", "had", "having")
+        self._active = tag.text in ("have", "has", "had", "having")
         self._flag(tag, following)
 
     def _word(self, tag: Tag, following: Item | None) -> None:
@@ -72,8 +75,6 @@ class _Reader(Names):
             denied = self._clause.ops and self._clause.ops[-1][0] == "deny" and self._role == "to"
             if not denied and not (self._role == "avoid" and self._lead >= 0):  # `must not reach neither a nor b`
                 self._negated = tag
-        elif tag.has("marker", "port"):
-            self._port(tag, following)
         elif tag.has("marker") and not (tag.has("marker", "passive") and not somebody(following)):
             self._marker(tag)
         elif tag.has("middlebox") and (not tag.has("op") or self._role in ("via", "avoid") or self._clause.does("add", "remove")):
@@ -237,13 +238,6 @@ class _Reader(Names):
 
     def _after_order(self, tag: Tag) -> bool:
         return bool(self._orders) and self._orders[-1].end >= tag.start - 1
-
-    def _port(self, tag: Tag, following: Item | None) -> None:
-        """`udp port 53`, `8080 端口`."""
-        if isinstance(following, Tag) and following.value is not None:
-            self._clause.ports.append((tag.text.partition(" ")[0], f"{following.value:.0f}", tag.start))
-        elif self._counted:
-            self._clause.ports.append(("", f"{self._clause.numbers[-1]:.0f}", tag.start))
 
     def _middlebox(self, tag: Tag) -> None:
         if tag.has("middlebox", "any") and self._clause.middleboxes and not tag.text.startswith("all"):
