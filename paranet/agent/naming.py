@@ -18,6 +18,8 @@ class Names:
         self._negated: Tag | None = None
         self._active = False
         """`have` came last: a participle after it is active"""
+        self._passive = False
+        """a form of `be` came last: the participle after it is passive"""
         self._near: Tag | None = None
         """the marker that followed the last mention at once"""
         self._name: list[Tag] = []

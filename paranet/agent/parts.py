@@ -65,7 +65,8 @@ def _each(clause: Clause, each: Sequence[Tag]) -> None:
     """Tell whom `each` speaks of: who follows at once, else who was named before."""
     for tag in each:
         after = next((m for m in clause.mentions if 0 <= m.start - tag.end <= 1), None)
-        before = next((m for m in reversed(clause.mentions) if m.end <= tag.start), None)
+        earlier = [m for m in reversed(clause.mentions) if m.end <= tag.start]
+        before = next((m for m in earlier if any(t.has("people") for t in m.tags)), next(iter(earlier), None))
         if (whom := after or before) is not None:
             whom.each = True
 
@@ -254,7 +255,7 @@ def _pairs(clause: Clause) -> bool:
         return False
     bare, beside = clause.by_role("bare"), clause.by_role("for")
     apart = clause.does("deny") and clause.says("route", "both") and len(bare) == 2
-    joined = clause.does("connect", "balance")
+    joined = clause.does("connect", "balance") or (clause.says("route", "both") and bool(clause.by_role("via")))
     if clause.does("connect", "forward", "balance") and len(bare) == 1 and len(beside) == 1:
         first, second = sorted((*bare, *beside), key=lambda m: m.start)
         first.role, second.role = "from", "to"

@@ -94,6 +94,7 @@ def kind(clause: Clause) -> str:
         ("cache", clause.does("cache")),
         ("limit", sized and not names and (limiting or (clause.measured("size") or _NOTHING).period is not None)),
         ("limit", rated and limiting and not clause.says("constraint", "min")),
+        ("limit", rated and any(m.each for m in clause.mentions) and not clause.by_role("via") and not clause.says("constraint", "min")),
         ("limit", rated and clause.does("set", "permit", "deny") and not routing),
         ("route", clause.does("permit") and not clause.does("deny") and not clause.apps and bool(clause.by_role("via", "avoid"))),
         ("route", clause.does("permit") and clause.does("balance") and not clause.does("deny")),
@@ -107,6 +108,7 @@ def kind(clause: Clause) -> str:
         ),
         ("filter", clause.does("deny", "permit") and not clause.says("constraint", "max")),
         ("filter", clause.does("reach") and clause.says("constraint", "only") and not clause.by_role("via")),
+        ("filter", clause.does("reach") and clause.apps and clause.says("power") and not (clause.by_role("via") or ways or rated)),
         ("filter", clause.does("reach") and bool(clause.by_role("except")) and not clause.by_role("via")),
         ("priority", clause.does("prioritize", "deprioritize")),
         ("priority", bool(clause.apps) and not clause.ops and clause.says("marker", "then") and not clause.by_role("via")),
@@ -198,7 +200,7 @@ def _inherit(clauses: list[Clause]) -> list[Clause]:
     """Let a clause without anybody in it speak of those of its neighbour: `block it for guests, limit to 10 Mbps`."""
     clauses = _with_afterthoughts(clauses)
     for before, clause in itertools.pairwise(clauses):
-        if clause.says("constraint", "rest") and kind(before) == "filter" and before.does("permit"):
+        if clause.says("constraint", "rest") and kind(before) == "filter" and not before.does("deny"):
             before.flags += [t for t in clause.flags if t.has("constraint", "rest")]
             clause.ops, clause.mentions = [], []  # `allow .., deny everything else`
             continue

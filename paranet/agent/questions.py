@@ -16,6 +16,8 @@ _POLITE = re.compile(
 )
 """wishes that are put as questions"""
 _WISHES = ("deny", "permit", "add", "remove", "cache", "multicast", "prioritize")
+RATES = ("bandwidth", "download", "upload", "quota")
+"""metrics that are asked about as the share of a link that is used"""
 _OPENING = ("which", "how", "why", "can", "count", "help", "alerts", "status", "changed", "path", "intents", "slow", "down")
 """meanings of the words that a question without its mark may begin with"""
 
@@ -55,7 +57,7 @@ def question(text: str, tags: Sequence[Tag], known: Known) -> Question | None:
     return Question(
         kind=kind,
         nodes=named,
-        metric=metric or ("latency" if amount and amount.kind == "time" else "utilization"),
+        metric=metric if metric and metric not in RATES else ("latency" if amount and amount.kind == "time" else "utilization"),
         threshold=amount.value if amount else None,
         since=next((i.minutes for i in items if isinstance(i, Clock)), 0 if any(t.has("ago", "today") for t in tags) else None),
         ago=ago,
@@ -110,7 +112,7 @@ def _kind(tags: Sequence[Tag], looking_back: bool) -> str:
         ("alerts", says("alerts")),
         ("changes", says("changed")),
         ("changes", looking_back and not measured and not says("links", "nodes", "path") and not named),
-        ("links", bool(named) and says("how") and any(t.has("traffic") for t in tags) and not says("path") and not moves),
+        ("links", bool(named) and says("how") and any(t.has("traffic") for t in tags) and not says("path") and not (moves or ends)),
         ("path", says("path") or (says("how") and ends and not measured)),
         (
             "path",

@@ -63,6 +63,7 @@ class _Reader(Names):
         if tag.has("each"):
             self._each.append(tag)
         self._word(tag, following)
+        self._passive = tag.text in ("be", "been", "being", "is", "are", "can be", "should be", "must be", "to be", "not be")
         self._active = tag.text in ("have", "has", "had", "having")
         self._flag(tag, following)
 
@@ -72,8 +73,8 @@ class _Reader(Names):
         elif tag.kind == "possessive" or (tag.has("marker", "of") and isinstance(following, Tag) and following.has("traffic")):
             self._owner(tag)
         elif tag.has("negation") and not tag.has("op"):
-            denied = self._clause.ops and self._clause.ops[-1][0] == "deny" and self._role == "to"
-            if not denied and not (self._role == "avoid" and self._lead >= 0):  # `must not reach neither a nor b`
+            doubled = self._clause.does("deny") and (self._role == "to" or tag.text in ("neither", "nor"))
+            if not doubled and not (self._role == "avoid" and self._lead >= 0):  # `must not reach neither a nor b`
                 self._negated = tag
         elif tag.has("marker") and not (tag.has("marker", "passive") and not somebody(following)):
             self._marker(tag)
@@ -257,9 +258,18 @@ class _Reader(Names):
             opposite = {"deny": "permit", "permit": "deny", "add": "remove", "prioritize": "deprioritize"}
             op = opposite.get(op, "deny" if op in ("reach", "connect", "forward", "publish") else op)
             tag = attrs.evolve(tag, start=min(negated.start, tag.start))
+        op = self._act(op, tag)
+        self._clause.ops.append((op, tag))
+
+    def _act(self, op: str, tag: Tag) -> str:
+        """Tell from a verb who stands before it and after it; return the deed."""
         if tag.has("denied"):
             for mention in self._clause.by_role("bare", "for", "from"):
                 mention.role = "from" if mention.role == "for" else "to"
+            self._set("bare")
+        elif op in ("reach", "deny") and tag.has("op", "reach") and self._passive and tag.end - tag.start != len(tag.text):
+            for mention in self._clause.by_role("bare"):
+                mention.role = "to"  # `a can never be contacted from b`
             self._set("bare")
         elif op == "reach" and self._clause.middleboxes and not self._clause.mentions:
             self._set("bare")  # `have the ids look at what a sends to b`
@@ -281,7 +291,7 @@ class _Reader(Names):
             self._set("via", tag)
         else:
             self._set("bare")
-        self._clause.ops.append((op, tag))
+        return op
 
     def _passes(self, op: str) -> bool:
         """Tell whether who is named next is on the way: both ends are known."""
