@@ -71,7 +71,7 @@ class Names:
             role = "from"  # `the traffic to a of b`, `去往a的b流量`
         joins = isinstance(following, Tag) and (following.has("marker", "and", "then") or following.text in (*LISTING, *HEADING))
         joined = following.text if joins and isinstance(following, Tag) else ""
-        if isinstance(following, Tag) and (following.referents or following.text in DASHES):
+        if isinstance(following, Tag) and ((following.referents and tags[-1].kind != "address") or following.text in DASHES):
             joined = BESIDE
         start, end, more = tags[0].start, tags[-1].end, {"led": led, "carried": carried, "owns": self._owned}
         self._clause.mentions.append(Mention(start=start, end=end, lead=lead, tags=tuple(tags), role=role, joined=joined, **more))
@@ -81,8 +81,17 @@ class Names:
 
     def _beside(self, tag: Tag) -> bool:
         """Tell whether another node's name stands beside one: `oslo - rome: 2 paths`."""
+        if self._name and self._name[-1].kind == "address" and tag.referents:
+            return True
         nodes = [[r.label for r in t.referents if r.kind == "node"] for t in (*self._name[-1:], tag)]
-        return len(nodes) == 2 and all(nodes) and nodes[0] != nodes[1] and not tag.has("place") and not self._name[-1].has("place")
+        return (
+            self._role == "bare"
+            and len(nodes) == 2
+            and all(nodes)
+            and nodes[0] != nodes[1]
+            and not tag.has("place")
+            and not self._name[-1].has("place")
+        )
 
     def _named(self) -> tuple[list[Tag], list[Tag]]:
         """Return the tags of the name that ends here, without unknown words around names of the network; and an empty row."""

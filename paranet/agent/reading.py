@@ -47,7 +47,7 @@ class _Reader(Names):
 
     def _tag(self, tag: Tag, following: Item | None) -> None:
         if self._is_name(tag, following):
-            if self._role == "bare" and self._beside(tag):
+            if self._beside(tag):
                 self._end_name(tag)
             self._name.append(tag)
             self._active = False
