@@ -229,6 +229,8 @@ class _Reader(Names):
         """Read what leads nobody in: `a is the source, b the waypoint`, `到a去，`, `are not to exchange packets`."""
         if tag.text == "to" and isinstance(following, Tag) and (following.has("op") or following.has("held")) and not following.referents:
             return True
+        if isinstance(following, Measure) and tag.has("marker", "to"):
+            return True  # `limit a to 5 Mbps` is said of both ways
         last = self._clause.mentions[-1] if self._clause.mentions else None
         if last is None or not (following is None or (isinstance(following, Tag) and following.text in (*LISTING, *STOPS, "and"))):
             return False
