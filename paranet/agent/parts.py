@@ -17,6 +17,8 @@ def settle(clause: Clause, orders: Sequence[Tag], each: Sequence[Tag]) -> None:
     _agents(clause)
     _passing(clause, orders)
     _kept_out(clause)
+    _kept_from(clause)
+    _may_use(clause)
     _used_at(clause)
     _opened(clause)
     _restricted(clause)
@@ -111,6 +113,33 @@ def _kept_out(clause: Clause) -> None:
         mention.role = "from"
     if avoided:
         clause.ops.append(("deny", avoided[0].tags[0]))
+
+
+def _kept_from(clause: Clause) -> None:
+    """Tell who is kept from what: `cut a off from b`, `block a from b`; but `block traffic from b`."""
+    bare, starts = clause.by_role("bare"), clause.by_role("from")
+    if (
+        len(bare) != 1
+        or all(t.blank for t in bare[0].tags)
+        or len(starts) != 1
+        or not starts[0].led
+        or bare[0].start > starts[0].start
+        or clause.by_role("to", "for", "at")
+    ):
+        return
+    if any(op == "deny" and 0 <= bare[0].start - tag.end <= len(" the ") for op, tag in clause.ops) and not bare[0].carried:
+        both = clause.says("route", "both")
+        bare[0].role, starts[0].role = ("between", "between") if both else ("from", "to")
+
+
+def _may_use(clause: Clause) -> None:
+    """Read `guests may use the network` as a right, where no amount is said."""
+    bound = next((t for t in clause.flags if t.has("constraint", "max") and t.text == "may use"), None)
+    if bound is not None and not clause.measures and not clause.ops:
+        clause.flags.remove(bound)
+        clause.ops.append(("reach", bound))
+        for mention in clause.by_role("bare"):
+            mention.role = "from" if mention.end <= bound.start else mention.role
 
 
 def _used_at(clause: Clause) -> None:

@@ -1,5 +1,6 @@
 """Questions about the network, told from wishes: what is asked, about whom, since when."""
 
+import itertools
 import re
 from collections.abc import Sequence
 
@@ -44,7 +45,7 @@ class Question:
 
 def question(text: str, tags: Sequence[Tag], known: Known) -> Question | None:
     """Return what *text* asks, None when it is a wish."""
-    if not tags or _POLITE.match(text) or not _asks(text, tags):
+    if not tags or _POLITE.match(text) or _begs(tags) or not _asks(text, tags):
         return None
     items = measure(tags)
     ago = _ago(items)
@@ -65,6 +66,13 @@ def question(text: str, tags: Sequence[Tag], known: Known) -> Question | None:
         count=any(t.has("ask", "count") for t in tags),
         down=kind in ("links", "nodes") and any(t.has("ask", "down") for t in tags),
     )
+
+
+def _begs(tags: Sequence[Tag]) -> bool:
+    """Tell a wish that is put as a question in the passive: `could traffic from a to b be sent through c?`"""
+    deeds = ("connect", "balance", "deny", "permit", "inspect", "prioritize", "cache")
+    done = (b for a, b in itertools.pairwise(tags) if a.text in ("be", "be made to"))
+    return tags[0].text in ("can", "could") and any(t.has("op", *deeds) or t.has("constraint", "max") or t.text == "made" for t in done)
 
 
 def _asks(text: str, tags: Sequence[Tag]) -> bool:

@@ -256,6 +256,10 @@ class _Reader(Names):
         negated, self._negated = self._negated, None
         if op == "permit" and any(t.has("nobody") for _, t in self._clause.ops):
             op = "reach"  # `nobody may open ..`
+        if tag.has("op", "forward") and self._clause.has_ends:
+            self._set("avoid" if negated else "via", tag)
+            self._clause.ops.append((op, tag))
+            return
         if negated is not None:
             opposite = {"deny": "permit", "permit": "deny", "add": "remove", "prioritize": "deprioritize"}
             op = opposite.get(op, "deny" if op in ("reach", "connect", "forward", "publish") else op)
@@ -289,8 +293,6 @@ class _Reader(Names):
         elif tag.has("op", "prioritize") and tag.text.endswith((" over", " than", " before", "于")):
             self._subjects()
             self._set("except")  # who comes after is not who goes first
-        elif tag.has("op", "forward") and self._passes(op):
-            self._set("via", tag)
         else:
             self._set("bare")
         return op
