@@ -85,7 +85,7 @@ class Names:
             return True
         nodes = [[r.label for r in t.referents if r.kind == "node"] for t in (*self._name[-1:], tag)]
         return (
-            self._role == "bare"
+            self._role in ("bare", "for")
             and len(nodes) == 2
             and all(nodes)
             and nodes[0] != nodes[1]

@@ -118,18 +118,12 @@ def _kept_out(clause: Clause) -> None:
 def _kept_from(clause: Clause) -> None:
     """Tell who is kept from what: `cut a off from b`, `block a from b`; but `block traffic from b`."""
     bare, starts = clause.by_role("bare"), clause.by_role("from")
-    if (
-        len(bare) != 1
-        or all(t.blank for t in bare[0].tags)
-        or len(starts) != 1
-        or not starts[0].led
-        or bare[0].start > starts[0].start
-        or clause.by_role("to", "for", "at")
-    ):
+    if clause.says("route", "both") or clause.by_role("to", "for", "at") or len(bare) != 1 or len(starts) != 1:
         return
-    if any(op == "deny" and 0 <= bare[0].start - tag.end <= len(" the ") for op, tag in clause.ops) and not bare[0].carried:
-        both = clause.says("route", "both")
-        bare[0].role, starts[0].role = ("between", "between") if both else ("from", "to")
+    what, end = bare[0], starts[0]
+    first = any(op == "deny" and 0 <= what.start - tag.end <= len(" the ") for op, tag in clause.ops)
+    if first and end.led and what.start < end.start and not what.carried and not all(t.blank for t in what.tags):
+        what.role, end.role = "from", "to"
 
 
 def _may_use(clause: Clause) -> None:

@@ -121,6 +121,7 @@ def kind(clause: Clause) -> str:
         ),
         ("route", clause.says("route", "backup") or bool(clause.by_role("between"))),
         ("box", clause.does("inspect")),
+        ("route", bool(clause.measured("time")) and not (rated or sized) and len(clause.mentions) >= 2),
         ("limit", rated or clause.says("constraint", "max")),
         ("filter", bool(clause.apps) and bool(clause.mentions)),
         ("route", len(clause.by_role("from")) + len(clause.by_role("to")) >= 2),
@@ -203,6 +204,9 @@ def _inherit(clauses: list[Clause]) -> list[Clause]:
         if clause.says("constraint", "rest") and kind(before) == "filter" and not before.does("deny"):
             before.flags += [t for t in clause.flags if t.has("constraint", "rest")]
             clause.ops, clause.mentions = [], []  # `allow .., deny everything else`
+            continue
+        if clause.says("constraint", "rest") and kind(before) == "priority":
+            clause.ops, clause.mentions, clause.apps = [], [], []  # `video first, the rest last`
             continue
         _short(before, clause)
         if _wishes(clause) and not clause.mentions and not clause.middleboxes:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import attrs
 
 from paranet.agent.clauses import AFTER, ARROWS, BOTH, BY, HEADING, LISTING, OR, ROLES, STOPS, WITHIN, Clause, Mention
+from paranet.agent.lexicon import lexicon
 from paranet.agent.measures import Item, Measure
 from paranet.agent.naming import Names, kinds_only, somebody
 from paranet.agent.parts import last_is_open, set_aside, settle
@@ -83,6 +84,9 @@ class _Reader(Names):
         elif tag.has("app"):
             self._clause.apps.append(tag)
             self._set("bare")
+            if self._clause.by_role("bare") and somebody(following) and lexicon().apps[tag.value_of("app") or ""].kind == "protocol":
+                self._subjects()  # `a ssh b`
+                self._set("to")
         elif tag.has("op"):
             self._op(tag)
         elif tag.has("constraint", "max") and self._negated and tag.text not in ("more than", "exceed"):
@@ -227,7 +231,7 @@ class _Reader(Names):
 
     def _ends_name(self, tag: Tag, following: Item | None) -> bool:
         """Read what leads nobody in: `a is the source, b the waypoint`, `到a去，`, `are not to exchange packets`."""
-        if tag.text == "to" and isinstance(following, Tag) and (following.has("op") or following.has("held")) and not following.referents:
+        if tag.text == "to" and isinstance(following, Tag) and (following.has("op") or following.has("verb")) and not following.referents:
             return True
         if isinstance(following, Measure) and tag.has("marker", "to"):
             return True  # `limit a to 5 Mbps` is said of both ways
