@@ -129,7 +129,7 @@ class Clause:
     @property
     def has_ends(self) -> bool:
         """Both ends of a path are named."""
-        paired = self.does("connect") and len(self.by_role("bare", "between")) >= 2
+        paired = self.does("connect") and len(self.by_role("bare", "between", "for")) >= 2
         return bool(paired or (self.by_role("from") and self.by_role("to")))
 
     def extend(self, other: "Clause") -> None:

@@ -206,6 +206,9 @@ def _ways(clause: Clause, draft: Draft) -> tuple[tuple[End, ...] | None, tuple[E
     for tag, avoided in clause.middleboxes:
         if tag.has("middlebox", "any"):
             continue
+        if tag.has("op", "balance") and not draft.known.find(draft.resolver.text[tag.start : tag.end]):
+            clause.ops.append(("balance", tag))  # no box does it: the paths do
+            continue
         ends = draft.resolver.middlebox(tag)
         draft.failed = draft.failed or ends is None
         found[avoided or removing].append((tag.start, ends))

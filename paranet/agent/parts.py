@@ -265,10 +265,11 @@ def _starts(clause: Clause) -> None:
     if clause.does("connect", "reach", "balance") and not clause.by_role("to"):
         led = any(m.led for m in starts)
         mutual = clause.says("route", "both") and len(starts) > 1 and not clause.by_role("bare")
-        for mention in starts:
+        for before, mention in zip((None, *starts), starts, strict=False):
+            listed = before is not None and before.joined not in ("", *LISTING)
             if mutual:
                 mention.role = "between"
-            elif led and not mention.led and clause.does("reach"):
+            elif led and not mention.led and not listed and clause.does("reach"):
                 mention.role = "to"
 
 

@@ -134,7 +134,7 @@ def _kind(tags: Sequence[Tag], looking_back: bool) -> str:
         ("nodes", says("down") and not named and not says("why") and (says("nodes") or places)),
         ("slow", says("why") or (says("slow", "down") and not says("links"))),
         ("links", says("links") or any(t.has("route", "paths") for t in tags)),
-        ("nodes", measured and computers),
+        ("nodes", measured and (computers or says("nodes"))),
         ("links", measured),
         ("nodes", (says("nodes") or places) and not says("count")),
         ("help", says("help") and not says("nodes") and not places),

@@ -258,6 +258,7 @@ class _Reader(Names):
             return
         op = tag.value_of("op") or ""
         negated, self._negated = self._negated, None
+        self._passive = self._passive and tag.end - tag.start != len(tag.text)  # the base of `contacted` was found
         if op == "permit" and any(t.has("nobody") for _, t in self._clause.ops):
             op = "reach"  # `nobody may open ..`
         if tag.has("op", "forward") and self._clause.has_ends:
@@ -277,7 +278,7 @@ class _Reader(Names):
             for mention in self._clause.by_role("bare", "for", "from"):
                 mention.role = "from" if mention.role == "for" else "to"
             self._set("bare")
-        elif op in ("reach", "deny") and tag.has("op", "reach") and self._passive and tag.end - tag.start != len(tag.text):
+        elif op in ("reach", "deny") and tag.has("op", "reach") and self._passive:
             for mention in self._clause.by_role("bare"):
                 mention.role = "to"  # `a can never be contacted from b`
             self._set("bare")
