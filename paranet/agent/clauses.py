@@ -14,7 +14,22 @@ STOPS = frozenset(".;!?。；！？\n")
 LISTING = frozenset(",、，")
 HEADING = frozenset(":：")
 ROLES = ("from", "to", "between", "via", "avoid", "for", "at", "members", "except", "agent", "also")
-WITHIN = ("in", "at", "of", "on", "inside", "within", "located in", "located at", "behind", "attached to")
+WITHIN = (
+    "in",
+    "at",
+    "of",
+    "on",
+    "inside",
+    "within",
+    "located in",
+    "located at",
+    "behind",
+    "attached to",
+    "connected to",
+    "plugged into",
+    "sitting behind",
+    "hanging off",
+)
 BY = ("由", "从", "自")
 """words for `from` that also mean `by`"""
 FIRST = ("first", "先", "首先")
@@ -76,6 +91,8 @@ class Mention:
     """the word `traffic` follows"""
     joined: str = ""
     """the `and`, `or`, comma or colon that follows"""
+    owns: bool = False
+    """traffic of theirs is spoken of: `london's traffic`, `the traffic of london`"""
     each: bool = False
     """every one of them for itself"""
 
@@ -92,7 +109,7 @@ class Clause:
     clocks: list[Clock] = attrs.field(factory=list)
     ports: list[tuple[str, str, int]] = attrs.field(factory=list)
     """protocol or nothing, port, and where it stands"""
-    numbers: list[float] = attrs.field(factory=list)
+    numbers: list[Tag] = attrs.field(factory=list)
     flags: list[Tag] = attrs.field(factory=list)
     """constraints, metrics, traffic and route words, periods: what is there, wherever it stands"""
     unturned: Tag | None = None
@@ -112,7 +129,7 @@ class Clause:
     @property
     def has_ends(self) -> bool:
         """Both ends of a path are named."""
-        paired = self.does("connect") and len(self.by_role("bare", "between")) >= 2
+        paired = self.does("connect") and len(self.by_role("bare", "between", "for")) >= 2
         return bool(paired or (self.by_role("from") and self.by_role("to")))
 
     def extend(self, other: "Clause") -> None:

@@ -206,6 +206,9 @@ def _ways(clause: Clause, draft: Draft) -> tuple[tuple[End, ...] | None, tuple[E
     for tag, avoided in clause.middleboxes:
         if tag.has("middlebox", "any"):
             continue
+        if tag.has("op", "balance") and not draft.known.find(draft.resolver.text[tag.start : tag.end]):
+            clause.ops.append(("balance", tag))  # no box does it: the paths do
+            continue
         ends = draft.resolver.middlebox(tag)
         draft.failed = draft.failed or ends is None
         found[avoided or removing].append((tag.start, ends))
@@ -361,7 +364,7 @@ def _is_group_address(mention: Mention, draft: Draft) -> bool:
 
 def write_region(clause: Clause, draft: Draft) -> None:
     """Add a region from its corners."""
-    numbers = clause.numbers
+    numbers = [tag.value or 0.0 for tag in clause.numbers]
     named = clause.mentions[:1]
     name = draft.resolver.text[named[0].start : named[0].end] if named else ""
     corners = list(zip(numbers[::2], numbers[1::2], strict=False))

@@ -42,8 +42,9 @@ def name_leftovers(clause: Clause, what: str, draft: Draft, written: str) -> Non
         draft.ask("unsaid", text[apart.start :].split(".")[0][:60])
     if clause.unturned is not None and what != "limit":
         draft.ask("unsaid", text[clause.unturned.start :].split(",")[0][:60])
-    strange = [text[t.start : t.end] for t in clause.strange]
-    draft.resolver.unknown += [Unknown(text=text[t.start : t.end], start=t.start, end=t.end) for t in clause.strange]
+    odd = [*clause.strange, *(clause.numbers if what != "region" else ())]
+    strange = [text[t.start : t.end] for t in odd]
+    draft.resolver.unknown += [Unknown(text=text[t.start : t.end], start=t.start, end=t.end) for t in odd]
     if len(strange) > MOST_STRANGE:
         draft.ask("unclear", ", ".join(strange))
     elif strange:

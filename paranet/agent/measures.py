@@ -66,6 +66,8 @@ def _quantity(tags: Sequence[Tag], at: int) -> tuple[Measure | None, int]:
     number = tags[at]
     if number.has("share", "of") and at + 1 < len(tags) and (share := tags[at + 1]).value is not None:  # 百分之八十
         return _made("percent", share.value / 100, (share.start, share.end), (number.start, share.end)), 2
+    if number.has("share", "half") and (_bounds(tags, at - 1) or _bounds(tags, at + 1)):  # over half of, 一半以上
+        return _made("percent", 0.5, (number.start, number.end), (number.start, number.end)), 1
     value, next_at = _number(tags, at)
     if value is None or next_at >= len(tags):
         return None, 0
@@ -80,6 +82,10 @@ def _quantity(tags: Sequence[Tag], at: int) -> tuple[Measure | None, int]:
     if unit.has("share", "percent", "tenth"):
         return _made("percent", value / (10 if unit.has("share", "tenth") else 100), *parts), count
     return _counted(tags, at, next_at, value, parts)
+
+
+def _bounds(tags: Sequence[Tag], at: int) -> bool:
+    return 0 <= at < len(tags) and (tags[at].has("constraint", "above", "below") or tags[at].text == "more than")
 
 
 def _number(tags: Sequence[Tag], at: int) -> tuple[float | None, int]:

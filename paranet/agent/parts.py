@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import attrs
 
-from paranet.agent.clauses import BESIDE, FIRST, WITH, Clause, Mention
+from paranet.agent.clauses import BESIDE, FIRST, HEADING, LISTING, WITH, Clause, Mention
 from paranet.agent.lexicon import Concept
 from paranet.agent.tags import Tag
 
@@ -17,6 +17,8 @@ def settle(clause: Clause, orders: Sequence[Tag], each: Sequence[Tag]) -> None:
     _agents(clause)
     _passing(clause, orders)
     _kept_out(clause)
+    _kept_from(clause)
+    _may_use(clause)
     _used_at(clause)
     _opened(clause)
     _restricted(clause)
@@ -43,9 +45,17 @@ def set_aside(clause: Clause) -> None:
     for mention in strange:
         wanted = any(0 <= mention.start - tag.end <= 1 for tag in objects) and not (clause.apps or clause.ports)
         led = mention.lead < mention.start and not (mention.role in ("at", "for") and clause.has_ends and not objects)
-        if not (led or mention.carried or wanted):
+        if not (led or mention.carried or wanted or _listed_with(mention, clause)):
             clause.mentions.remove(mention)
             clause.strange += mention.tags
+
+
+def _listed_with(mention: Mention, clause: Clause) -> bool:
+    """Tell whether a name stands in a list with another: it is one too, even if nobody knows it."""
+    at = clause.mentions.index(mention)
+    before = clause.mentions[at - 1].joined if at else ""
+    after = mention.joined if at + 1 < len(clause.mentions) else ""
+    return any(joined and joined not in (*LISTING, *HEADING) for joined in (before, after))
 
 
 def last_is_open(clause: Clause) -> bool:
@@ -57,7 +67,8 @@ def _each(clause: Clause, each: Sequence[Tag]) -> None:
     """Tell whom `each` speaks of: who follows at once, else who was named before."""
     for tag in each:
         after = next((m for m in clause.mentions if 0 <= m.start - tag.end <= 1), None)
-        before = next((m for m in reversed(clause.mentions) if m.end <= tag.start), None)
+        earlier = [m for m in reversed(clause.mentions) if m.end <= tag.start]
+        before = next((m for m in earlier if any(t.has("people") for t in m.tags)), next(iter(earlier), None))
         if (whom := after or before) is not None:
             whom.each = True
 
@@ -102,6 +113,27 @@ def _kept_out(clause: Clause) -> None:
         mention.role = "from"
     if avoided:
         clause.ops.append(("deny", avoided[0].tags[0]))
+
+
+def _kept_from(clause: Clause) -> None:
+    """Tell who is kept from what: `cut a off from b`, `block a from b`; but `block traffic from b`."""
+    bare, starts = clause.by_role("bare"), clause.by_role("from")
+    if clause.says("route", "both") or clause.by_role("to", "for", "at") or len(bare) != 1 or len(starts) != 1:
+        return
+    what, end = bare[0], starts[0]
+    first = any(op == "deny" and 0 <= what.start - tag.end <= len(" the ") for op, tag in clause.ops)
+    if first and end.led and what.start < end.start and not what.carried and not all(t.blank for t in what.tags):
+        what.role, end.role = "from", "to"
+
+
+def _may_use(clause: Clause) -> None:
+    """Read `guests may use the network` as a right, where no amount is said."""
+    bound = next((t for t in clause.flags if t.has("constraint", "max") and t.text == "may use"), None)
+    if bound is not None and not clause.measures and not clause.ops:
+        clause.flags.remove(bound)
+        clause.ops.append(("reach", bound))
+        for mention in clause.by_role("bare"):
+            mention.role = "from" if mention.end <= bound.start else mention.role
 
 
 def _used_at(clause: Clause) -> None:
@@ -233,10 +265,11 @@ def _starts(clause: Clause) -> None:
     if clause.does("connect", "reach", "balance") and not clause.by_role("to"):
         led = any(m.led for m in starts)
         mutual = clause.says("route", "both") and len(starts) > 1 and not clause.by_role("bare")
-        for mention in starts:
+        for before, mention in zip((None, *starts), starts, strict=False):
+            listed = before is not None and before.joined not in ("", *LISTING)
             if mutual:
                 mention.role = "between"
-            elif led and not mention.led and clause.does("reach"):
+            elif led and not mention.led and not listed and clause.does("reach"):
                 mention.role = "to"
 
 
@@ -246,7 +279,7 @@ def _pairs(clause: Clause) -> bool:
         return False
     bare, beside = clause.by_role("bare"), clause.by_role("for")
     apart = clause.does("deny") and clause.says("route", "both") and len(bare) == 2
-    joined = clause.does("connect", "balance")
+    joined = clause.does("connect", "balance") or (clause.says("route", "both") and bool(clause.by_role("via")))
     if clause.does("connect", "forward", "balance") and len(bare) == 1 and len(beside) == 1:
         first, second = sorted((*bare, *beside), key=lambda m: m.start)
         first.role, second.role = "from", "to"
@@ -267,9 +300,12 @@ def _pairs(clause: Clause) -> bool:
 
 def _ends(clause: Clause) -> None:
     bare, goals = clause.by_role("bare"), clause.by_role("to")
+    if not (goals or clause.by_role("from", "for")) and len(bare) == 1 and bare[0].owns and (clause.middleboxes or clause.by_role("via")):
+        bare[0].role = "from"
     via = clause.middleboxes or clause.by_role("via")
     if via and len(bare) == 2 and not bare[0].joined and not (goals or clause.by_role("from", "at", "for")):
         bare[0].role, bare[1].role = "from", "to"  # `guests who want the internet go through the ids`
+    bare = clause.by_role("bare")
     if goals and bare and not clause.by_role("from") and clause.does("connect", "reach", "forward", "balance"):
         bare[0].role = "from"
     if clause.by_role("from") and not goals and bare and clause.does("connect", "reach"):

@@ -12,6 +12,7 @@ from paranet.agent.entities import Entity, entities
 from paranet.agent.known import Known
 from paranet.agent.leftovers import name_leftovers
 from paranet.agent.measures import measure
+from paranet.agent.ports import with_ports
 from paranet.agent.questions import Question, question
 from paranet.agent.reading import read
 from paranet.agent.resolve import Need, Resolver, Unknown
@@ -59,7 +60,7 @@ def understand(text: str, known: Known, *, language: str | None = None) -> Under
         return Understanding(
             source="", explanation=say(language)["say"]["question"], confidence=asked.confidence, language=language, question=asked
         )
-    parts = split(bounded(measure(tags)))
+    parts = split(bounded(measure(with_ports(tags))))
     clauses = _inherit([read(part[:MOST_ITEMS]) for part in parts])
     found = tuple(dict.fromkeys(e for clause in clauses for e in entities(clause, text)))
     resolver = Resolver(text=text, known=known)
@@ -93,6 +94,7 @@ def kind(clause: Clause) -> str:
         ("cache", clause.does("cache")),
         ("limit", sized and not names and (limiting or (clause.measured("size") or _NOTHING).period is not None)),
         ("limit", rated and limiting and not clause.says("constraint", "min")),
+        ("limit", rated and any(m.each for m in clause.mentions) and not clause.by_role("via") and not clause.says("constraint", "min")),
         ("limit", rated and clause.does("set", "permit", "deny") and not routing),
         ("route", clause.does("permit") and not clause.does("deny") and not clause.apps and bool(clause.by_role("via", "avoid"))),
         ("route", clause.does("permit") and clause.does("balance") and not clause.does("deny")),
@@ -106,6 +108,7 @@ def kind(clause: Clause) -> str:
         ),
         ("filter", clause.does("deny", "permit") and not clause.says("constraint", "max")),
         ("filter", clause.does("reach") and clause.says("constraint", "only") and not clause.by_role("via")),
+        ("filter", clause.does("reach") and clause.apps and clause.says("power") and not (clause.by_role("via") or ways or rated)),
         ("filter", clause.does("reach") and bool(clause.by_role("except")) and not clause.by_role("via")),
         ("priority", clause.does("prioritize", "deprioritize")),
         ("priority", bool(clause.apps) and not clause.ops and clause.says("marker", "then") and not clause.by_role("via")),
@@ -118,6 +121,7 @@ def kind(clause: Clause) -> str:
         ),
         ("route", clause.says("route", "backup") or bool(clause.by_role("between"))),
         ("box", clause.does("inspect")),
+        ("route", bool(clause.measured("time")) and not (rated or sized) and len(clause.mentions) >= 2),
         ("limit", rated or clause.says("constraint", "max")),
         ("filter", bool(clause.apps) and bool(clause.mentions)),
         ("route", len(clause.by_role("from")) + len(clause.by_role("to")) >= 2),
@@ -197,9 +201,12 @@ def _inherit(clauses: list[Clause]) -> list[Clause]:
     """Let a clause without anybody in it speak of those of its neighbour: `block it for guests, limit to 10 Mbps`."""
     clauses = _with_afterthoughts(clauses)
     for before, clause in itertools.pairwise(clauses):
-        if clause.says("constraint", "rest") and kind(before) == "filter" and before.does("permit"):
+        if clause.says("constraint", "rest") and kind(before) == "filter" and not before.does("deny"):
             before.flags += [t for t in clause.flags if t.has("constraint", "rest")]
             clause.ops, clause.mentions = [], []  # `allow .., deny everything else`
+            continue
+        if clause.says("constraint", "rest") and kind(before) == "priority":
+            clause.ops, clause.mentions, clause.apps = [], [], []  # `video first, the rest last`
             continue
         _short(before, clause)
         if _wishes(clause) and not clause.mentions and not clause.middleboxes:

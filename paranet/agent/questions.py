@@ -1,5 +1,6 @@
 """Questions about the network, told from wishes: what is asked, about whom, since when."""
 
+import itertools
 import re
 from collections.abc import Sequence
 
@@ -16,6 +17,8 @@ _POLITE = re.compile(
 )
 """wishes that are put as questions"""
 _WISHES = ("deny", "permit", "add", "remove", "cache", "multicast", "prioritize")
+RATES = ("bandwidth", "download", "upload", "quota")
+"""metrics that are asked about as the share of a link that is used"""
 _OPENING = ("which", "how", "why", "can", "count", "help", "alerts", "status", "changed", "path", "intents", "slow", "down")
 """meanings of the words that a question without its mark may begin with"""
 
@@ -42,7 +45,7 @@ class Question:
 
 def question(text: str, tags: Sequence[Tag], known: Known) -> Question | None:
     """Return what *text* asks, None when it is a wish."""
-    if not tags or _POLITE.match(text) or not _asks(text, tags):
+    if not tags or _POLITE.match(text) or _begs(tags) or not _asks(text, tags):
         return None
     items = measure(tags)
     ago = _ago(items)
@@ -55,7 +58,7 @@ def question(text: str, tags: Sequence[Tag], known: Known) -> Question | None:
     return Question(
         kind=kind,
         nodes=named,
-        metric=metric or ("latency" if amount and amount.kind == "time" else "utilization"),
+        metric=metric if metric and metric not in RATES else ("latency" if amount and amount.kind == "time" else "utilization"),
         threshold=amount.value if amount else None,
         since=next((i.minutes for i in items if isinstance(i, Clock)), 0 if any(t.has("ago", "today") for t in tags) else None),
         ago=ago,
@@ -63,6 +66,13 @@ def question(text: str, tags: Sequence[Tag], known: Known) -> Question | None:
         count=any(t.has("ask", "count") for t in tags),
         down=kind in ("links", "nodes") and any(t.has("ask", "down") for t in tags),
     )
+
+
+def _begs(tags: Sequence[Tag]) -> bool:
+    """Tell a wish that is put as a question in the passive: `could traffic from a to b be sent through c?`"""
+    deeds = ("connect", "balance", "deny", "permit", "inspect", "prioritize", "cache")
+    done = (b for a, b in itertools.pairwise(tags) if a.text in ("be", "be made to"))
+    return tags[0].text in ("can", "could") and any(t.has("op", *deeds) or t.has("constraint", "max") or t.text == "made" for t in done)
 
 
 def _asks(text: str, tags: Sequence[Tag]) -> bool:
@@ -110,7 +120,7 @@ def _kind(tags: Sequence[Tag], looking_back: bool) -> str:
         ("alerts", says("alerts")),
         ("changes", says("changed")),
         ("changes", looking_back and not measured and not says("links", "nodes", "path") and not named),
-        ("links", bool(named) and says("how") and any(t.has("traffic") for t in tags) and not says("path") and not moves),
+        ("links", bool(named) and says("how") and any(t.has("traffic") for t in tags) and not says("path") and not (moves or ends)),
         ("path", says("path") or (says("how") and ends and not measured)),
         (
             "path",
@@ -124,7 +134,7 @@ def _kind(tags: Sequence[Tag], looking_back: bool) -> str:
         ("nodes", says("down") and not named and not says("why") and (says("nodes") or places)),
         ("slow", says("why") or (says("slow", "down") and not says("links"))),
         ("links", says("links") or any(t.has("route", "paths") for t in tags)),
-        ("nodes", measured and computers),
+        ("nodes", measured and (computers or says("nodes"))),
         ("links", measured),
         ("nodes", (says("nodes") or places) and not says("count")),
         ("help", says("help") and not says("nodes") and not places),
