@@ -260,5 +260,6 @@ OPERATIONS = (
         access=Access.OPERATOR,
         handler=write,
         summary="Take samples by Prometheus' remote-write",
+        codings=frozenset({"snappy"}),
     ),
 )
