@@ -72,7 +72,7 @@ def _served(operation: Operation, house: House) -> Handler:
                 who, target = caller.user.username if caller else "", "/".join(request.match_info.values())
                 house.refusals.note(who, request.remote or "", operation.name, target, error)
             raise
-        body, filename = await _body(request)
+        body, filename = await _body(request, operation.codings)
         call = Call(
             house=house,
             caller=caller,
@@ -114,11 +114,11 @@ async def expected(request: web.Request) -> web.StreamResponse | None:
     return None
 
 
-async def _body(request: web.Request) -> tuple[bytes, str | None]:
+async def _body(request: web.Request, codings: frozenset[str]) -> tuple[bytes, str | None]:
     """Return the body, or the first file of a multipart one with its name; never more than the settings allow."""
     if not request.can_read_body:
         return b"", None
-    if request.headers.get("Content-Encoding", "identity").lower() not in READ:
+    if (coding := request.headers.get("Content-Encoding", "identity").lower()) not in READ and coding not in codings:
         raise problems.UnsupportedCoding(f"bodies may be compressed with {problems.CODINGS}, with nothing else")
     try:
         with request.app[HOUSE].uploads:

@@ -7,7 +7,7 @@ from aiohttp.http_exceptions import BadHttpMessage, ContentEncodingError, LineTo
 
 from hub import problems
 from hub.codec import encode
-from hub.limits import Connections
+from hub.limits import Connections, place_of
 from hub.middlewares import HEADERS, SERVER
 from hub.problems import CODINGS, BadRequest, HeadersTooLarge, TooManyConnections, UnsupportedCoding
 from paranet.errors import ParaNetError
@@ -40,7 +40,7 @@ class Connection(web.RequestHandler):
             transport.write(_whole(error))
             self._loop.call_later(LINGER, transport.close)
         else:
-            self._address = address
+            self._address = place_of(address)
             super().connection_made(transport)
 
     def data_received(self, data: bytes) -> None:

@@ -3,7 +3,8 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Hashable
-from ipaddress import ip_address, ip_network
+from functools import lru_cache
+from ipaddress import IPv6Address, IPv6Network, ip_address, ip_network
 
 import attrs
 from limits import RateLimitItem, parse
@@ -33,6 +34,18 @@ EXPENSIVE = frozenset(
 RETRY = 5
 """seconds after which who had too many connections may try again"""
 SIGN_IN = frozenset({"auth.login", "auth.refresh", "auth.password"})
+
+
+@lru_cache(4096)
+def place_of(address: str) -> str:
+    """Return whom an address stands for: who has one of IPv6 has the 2**64 beside it, too (RFC 6177)."""
+    if ":" not in address:
+        return address
+    try:
+        found = IPv6Address(address.partition("%")[0])
+    except ValueError:
+        return address
+    return str(found.ipv4_mapped or IPv6Network((int(found) >> 64 << 64, 64)))
 
 
 @attrs.frozen(kw_only=True)
@@ -89,9 +102,9 @@ class Connections:
     def enter(self, address: str) -> None:
         """Count one more. Raise TooManyConnections."""
         if not self._behind(address):
-            self._more("address", address)
+            self._more("address", place_of(address))
         else:
-            self._of["address", address] += 1
+            self._of["address", place_of(address)] += 1
 
     def claim(self, before: str, user_id: str) -> None:
         """Note that the requests over a connection are another user's than *before* ("" nobody's). Raise TooManyConnections."""
@@ -100,7 +113,7 @@ class Connections:
             self.leave("user", before)
 
     def leave(self, what: str, who: str) -> None:
-        """One is over."""
+        """One is over; of an address, give what `place_of` says."""
         if self._of[what, who] > 1:
             self._of[what, who] -= 1
         else:
@@ -131,15 +144,15 @@ class Limits:
     async def check(self, operation: Operation, caller: Caller | None, address: str) -> Standing:
         """Count one use and return how the caller stands. Raise TooManyRequests."""
         if operation.name in SIGN_IN:
-            await self._count(self._sign_in, "sign-in", address)
-        who = caller.user.id if caller else address
+            await self._count(self._sign_in, "sign-in", place_of(address))
+        who = caller.user.id if caller else place_of(address)
         if operation.name in EXPENSIVE:
             await self._count(self._expensive, operation.name, who)
         return await self._count(self._user if caller else self._address, "user" if caller else "address", who)
 
     async def refuse(self, address: str) -> None:
         """Count somebody who came with a token that is not good. Raise TooManyRequests."""
-        await self._count(self._address, "address", address)
+        await self._count(self._address, "address", place_of(address))
 
     async def _count(self, item: RateLimitItem, what: str, who: str) -> Standing:
         now, window = self._now(), item.get_expiry()

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -164,6 +164,8 @@ class Operation:
     takes: tuple[str, ...] = ()
     gives: tuple[str, ...] = ()
     fault: Any = None
+    codings: frozenset[str] = frozenset()
+    """codings of the body that *handler* reads itself, beside those that are read for it"""
 
     @property
     def scopes(self) -> frozenset[str]:
@@ -196,7 +198,7 @@ class Operation:
                 call.house.system.ref("audit").tell(record)
         return reply
 
-    def check(self, caller: Caller | None, query: Iterable[str]) -> None:
+    def check(self, caller: Caller | None, query: Mapping[str, object]) -> None:
         """Raise Unauthenticated, Forbidden or InvalidInput where the caller or a parameter is not welcome."""
         if self.access:
             if caller is None:
@@ -205,10 +207,16 @@ class Operation:
                 raise Forbidden(f"{self.name} needs role {self.access.name.lower()}, you are {caller.user.role.word}")
             if caller.scopes is not None and not self.scopes & set(caller.scopes):
                 raise Forbidden(f"{self.name} is outside the scopes of this token: {', '.join(caller.scopes)}")
-        unknown = sorted(set(query) - self.query)
+        names = set(query)
+        unknown = sorted(names - self.query)
         if unknown:
             known = ", ".join(sorted(self.query)) or "none"
             raise InvalidInput(f"?{unknown[0][:60]}= means nothing here; the parameters are: {known}")
+        if len(query) > len(names):
+            given = [name for name, _ in query.items()]
+            for name in names:
+                if given.count(name) > 1 and not name.endswith("[]"):
+                    raise InvalidInput(f"?{name}= is given more than once")
 
 
 def etag(revision: int) -> str:

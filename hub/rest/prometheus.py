@@ -274,5 +274,6 @@ OPERATIONS = (
         access=Access.OPERATOR,
         handler=write,
         summary="Take samples by Prometheus' remote-write",
+        codings=frozenset({"snappy"}),
     ),
 )

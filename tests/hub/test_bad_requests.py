@@ -57,6 +57,15 @@ async def test_an_unknown_parameter_is_refused_with_the_known_ones(untouched: Ap
         assert problem["detail"].endswith(f"the parameters are: {known}")
 
 
+async def test_a_parameter_is_given_once(untouched: Api) -> None:
+    """Which of two would count is not guessed; only what Prometheus means as a list, `match[]`, may come again."""
+    problem = await refused(untouched, 400, "invalid", "GET", "/api/v1/topology/nodes?limit=1&type=router&limit=2")
+    assert problem["detail"] == "?limit= is given more than once"
+    await refused(untouched, 400, "invalid", "DELETE", "/api/v1/topology/nodes/r1?cascade=false&cascade=true")
+    async with untouched.http.get("/prometheus/api/v1/series?match[]=a&match[]=b", headers=untouched.headers) as response:
+        assert response.status == 200
+
+
 async def test_an_unknown_parameter_of_a_socket_is_refused(untouched: Api) -> None:
     """At the upgrade, with 400."""
     for query in ["nods=r1", "interval=1s&nodes=r1&x=1", "changes=yes", "changes="]:

@@ -9,11 +9,29 @@ from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
 
 from hub import settings as s
-from hub.limits import EXPENSIVE, SIGN_IN, Counters
+from hub.limits import EXPENSIVE, SIGN_IN, Counters, place_of
 from hub.rest import OPERATIONS
 from hub.settings import Settings
 from tests.hub.api import sign_in
 from tests.hub.houses import opened
+
+
+@pytest.mark.parametrize(
+    ("address", "place"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::9", "2001:db8:1:2::/64"),
+        ("2001:db8:1:3::9", "2001:db8:1:3::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("", ""),
+        ("no:address", "no:address"),
+    ],
+)
+def test_who_has_an_address_has_those_beside_it(address: str, place: str) -> None:
+    """Limits of an address are those of its /64 where addresses cost nothing."""
+    assert place_of(address) == place
 
 
 def limited(settings: Settings, **limits: Any) -> Settings:
