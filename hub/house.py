@@ -20,7 +20,7 @@ from actors.alerts import AlertEvaluator
 from actors.assistant import Assistant
 from actors.audit import Audit
 from actors.channels import Outlets
-from actors.chat import Chats
+from actors.chats import Chats
 from actors.chunks import ChunkStore
 from actors.conversations import Conversations
 from actors.deployer import DeploySupervisor
@@ -119,6 +119,7 @@ class House:
             stack.push_async_callback(self.sockets.close)
             if self.settings.tracing.endpoint is not None:
                 await self._trace(self.settings.tracing.endpoint, stack)
+            self._model = await _language_model(self.settings.agent, stack)  # loading the client takes a second: no actor waits for it
             await stack.enter_async_context(self.system)
             self.redis = (
                 await stack.enter_async_context(Redis(self.settings.redis, self.about, self._elsewhere))
@@ -127,7 +128,6 @@ class House:
             )
             self.cache = Cache(self.redis, self.settings.server.cache)
             self.limits = Limits(self.settings.limits, self.redis, self.system.now)
-            self._model = await _language_model(self.settings.agent, stack)
             stack.callback(logs.tap(self.system.ref("syslog")))
             await self._move_in(folder)
             self._stack = stack.pop_all()

@@ -4,12 +4,12 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, aclosing
 from typing import Any, Protocol, TypeVar
 
 import attrs
-import orjson
 
+from paranet.agent.events import Events, Unreadable
 from paranet.agent.tools import schema
 from paranet.codec import structure
 from paranet.errors import InvalidInput
@@ -20,6 +20,8 @@ T = TypeVar("T")
 RETRIES = 2
 _NONSENSE = (ValueError, LookupError, TypeError, AttributeError, OSError)
 """what reading an answer raises that has another shape than promised"""
+MAX_TEXT = 400_000
+"""characters of an answer"""
 MAX_ARGUMENTS = 64_000
 """characters of the arguments of one tool call"""
 
@@ -67,16 +69,22 @@ class Model(Protocol):
 
 
 class OpenAIModel:
-    """One endpoint and model. Silence for longer than *timeout* (s) is a failure; refusals that pass (429, 5xx) are tried again."""
+    """One endpoint and model. Silence for longer than *timeout* (s) is a failure; refusals that pass (429, 5xx) are tried again meanwhile.
+
+    The client makes the request, over aiohttp: of all ways to have it that costs least. Its check of what is sent walks through every
+    message and tool, its objects for what comes would be made for every token; all is plain JSON here, so neither is asked for.
+    """
 
     def __init__(self, *, base_url: str, model: str, key: str | None, timeout: float, max_tokens: int) -> None:
         try:
             import openai
-        except ImportError:
-            raise ModelFailed("the package openai is not installed: pip install 'paranet-hub[llm]'") from None
+
+            http = openai.DefaultAioHttpClient()
+        except (ImportError, AttributeError, RuntimeError):
+            raise ModelFailed("the package openai is not installed with aiohttp: pip install 'paranet-hub[llm]'") from None
         self._faults: tuple[type[Exception], ...] = (openai.OpenAIError, *_transport_faults(), *_NONSENSE)
-        self._client = openai.AsyncOpenAI(base_url=base_url, api_key=key or "none", timeout=timeout, max_retries=RETRIES)
-        completions: Any = self._client.chat.completions  # its overloads are about its own classes; here all is plain JSON
+        self._client = openai.AsyncOpenAI(base_url=base_url, api_key=key or "none", timeout=timeout, max_retries=RETRIES, http_client=http)
+        completions: Any = self._client.chat.completions  # its overloads are about its own classes
         self._create = completions.create
         self._streamed = completions.with_streaming_response.create
         self._model = model
@@ -89,43 +97,46 @@ class OpenAIModel:
 
     async def stream(self, messages: Chat, tools: Sequence[Mapping[str, Any]] = ()) -> AsyncGenerator[Part, None]:
         """Yield the answer as it comes; whole tool calls at its end. Raise ModelFailed."""
-        asked: dict[str, Any] = {"tools": list(tools)} if tools else {}
         calls: dict[int, dict[str, str]] = {}
-        ended = None
+        length, ended = 0, None
         try:
-            async with AsyncExitStack() as stack:
-                async with asyncio.timeout(self._timeout * (RETRIES + 1)):
-                    answer = self._streamed(
-                        model=self._model,
-                        messages=list(messages),
-                        max_tokens=self._max_tokens,
-                        stream=True,
-                        stream_options={"include_usage": True},
-                        **asked,
-                    )
-                    lines = aiter((await stack.enter_async_context(answer)).iter_lines())
-                while True:
-                    async with asyncio.timeout(self._timeout):
-                        line = await anext(lines, None)
-                    if line is None:
-                        break
-                    chunk = _chunk(line)
-                    if usage := chunk.get("usage"):
+            async with aclosing(self._events(messages, tools)) as events:
+                async for event in events:
+                    if usage := event.get("usage"):
                         yield Usage(usage["prompt_tokens"], usage["completion_tokens"])
-                    for choice in chunk.get("choices", ())[:1]:
+                    for choice in event.get("choices", ())[:1]:
                         ended = choice.get("finish_reason") or ended
                         delta = choice.get("delta") or {}
                         _gather(calls, delta.get("tool_calls") or ())
-                        if delta.get("content"):
-                            yield Delta(delta["content"])
-        except TimeoutError:
-            raise ModelFailed(f"silent for {self._timeout:g} s") from None
+                        if text := delta.get("content"):
+                            length += len(text)
+                            yield Delta(text)
+                    if length > MAX_TEXT:
+                        raise ModelFailed(f"an answer of more than {MAX_TEXT} characters")
+        except Unreadable as error:
+            raise ModelFailed(str(error)) from error
         except self._faults as error:
-            raise ModelFailed(_reason(error)) from error
+            raise ModelFailed(self._reason(error)) from error
         if ended is None:
             raise ModelFailed("the answer broke off")
         for index in sorted(calls):
             yield _whole(calls[index])
+
+    async def _events(self, messages: Chat, tools: Sequence[Mapping[str, Any]]) -> AsyncGenerator[dict[str, Any], None]:
+        """Yield the events of an answer. The client breaks a silence in its middle off, but would try again one at its beginning."""
+        asked = {"messages": list(messages), **({"tools": list(tools)} if tools else {})}
+        options = {"stream": True, "stream_options": {"include_usage": True}, "max_tokens": self._max_tokens}
+        async with AsyncExitStack() as stack:
+            async with asyncio.timeout(self._timeout):
+                request = self._streamed(model=self._model, messages=(), extra_body=asked, **options)
+                response = await stack.enter_async_context(request)
+            pieces = await stack.enter_async_context(aclosing(response.iter_bytes()))
+            lines = Events()
+            async for piece in pieces:
+                for event in lines.feed(piece):
+                    yield event
+            for event in lines.end():
+                yield event
 
     async def structured(self, messages: Chat, cls: type[T]) -> T:
         """Return an answer as an attrs class, by JSON schema. Raise ModelFailed."""
@@ -140,42 +151,32 @@ class OpenAIModel:
                 )
             return structure(json.loads(answer.choices[0].message.content or ""), cls)
         except InvalidInput as error:
-            raise ModelFailed(_reason(error)) from error
-        except TimeoutError:
-            raise ModelFailed(f"silent for {self._timeout:g} s") from None
+            raise ModelFailed(f"its answer has another shape: {error}") from error
         except self._faults as error:
-            raise ModelFailed(_reason(error)) from error
+            raise ModelFailed(self._reason(error)) from error
+
+    def _reason(self, error: BaseException) -> str:
+        """Return why there is no answer, for people: what was at the bottom of it says most."""
+        if status := getattr(error, "status_code", None):
+            return f"HTTP {status}"
+        root = error
+        while not isinstance(root, TimeoutError) and root.__cause__ is not None:
+            root = root.__cause__
+        if isinstance(root, TimeoutError):
+            return f"silent for {self._timeout:g} s"
+        text = " ".join((str(root) or str(error)).split())[:200]
+        return f"{type(root).__name__}: {text}" if text else type(root).__name__
 
 
 def _transport_faults() -> tuple[type[Exception], ...]:
-    """Return the base errors of the HTTP library that the installed client stands on: they come bare out of a stream that breaks."""
+    """Return the base errors of the HTTP libraries that the installed client stands on: they come bare out of a stream that breaks."""
     found: list[type[Exception]] = []
-    for name in ("httpx", "httpx2"):
+    for name, fault in (("aiohttp", "ClientError"), ("httpx", "HTTPError"), ("httpx2", "HTTPError")):
         try:
-            found.append(__import__(name).HTTPError)
+            found.append(getattr(__import__(name), fault))
         except (ImportError, AttributeError):
             log.debug("%s is not what the client uses", name)
     return tuple(found)
-
-
-def _reason(error: BaseException) -> str:
-    status = getattr(error, "status_code", None)
-    text = " ".join(str(error).split())[:200]
-    return f"HTTP {status}" if status else f"{type(error).__name__}: {text}" if text else type(error).__name__
-
-
-def _chunk(line: str) -> Mapping[str, Any]:
-    """Return the event that a line of the stream carries, empty for none.
-
-    Making objects of the client's classes instead would cost more than all the rest of a token's way.
-    """
-    field, _, text = line.partition(":")
-    if field != "data" or text.strip() in ("", "[DONE]"):
-        return {}
-    chunk: dict[str, Any] = orjson.loads(text)
-    if chunk.get("error"):
-        raise ModelFailed(f"it says: {str(chunk['error'])[:200]}")
-    return chunk
 
 
 def _gather(calls: dict[int, dict[str, str]], pieces: Sequence[Any]) -> None:
