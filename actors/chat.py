@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 import attrs
@@ -10,7 +10,6 @@ import attrs
 from actors.answering import Answer, Asked, Emit, refusal
 from actors.channels import Channel, Outlets, Subscribe, Subscribed, Unsubscribe
 from actors.conversations import ASSISTANT, MOST, Conversation, Conversations, Said
-from actors.gatherer import Event, Gatherer
 from actors.ids import epoch
 from actors.runtime import Actor, ActorStopped, Mailbox, Message, Overflow, Request, handles
 from actors.talk import Begun, Say, Stop
@@ -24,7 +23,7 @@ ASK = 30.0
 RING = 1000
 """events that a tab which comes back can be told; for more it gets the conversation"""
 
-Answering = Callable[[Asked, tuple[Said, ...], Emit], Awaitable[Answer]]
+Answering = Callable[[Asked, tuple[Said, ...], Emit], Coroutine[Any, Any, Answer]]
 """answers a message, given what was said before"""
 
 
@@ -33,7 +32,7 @@ class Emitted(Request[None]):
     """A piece of the answer to turn *turn*. A session sends it to itself."""
 
     turn: int
-    event: Event
+    event: Mapping[str, Any]
 
 
 @attrs.frozen(kw_only=True)
@@ -126,28 +125,23 @@ class ChatSession(Actor):
     async def _answer(self, turn: int, asked: Asked, before: tuple[Said, ...], stopping: "asyncio.Future[None]") -> Message:
         """Answer, unless it is stopped first. Runs beside the mailbox."""
 
-        def tell(event: Event) -> bool:
-            return self.ref.tell(Emitted(turn=turn, event=event))
+        session = self.ref
 
-        async def ask(event: Event) -> None:
-            await self.ref.ask(Emitted(turn=turn, event=event), timeout=ASK)
+        async def emit(event: Mapping[str, Any]) -> None:
+            emitted = Emitted(turn=turn, event=event)
+            if not session.tell(emitted):  # its mailbox is full: wait in line
+                await session.ask(emitted, timeout=ASK)
 
-        gatherer = Gatherer(tell, ask)
-        work = asyncio.ensure_future(self._answering(asked, before, gatherer.emit))
+        work = asyncio.create_task(self._answering(asked, before, emit), name=f"answer:{session.path}")
         try:
             await asyncio.wait((work, stopping), return_when=asyncio.FIRST_COMPLETED)
-            if not work.done():
-                return Answered(turn=turn)
-            answer = work.result()
-            gatherer.flush()
-            return Answered(turn=turn, answer=answer)
+            return Answered(turn=turn, answer=work.result() if work.done() else None)
         except ParaNetError as error:
             return Answered(turn=turn, error=error)
         except Exception:
             log.exception("chat %s: no answer to message %d", self._id, turn)
             return Answered(turn=turn, error=ParaNetError("the assistant failed on this message; the hub's log has the trace"))
         finally:
-            gatherer.close()
             work.cancel()
             await asyncio.gather(work, return_exceptions=True)
 

@@ -1,6 +1,5 @@
 """Server-sent events as models' endpoints write them: bytes in, the JSON objects of their `data` lines out."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -14,7 +13,7 @@ class Unreadable(ValueError):
 
 
 class Events:
-    """Cuts a stream into events. What a read of the socket brings may end in the middle of a line.
+    """Cuts a stream into events. What a read of the socket brings may end in the middle of a line; a line that never ends is no event.
 
     Making objects of the client's classes of them would cost more than all the rest of a token's way.
     """
@@ -22,20 +21,14 @@ class Events:
     def __init__(self) -> None:
         self._rest = b""
 
-    def feed(self, piece: bytes) -> Iterator[dict[str, Any]]:
-        """Yield the events that *piece* completes. Raise Unreadable."""
+    def feed(self, piece: bytes) -> list[dict[str, Any]]:
+        """Return the events that *piece* completes. Raise Unreadable."""
         lines = (self._rest + piece).splitlines(keepends=True)
         self._rest = lines.pop() if lines and not lines[-1].endswith((b"\n", b"\r")) else b""
         if len(self._rest) > MAX_LINE:
             raise Unreadable(f"a line of more than {MAX_LINE} bytes")
-        for line in lines:
-            field, _, text = line.partition(b":")
-            if field == b"data" and (text := text.strip()) and text != b"[DONE]":
-                yield _event(text)
-
-    def end(self) -> Iterator[dict[str, Any]]:
-        """Yield what stands in a last line that nobody has ended."""
-        return self.feed(b"\n")
+        data = [line[5:].strip() for line in lines if line.startswith(b"data:")]
+        return [_event(text) for text in data if text and text != b"[DONE]"]
 
 
 def _event(text: bytes) -> dict[str, Any]:

@@ -3,8 +3,8 @@
 import asyncio
 import json
 import logging
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import AsyncExitStack, aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from typing import Any, Protocol, TypeVar
 
 import attrs
@@ -24,6 +24,8 @@ MAX_TEXT = 400_000
 """characters of an answer"""
 MAX_ARGUMENTS = 64_000
 """characters of the arguments of one tool call"""
+MAX_CALLS = 64
+"""tool calls of one answer"""
 
 
 class ModelFailed(Exception):
@@ -96,47 +98,33 @@ class OpenAIModel:
         await self._client.close()
 
     async def stream(self, messages: Chat, tools: Sequence[Mapping[str, Any]] = ()) -> AsyncGenerator[Part, None]:
-        """Yield the answer as it comes; whole tool calls at its end. Raise ModelFailed."""
-        calls: dict[int, dict[str, str]] = {}
-        length, ended = 0, None
+        """Yield the answer as it comes, as much at once as has come; whole tool calls at its end. Raise ModelFailed."""
+        answer = _Answer()
         try:
-            async with aclosing(self._events(messages, tools)) as events:
-                async for event in events:
-                    if usage := event.get("usage"):
-                        yield Usage(usage["prompt_tokens"], usage["completion_tokens"])
-                    for choice in event.get("choices", ())[:1]:
-                        ended = choice.get("finish_reason") or ended
-                        delta = choice.get("delta") or {}
-                        _gather(calls, delta.get("tool_calls") or ())
-                        if text := delta.get("content"):
-                            length += len(text)
-                            yield Delta(text)
-                    if length > MAX_TEXT:
-                        raise ModelFailed(f"an answer of more than {MAX_TEXT} characters")
+            async with self._opened(messages, tools) as pieces:
+                async for piece in pieces:
+                    if text := answer.take(piece):
+                        yield Delta(text)
         except Unreadable as error:
             raise ModelFailed(str(error)) from error
         except self._faults as error:
             raise ModelFailed(self._reason(error)) from error
-        if ended is None:
-            raise ModelFailed("the answer broke off")
-        for index in sorted(calls):
-            yield _whole(calls[index])
+        for part in answer.end():
+            yield part
 
-    async def _events(self, messages: Chat, tools: Sequence[Mapping[str, Any]]) -> AsyncGenerator[dict[str, Any], None]:
-        """Yield the events of an answer. The client breaks a silence in its middle off, but would try again one at its beginning."""
+    @asynccontextmanager
+    async def _opened(self, messages: Chat, tools: Sequence[Mapping[str, Any]]) -> AsyncIterator[AsyncIterator[bytes]]:
+        """Have an answer begin. The client ends a silence in its middle, but would try again after one at its beginning."""
         asked = {"messages": list(messages), **({"tools": list(tools)} if tools else {})}
         options = {"stream": True, "stream_options": {"include_usage": True}, "max_tokens": self._max_tokens}
         async with AsyncExitStack() as stack:
-            async with asyncio.timeout(self._timeout):
-                request = self._streamed(model=self._model, messages=(), extra_body=asked, **options)
-                response = await stack.enter_async_context(request)
-            pieces = await stack.enter_async_context(aclosing(response.iter_bytes()))
-            lines = Events()
-            async for piece in pieces:
-                for event in lines.feed(piece):
-                    yield event
-            for event in lines.end():
-                yield event
+            try:
+                async with asyncio.timeout(self._timeout):
+                    request = self._streamed(model=self._model, messages=(), extra_body=asked, **options)
+                    response = await stack.enter_async_context(request)
+            except TimeoutError:
+                raise ModelFailed(f"no answer within {self._timeout:g} s") from None
+            yield await stack.enter_async_context(aclosing(response.iter_bytes()))
 
     async def structured(self, messages: Chat, cls: type[T]) -> T:
         """Return an answer as an attrs class, by JSON schema. Raise ModelFailed."""
@@ -179,15 +167,47 @@ def _transport_faults() -> tuple[type[Exception], ...]:
     return tuple(found)
 
 
-def _gather(calls: dict[int, dict[str, str]], pieces: Sequence[Any]) -> None:
-    for piece in pieces:
-        call = calls.setdefault(piece["index"], {"id": "", "name": "", "arguments": ""})
-        call["id"] = piece.get("id") or call["id"]
-        function = piece.get("function") or {}
-        call["name"] += function.get("name") or ""
-        call["arguments"] += function.get("arguments") or ""
-        if len(call["arguments"]) > MAX_ARGUMENTS or len(calls) > 64:
-            raise ModelFailed("it asks for more than any tool takes")
+class _Answer:
+    """One answer as it is put together."""
+
+    def __init__(self) -> None:
+        self._lines = Events()
+        self._length = 0
+        self._ended = False
+        self._usage: list[Usage] = []
+        self._calls: dict[int, dict[str, str]] = {}
+
+    def take(self, piece: bytes) -> str:
+        """Return the text in what has come."""
+        text = ""
+        for event in self._lines.feed(piece):
+            if usage := event.get("usage"):
+                self._usage = [Usage(usage["prompt_tokens"], usage["completion_tokens"])]
+            for choice in event.get("choices", ())[:1]:
+                self._ended = self._ended or bool(choice.get("finish_reason"))
+                delta = choice.get("delta") or {}
+                self._gather(delta.get("tool_calls") or ())
+                text += delta.get("content") or ""
+        self._length += len(text)
+        if self._length > MAX_TEXT:
+            raise ModelFailed(f"an answer of more than {MAX_TEXT} characters")
+        return text
+
+    def _gather(self, pieces: Sequence[Any]) -> None:
+        for piece in pieces:
+            call = self._calls.setdefault(piece["index"], {"id": "", "name": "", "arguments": ""})
+            call["id"] = piece.get("id") or call["id"]
+            function = piece.get("function") or {}
+            call["name"] += function.get("name") or ""
+            call["arguments"] += function.get("arguments") or ""
+            if len(call["arguments"]) > MAX_ARGUMENTS or len(self._calls) > MAX_CALLS:
+                raise ModelFailed("it asks for more than any tool takes")
+
+    def end(self) -> list[Part]:
+        """Return what it cost and the tool calls, whole. Raise ModelFailed when it has not ended as answers do."""
+        if not self._ended:
+            raise ModelFailed("the answer broke off")
+        return [*self._usage, *(_whole(self._calls[index]) for index in sorted(self._calls))]
 
 
 def _whole(call: Mapping[str, str]) -> ToolCall:

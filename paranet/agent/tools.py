@@ -27,9 +27,13 @@ class Tool:
     run: Callable[[Any], Awaitable[object]]
 
 
-@cache
 def schema(cls: type[Any]) -> Mapping[str, Any]:
     """Return the JSON schema of an attrs class: always the same object, made once."""
+    return _schema(cls)  # type: ignore[arg-type]  # mypy does not see that classes are hashable
+
+
+@cache
+def _schema(cls: type[Any]) -> Mapping[str, Any]:
     hints = get_type_hints(cls)
     properties: dict[str, Any] = {}
     required = []

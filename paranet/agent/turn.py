@@ -1,5 +1,6 @@
 """One turn with a language model: it speaks, uses tools, writes source, and repairs what does not compile."""
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
@@ -15,6 +16,8 @@ ROUNDS = 12
 CALLS = 16
 """tools that it may use in one turn"""
 REPAIRS = 3
+GATHER = 0.03
+"""seconds that pieces of an answer are gathered for, once one has been heard; the first never waits"""
 _BLOCK = re.compile(r"```(?:pn|paranet|intent)?[ \t]*\n(.*?)```", re.DOTALL)
 
 Emit = Callable[[Mapping[str, Any]], Awaitable[None]]
@@ -63,6 +66,7 @@ async def converse(model: Model, messages: Sequence[Mapping[str, Any]], tools: M
 async def _listen(
     model: Model, talk: list[Mapping[str, Any]], offered: list[dict[str, Any]], emit: Emit
 ) -> tuple[str, list[ToolCall], int]:
+    """Return what the model says in one answer. It is listened to now and then only: the socket gathers what comes meanwhile."""
     text, calls, tokens = "", [], 0
     stream = model.stream(talk, offered)
     try:
@@ -70,6 +74,7 @@ async def _listen(
             if isinstance(part, Delta):
                 text += part.text
                 await emit({"kind": "delta", "text": part.text})
+                await asyncio.sleep(GATHER)
             elif isinstance(part, Usage):
                 tokens += part.prompt + part.completion
             else:
