@@ -10,7 +10,8 @@ import pytest
 from aiohttp import web
 
 from hub.house import House
-from hub.settings import Settings
+from hub.settings import Agent, Settings
+from tests import leaping
 from tests.hub.api import Api, sign_in
 from tests.hub.houses import opened
 from tests.hub.networks import build_square
@@ -79,6 +80,26 @@ async def test_when_the_model_fails_the_offline_assistant_answers_and_says_so(se
         assert body["source"] == "route r1-r3 { from: r1; to: r3 }\n"
         assert body["proposal"]["verified"]
         assert "language model" in body["reply"]
+
+
+def test_a_model_that_is_silent_for_30_s_has_failed(settings: Settings) -> None:
+    """That is what the settings say when nobody has set anything; what it had said is heard at once, and so is the offline answer."""
+
+    async def story() -> None:
+        async with hub(settings, endpoints.silent, timeout=Agent().timeout) as (api, _, _):
+            headers = {**api.headers, "Accept": "text/event-stream"}
+            async with api.http.post("/api/v1/intent/chat", json={"message": "connect r1 to r3"}, headers=headers) as response:
+                assert b'"text":"I"' in await response.content.readuntil(b"\n\n")
+                leaping.leap(29.0)
+                with pytest.raises(TimeoutError):
+                    async with asyncio.timeout(0.05):
+                        await response.content.readuntil(b"\n\n")
+                leaping.leap(1.5)
+                rest = (await response.content.read()).decode()
+        assert '"fallback":"silent for 30 s"' in rest
+        assert "route r1-r3 { from: r1; to: r3 }" in rest
+
+    leaping.run(story())
 
 
 async def test_an_answer_can_be_stopped_in_the_middle(settings: Settings) -> None:
