@@ -149,6 +149,45 @@ async def test_a_model_that_obeys_a_node_changes_nothing(settings: Settings, use
         assert all(r.startswith("<data>") and r.count("</data>") == 1 for r in results)
 
 
+ROUTE = '{"source": "route x { from: r1; to: r3 }"}'
+LOOKS = {
+    "find_nodes": ('{"query": "r2"}', '"id":"r2"'),
+    "parse": ('{"text": "connect r1 to r3"}', "route r1-r3"),
+    "compile": (ROUTE, '"ok":true'),
+    "verify": (ROUTE, '"violations":[]'),
+    "preview": (ROUTE, '"+ ip.route'),
+    "ask_network": ('{"text": "what changed since midnight?"}', "operator"),
+    "read_metrics": ('{"names": ["paranet_node_up"]}', "["),
+    "list_alerts": ("{}", "[]"),
+}
+"""what each tool is asked, and what is in its answer"""
+
+
+async def looks_around(exchange: Exchange) -> web.StreamResponse:
+    """Uses every tool that reads."""
+    if exchange.number == 1:
+        for index, (name, (arguments, _)) in enumerate(LOOKS.items()):
+            await exchange.call(name, arguments, index=index)
+        return await exchange.end("tool_calls")
+    await exchange.say("I see.")
+    return await exchange.end()
+
+
+@pytest.mark.parametrize("user", ["viewer", "operator"])
+async def test_the_model_sees_the_network_and_leaves_it_as_it_is(settings: Settings, user: str) -> None:
+    """Proving and previewing are for operators, as everywhere; nothing is kept, not even a compilation."""
+    async with hub(settings, looks_around, user=user) as (api, _, endpoint):
+        assert (await say(api, "look around"))["fallback"] is None
+        told = dict(zip(LOOKS, [m["content"] for m in endpoint.requests[-1]["messages"] if m["role"] == "tool"], strict=True))
+        refused = {name for name, text in told.items() if '"error":"forbidden"' in text}
+        assert refused == (set() if user == "operator" else {"verify", "preview"})
+        assert [name for name, (_, has) in LOOKS.items() if name not in refused and has not in told[name]] == []
+        offered = {tool["function"]["name"] for tool in endpoint.requests[0]["tools"]}
+        assert offered == {*LOOKS, "propose_deployment"}
+        _, compiled, _ = await (await sign_in(api.http, "operator")).call("GET", "/intent/history")
+        assert compiled["items"] == []
+
+
 async def proposes(exchange: Exchange) -> web.StreamResponse:
     """Proposes by the tool."""
     if exchange.number == 1:
