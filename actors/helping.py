@@ -1,6 +1,5 @@
 """Answering with a language model: the tools it gets, what it is shown of the conversation, and the way back when it fails."""
 
-import asyncio
 import logging
 from collections.abc import Sequence
 
@@ -8,16 +7,15 @@ import attrs
 
 from actors.answering import Answer, Asked, Emit, answer_offline, conclude
 from actors.conversations import ASSISTANT, Said
+from actors.intents import Diagnose
 from actors.runtime import ActorSystem
 from actors.toolbox import Toolbox
-from actors.topology import GetTopology
 from paranet.agent.prompts import SUMMARY, SYSTEM
 from paranet.agent.provider import Model, ModelFailed
 from paranet.agent.telling import language_of, say
 from paranet.agent.tools import as_data
 from paranet.agent.turn import converse
 from paranet.codec import unstructure
-from paranet.compiler import compile_source
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +48,7 @@ class Helper:
             note = say(asked.language or language_of(asked.text))["chat"]["fallback"].format(about=failed)
             await emit({"kind": "delta", "text": f"\n{note}\n"})
             found = await answer_offline(self._system, asked, emit)
-            return attrs.evolve(found, reply=f"{note}\n{found.reply}", fallback=str(failed))
+            return attrs.evolve(found, reply=f"{note}\n{found.reply}", fallback=str(failed), tokens=failed.tokens)
 
     async def _with_model(self, model: Model, asked: Asked, before: tuple[Said, ...], emit: Emit) -> Answer:
         messages = [{"role": "system", "content": SYSTEM}, *await self._history(model, before), {"role": "user", "content": asked.text}]
@@ -90,7 +88,6 @@ class Helper:
         return [{"role": "user", "content": f"Earlier in this conversation: {as_data(summary)}"}, *shown]
 
     async def _check(self, source: str) -> Sequence[str]:
-        state = await self._system.ref("topology").ask(GetTopology(), timeout=ASK)
-        compiled = await asyncio.to_thread(compile_source, source, state.topology)
-        faults = [d for d in compiled.diagnostics if d.severity == "error"]
+        found = await self._system.ref("intents").ask(Diagnose(source=source, name=None), timeout=ASK)
+        faults = [d for d in found if d.severity == "error"]
         return [f"line {d.span.line}: {d.message}" + (f" ({d.hint})" if d.hint else "") for d in faults]

@@ -1,6 +1,5 @@
 """Toolbox: what a language model may look at, and the one thing it may propose. Who may do what is decided by the role of who speaks."""
 
-import asyncio
 from typing import Any
 
 import attrs
@@ -12,12 +11,10 @@ from actors.facts import read_alarms, read_facts
 from actors.intents import Tried, Try
 from actors.runtime import ActorSystem
 from actors.samples import ReadMetrics
-from actors.topology import GetTopology
 from paranet.agent.answers import answer
 from paranet.agent.telling import language_of
 from paranet.agent.tools import Tool
 from paranet.codec import unstructure
-from paranet.compiler import compile_source
 from paranet.errors import Forbidden, InvalidInput
 from paranet.models.device import Change
 
@@ -126,8 +123,7 @@ class Toolbox:
         return {"source": found.source, "explanation": found.explanation, "questions": [n.question for n in found.needs]}
 
     async def _compile(self, wanted: Source) -> object:
-        state = await self._system.ref("topology").ask(GetTopology(), timeout=ASK)
-        compiled = await asyncio.to_thread(compile_source, wanted.source, state.topology)
+        compiled = (await self._system.ref("intents").ask(Try(source=wanted.source), timeout=ASK)).compiled
         return {
             "ok": compiled.ok,
             "diagnostics": [{"line": d.span.line, "message": d.message, "hint": d.hint} for d in compiled.diagnostics[:10]],

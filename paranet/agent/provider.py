@@ -29,7 +29,9 @@ MAX_CALLS = 64
 
 
 class ModelFailed(Exception):
-    """The model did not help; the text says why, for people."""
+    """The model did not help; the text says why, for people. *tokens* is what it had cost by then."""
+
+    tokens = 0
 
 
 @attrs.frozen

@@ -71,6 +71,10 @@ FAULTY: dict[str, Script] = {
 }
 
 
+COSTLY = ("ever the same tool", "source that never compiles", "an empty answer")
+"""faults of models that say at the end what it cost"""
+
+
 @pytest.mark.parametrize("kind", FAULTY)
 async def test_when_the_model_fails_the_offline_assistant_answers_and_says_so(settings: Settings, kind: str) -> None:
     """With the same source as without a model."""
@@ -80,6 +84,7 @@ async def test_when_the_model_fails_the_offline_assistant_answers_and_says_so(se
         assert body["source"] == "route r1-r3 { from: r1; to: r3 }\n"
         assert body["proposal"]["verified"]
         assert "language model" in body["reply"]
+        assert (body["tokens"] > 0) == (kind in COSTLY)
 
 
 def test_a_model_that_is_silent_for_30_s_has_failed(settings: Settings) -> None:
