@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, AsyncExitStack, contextmanager, nullcontext
 from functools import partial
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -132,7 +133,8 @@ class House:
     async def present(self) -> list[dict[str, Any]]:
         """Return the hub processes that are there, by id."""
         found = await self.redis.hubs() if self.redis is not None else []
-        return found if any(hub["id"] == self.id for hub in found) else [*found, self.about()]
+        others = (hub for hub in found if hub["id"] != self.id)
+        return sorted((*others, self.about()), key=itemgetter("id"))
 
     async def __aenter__(self) -> "House":
         folder = self.settings.server.data_dir
