@@ -225,7 +225,8 @@ def _inherit(clauses: list[Clause]) -> list[Clause]:
 def _short(before: Clause, clause: Clause) -> None:
     """Finish a clause that only says who: `students must not reach the labs, professors may`."""
     denied = [op for op, _ in clause.ops]
-    if kind(before) != "filter" or clause.apps or clause.ports or clause.measures:
+    reaches = kind(before) == "route" and before.does("reach") and before.by_role("to") and not before.by_role("via", "avoid")
+    if not (kind(before) == "filter" or (reaches and clause.does("deny"))) or clause.apps or clause.ports or clause.measures:
         return
     turned = {"permit", "deny"} == {op for c in (before, clause) for op, _ in c.ops} - {"reach"} and not clause.by_role(
         "to", "between", "at"

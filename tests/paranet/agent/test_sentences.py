@@ -71,6 +71,7 @@ def test_a_sentence_is_understood(case: Case) -> None:
     assert found.source == case.source
     assert [need.question for need in found.needs] == case.of("?")
     assert asked(found.question) == case.of("=")
+    assert 0 <= found.confidence <= 1
 
 
 @pytest.mark.parametrize("case", [c for c in cases() if c.source], ids=lambda case: case.text)
@@ -84,15 +85,12 @@ def test_there_are_enough_sentences_in_both_languages() -> None:
     """120 at least, near to half of them in Chinese."""
     texts = [case.text for case in cases()]
     chinese = [t for t in texts if not t.isascii()]
-    assert len(texts) >= 600
-    assert len(chinese) >= 280
+    assert len(texts) >= 900
+    assert len(chinese) >= 400
     assert len(set(texts)) == len(texts)
 
 
-@pytest.mark.parametrize("case", cases(), ids=lambda case: case.text)
+@pytest.mark.parametrize("case", [c for c in cases() if c.of("?") and not c.source], ids=lambda case: case.text)
 def test_what_is_not_sure_says_so(case: Case) -> None:
     """A sentence that leads to a question back is never above one half unless the source stands already."""
-    found = understand(case.text, known(case.network))
-    assert 0 <= found.confidence <= 1
-    if found.needs and not found.source:
-        assert found.confidence < 0.5
+    assert understand(case.text, known(case.network)).confidence < 0.5
