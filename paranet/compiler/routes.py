@@ -18,6 +18,8 @@ _SPREADING = ("random", "asf")
 _SAVING = ("best-route", "asf")
 """the strategies that turn to a dearer next hop when the cheapest fails"""
 MAX_ECMP = 64
+_ALONE = {"via": "waypoints leave one way", "backup": "several ways are each other's backup"}
+"""what does not go with several ways, and why"""
 
 _ALWAYS = frozenset(("from", "to", "avoid", "protocol"))
 _WISHES = _ALWAYS | {"via", "bandwidth", "latency"}
@@ -163,11 +165,11 @@ class _Reader:
         if read is not None and read > MAX_ECMP:
             self._log.error("PN208", attribute.value.span, f"'ecmp' must be at most {MAX_ECMP}, not {int(read)}")
             return None
-        if read is not None and read > 1 and "via" in self._found:
-            self._log.error("PN220", attribute.value.span, "'ecmp' and 'via' exclude each other: waypoints leave one way")
-            return None
-        if read is not None and read > 1 and "backup" in self._found:
-            self._log.error("PN220", attribute.value.span, "'ecmp' and 'backup' exclude each other: several ways are each other's backup")
+        others = [n for n in _ALONE if n in self._found] if read is not None and read > 1 else []
+        for name in others:
+            message = f"'ecmp' and {name!r} exclude each other: {_ALONE[name]}"
+            self._log.error("PN220", attribute.value.span, message, hint=f"write no ecmp, or no {name}")
+        if others:
             return None
         return None if read is None else int(read)
 
