@@ -117,7 +117,8 @@ class Workshop:
                 self._idle.cancel()
             if self._done >= JOBS:
                 await self.close()
-            process = self.process or await self._start()
+            alive = self.process is not None and self.process.returncode is None
+            process = self.process if self.process and alive else await self._start()
             answer = b""
             try:
                 async with asyncio.timeout(TIMEOUT):

@@ -1,10 +1,11 @@
 """`paranet compile`: what a source means for every device, without a hub."""
 
 import argparse
+from collections.abc import Mapping
 
 import orjson
 
-from hub.commands.sources import Work, add_arguments, compile_file, write_json
+from hub.commands.sources import Work, add_arguments, compile_files, write_documents
 from paranet.codec import unstructure
 from paranet.compiler.render import PLATFORMS, render
 
@@ -18,22 +19,25 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
 
 
 def _run(options: argparse.Namespace) -> int:
-    work = compile_file(options)
+    works = list(compile_files(options))
     if options.json:
-        compiled = work.compiled
-        rows = compiled.rows if compiled else {}
-        write_json(
-            {
-                "ok": work.ok,
-                "diagnostics": work.diagnostics_json(),
-                "devices": [{"node": node, "rows": unstructure(found)} for node, found in rows.items()],
-                "paths": unstructure(compiled.paths) if compiled else [],
-            }
-        )
-        return 0 if work.ok else 1
-    work.report()
-    _show(work, options.platform)
-    return 0 if work.ok else 1
+        write_documents([_document(work) for work in works])
+    else:
+        for work in works:
+            work.report()
+            _show(work, options.platform)
+    return 0 if all(work.ok for work in works) else 1
+
+
+def _document(work: Work) -> Mapping[str, object]:
+    rows = work.compiled.rows if work.compiled else {}
+    return {
+        "file": work.file,
+        "ok": work.ok,
+        "diagnostics": work.diagnostics_json(),
+        "devices": [{"node": node, "rows": unstructure(found)} for node, found in rows.items()],
+        "paths": unstructure(work.compiled.paths) if work.compiled else [],
+    }
 
 
 def _show(work: Work, platform: str | None) -> None:

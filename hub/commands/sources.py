@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import attrs
@@ -19,6 +20,7 @@ from paranet.models.topology import Topology
 class Work:
     """A file that was compiled, as far as that went. Without a topology nothing was."""
 
+    file: str
     gathered: Gathered
     topology: Topology | None
     diagnostics: tuple[Diagnostic, ...]
@@ -39,7 +41,7 @@ class Work:
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """Add what every command that compiles understands."""
-    command.add_argument("file", help="the source, - for standard input")
+    command.add_argument("files", nargs="+", metavar="FILE", help="the sources, each by itself; - for standard input")
     command.add_argument("--topology", type=Path, metavar="FILE", help="a network file instead of the source's own network statements")
     command.add_argument("--json", action="store_true", help="write one JSON document")
 
@@ -52,14 +54,19 @@ def text_of(name: str) -> str:
         raise InvalidInput(f"cannot read {name}: {getattr(error, 'strerror', None) or error}") from error
 
 
-def compile_file(options: argparse.Namespace) -> Work:
-    """Compile the file that the command names. Raise InvalidInput when a file cannot be read."""
-    gathered = gather(options.file, text_of(options.file), _imported)
-    topology, found = _topology(options.topology, gathered)
-    if topology is None:
-        return Work(gathered=gathered, topology=None, diagnostics=found, compiled=None)
-    compiled = compile_source(gathered.text, topology, imported=gathered.imported)
-    return Work(gathered=gathered, topology=topology, diagnostics=compiled.diagnostics, compiled=compiled)
+def compile_files(options: argparse.Namespace) -> Iterator[Work]:
+    """Compile the files that the command names, one by one. Raise InvalidInput when one cannot be read."""
+    for name in options.files:
+        gathered = gather(name, text_of(name), _imported)
+        topology, found = _topology(options.topology, gathered)
+        compiled = compile_source(gathered.text, topology, imported=gathered.imported) if topology else None
+        diagnostics = compiled.diagnostics if compiled else found
+        yield Work(file=name, gathered=gathered, topology=topology, diagnostics=diagnostics, compiled=compiled)
+
+
+def write_documents(found: Sequence[Mapping[str, object]]) -> None:
+    """Write the document of the one file that was named, or the list of those of several, to stdout."""
+    write_json(found[0] if len(found) == 1 else found)
 
 
 def _imported(name: str) -> str | None:

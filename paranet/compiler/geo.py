@@ -92,7 +92,8 @@ class Compass:
             message = f"no node that speaks geo lies in region {op.region!r}"
         else:
             message = f"no links over nodes that speak geo lead from {', '.join(lost)} into region {op.region!r}"
-            if left := self._avoidable(op, lost, places, inside):
+            left = self._avoidable(op, lost, places, inside)
+            if left is not None:
                 self._log.error("PN230", op.place("avoid"), f"{message} past what it avoids", hint=f"write {listed('avoid', left)}")
                 return
         self._log.error("PN230", op.place("from") if unplaced else op.place("to"), message)

@@ -40,7 +40,7 @@ class Query:
     """A path is wanted from *source* to *stops* in order, the last of which is the target, passing none of them early.
 
     *forced* are nodes that may be left by one edge only. With *fastest* latency stands in for cost. With a *toll* what is to be avoided
-    may be passed, at that cost each time.
+    may be passed, at that cost each time. Nothing goes on from a node that is *closed*.
     """
 
     source: str
@@ -52,6 +52,7 @@ class Query:
     forced: Mapping[str, Edge] = attrs.field(factory=dict)
     fastest: bool = False
     toll: float = 0.0
+    closed: frozenset[str] = frozenset()
 
 
 @attrs.frozen(kw_only=True)
@@ -132,6 +133,7 @@ class Network:
             found = {n: [e._replace(cost=e.cost + query.toll * self._shunned(query, e)) for e in edges] for n, edges in found.items()}
         if query.fastest:
             found = {origin: [e._replace(cost=e.latency) for e in edges] for origin, edges in found.items()}
+        found |= dict.fromkeys(query.closed, ())
         for origin, only in query.forced.items():
             found[origin] = [e for e in found.get(origin, ()) if (e.link, e.node) == (only.link, only.node)]
         return found
@@ -141,6 +143,8 @@ class Network:
 
     def permits(self, query: Query, origin: str, edge: Edge) -> bool:
         """Tell whether the query may use the edge, forced nodes aside."""
+        if origin in query.closed:
+            return False
         if not query.toll and (edge.node in query.avoid_nodes or origin in query.avoid_nodes or edge.link in query.avoid_links):
             return False
         return not query.bandwidth or query.bandwidth <= self.room(origin, edge) * _SLACK

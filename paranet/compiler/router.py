@@ -58,6 +58,8 @@ class Router:
         self.routed = Routed()
         self.free = True
         """Whether no wish has kept a route from the way it would take alone, so that their order has not mattered."""
+        self._protected: set[int] = set()
+        """trees in which some nodes have a backup, by identity"""
         self._spread: set[int] = set()
         """trees with several ways to one target, by identity"""
 
@@ -108,7 +110,7 @@ class Router:
         """Return the cheapest path to one of *targets*, else report why there is none."""
         forced = {} if op.strategy == "multicast" else {node: entry.edges[0] for node, entry in tree.items()}
         network = self.network(op.modality, (op.source, *targets))
-        queries = [_query(op, target, forced) for target in targets]
+        queries = [attrs.evolve(_query(op, t, forced), closed=self._closed(op, t, targets)) for t in targets]
         found = [f for q in queries if (f := cheapest(network, q))]
         if found:
             return min(found, key=lambda f: (f.cost, f.latency, f.hops))
@@ -119,6 +121,13 @@ class Router:
         else:
             explain(op, queries, network, self._topology, self._log)
         return None
+
+    def _closed(self, op: RouteOp, target: str, targets: tuple[str, ...]) -> frozenset[str]:
+        """Return the nodes that answer Interests themselves, so that none go on from there."""
+        if op.modality is not Modality.NDN or op.strategy == "multicast":
+            return frozenset()
+        ends = self.routed.ends.get((op.modality, op.prefix), {})
+        return frozenset((*targets, *ends)) - {target, op.source}
 
     def _take(self, op: RouteOp, found: Found, tree: Tree) -> None:
         ways: dict[str, tuple[Edge, ...]] = {n: (e,) for n, e in zip(found.hops, found.edges, strict=False)}
@@ -134,13 +143,7 @@ class Router:
             if widened is None:
                 return
             ways = widened
-        if op.strategy == "multicast" and (node := _circling(ways, tree)):
-            message = f"{op.intent!r} would send {op.prefix} in a ring through {node}"
-            self._log.error("PN306", op.span, message, hint="use another strategy, or avoid the node")
-            return
-        if backup and op.modality is Modality.NDN and (node := _circling(_both(found, backup), tree)):
-            message = f"{op.intent!r} can have no backup: Interests that turn to it could come back to {node}"
-            self._log.error("PN309", op.place("backup"), message, hint="write no backup, or avoid the node")
+        if self._circles(op, ways, (found, backup) if backup else None, tree):
             return
         for node, edges in ways.items():
             entry = tree.setdefault(node, Entry(edges, op.span, set()))
@@ -149,11 +152,30 @@ class Router:
                 entry.edges = tuple(dict.fromkeys((*entry.edges, *edges)))
         if backup:
             self._protect(op, backup, tree)
+            self._protected.add(id(tree))
+        if id(tree) in self._protected and (spoilt := self._spoilt(op, tree)):
+            message = (
+                f"{op.intent!r} leaves {spoilt!r} without a disjoint backup to {op.prefix}: their ways in reserve lead into each other"
+            )
+            self._log.error("PN309", op.place("backup"), message, hint="write no backup, or give the routes different prefixes")
+            return
         if op.ecmp > 1:
             self._spread.add(id(tree))
         if id(tree) in self._spread and not self._inherit(op, tree):
             return
         self._note(op, found, backup, tree)
+
+    def _circles(self, op: RouteOp, ways: Mapping[str, tuple[Edge, ...]], pair: tuple[Found, Found] | None, tree: Tree) -> bool:
+        """Tell whether Interests could come back to a node, after reporting it."""
+        if op.strategy == "multicast" and (node := _circling(ways, tree)):
+            message = f"{op.intent!r} would send {op.prefix} in a ring through {node}"
+            self._log.error("PN306", op.span, message, hint="use another strategy, or avoid the node")
+            return True
+        if pair and op.modality is Modality.NDN and (node := _circling(_both(*pair), tree)):
+            message = f"{op.intent!r} can have no backup: Interests that turn to it could come back to {node}"
+            self._log.error("PN309", op.place("backup"), message, hint="write no backup, or avoid the node")
+            return True
+        return False
 
     def _pair(self, op: RouteOp, found: Found, tree: Tree) -> tuple[Found, Found] | None:
         """Return the path and a second one, None after reporting why there is none."""
@@ -171,6 +193,16 @@ class Router:
             entry.owners.add(op.intent)
             if not any(same(edge, e) for e in entry.edges):
                 entry.backup = entry.backup or edge
+
+    def _spoilt(self, op: RouteOp, tree: Tree) -> str | None:
+        """Return an intent whose packets, when every node with a backup uses it, do not arrive or take a link that they usually take."""
+        placed = (o for o in self.routed.operations if (o.modality, o.prefix) == (op.modality, op.prefix))
+        for each in (*placed, op):
+            if each.source in tree and tree[each.source].backup:
+                usual, second = (_links(tree, each, reserve=reserve) for reserve in (False, True))
+                if second is None or not (usual or second).isdisjoint(second):
+                    return each.intent
+        return None
 
     def _widen(self, op: RouteOp, found: Found, tree: Tree) -> dict[str, tuple[Edge, ...]] | None:
         """Return *op.ecmp* equal ways, else report how many there are."""
@@ -313,6 +345,20 @@ def _circling(ways: Mapping[str, tuple[Edge, ...]], tree: Tree) -> str | None:
                 seen.add(at)
                 open_ += onward.get(at, ())
     return None
+
+
+def _links(tree: Tree, op: RouteOp, *, reserve: bool) -> set[str] | None:
+    """Return the links from source to target by each node's way, or its backup in *reserve*; None where packets do not arrive."""
+    links: set[str] = set()
+    node = op.source
+    for _ in range(len(tree) + 1):
+        entry = tree.get(node)
+        if node == op.target or entry is None:
+            break
+        edge = entry.backup if reserve and entry.backup else entry.edges[0]
+        links.add(edge.link)
+        node = edge.node
+    return links if node == op.target else None
 
 
 def _both(found: Found, backup: Found) -> Mapping[str, tuple[Edge, ...]]:

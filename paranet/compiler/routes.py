@@ -18,6 +18,8 @@ _SPREADING = ("random", "asf")
 _SAVING = ("best-route", "asf")
 """the strategies that turn to a dearer next hop when the cheapest fails"""
 MAX_ECMP = 64
+_ALONE = {"via": "waypoints leave one way", "backup": "several ways are each other's backup"}
+"""what does not go with several ways, and why"""
 
 _ALWAYS = frozenset(("from", "to", "avoid", "protocol"))
 _WISHES = _ALWAYS | {"via", "bandwidth", "latency"}
@@ -110,13 +112,13 @@ class _Reader:
         start, end = self._required("from"), self._required("to")
         ends = Modality.IP if modality is Modality.P4 else modality
         sources = context.nodes(start, ends) if start else None
-        reached = self._named(end, sources) if modality is Modality.NDN else self._addressed(end, ends)
+        reached = self._named(end) if modality is Modality.NDN else self._addressed(end, ends)
         avoid_nodes, avoid_links = context.avoided(found)
         waypoints = self._waypoints(ends)
         if intent is None or wishes is None or not sources or reached is None or end is None or ecmp is None or strategy is None:
             return ()
         targets, prefix = reached
-        if sources == targets:
+        if set(sources) <= set(targets):  # of several some may be ends: the others go there
             self._log.error("PN211", end.value.span, f"the route starts and ends at {sources[0]!r}")
             return ()
         span = self._statement.span
@@ -163,11 +165,11 @@ class _Reader:
         if read is not None and read > MAX_ECMP:
             self._log.error("PN208", attribute.value.span, f"'ecmp' must be at most {MAX_ECMP}, not {int(read)}")
             return None
-        if read is not None and read > 1 and "via" in self._found:
-            self._log.error("PN220", attribute.value.span, "'ecmp' and 'via' exclude each other: waypoints leave one way")
-            return None
-        if read is not None and read > 1 and "backup" in self._found:
-            self._log.error("PN220", attribute.value.span, "'ecmp' and 'backup' exclude each other: several ways are each other's backup")
+        others = [n for n in _ALONE if n in self._found] if read is not None and read > 1 else []
+        for name in others:
+            message = f"'ecmp' and {name!r} exclude each other: {_ALONE[name]}"
+            self._log.error("PN220", attribute.value.span, message, hint=f"write no ecmp, or no {name}")
+        if others:
             return None
         return None if read is None else int(read)
 
@@ -198,18 +200,17 @@ class _Reader:
         found = self._context.destination(end.value, modality) if end else None
         return ((found[0],), self._context.text(found[1])) if found else None
 
-    def _named(self, end: Attribute | None, sources: tuple[str, ...] | None) -> tuple[tuple[str, ...], str] | None:
+    def _named(self, end: Attribute | None) -> tuple[tuple[str, ...], str] | None:
         """Return the producers of a name, and the name."""
         context = self._context
         given = context.nodes(self._found["producer"], Modality.NDN) if "producer" in self._found else ()
         name = context.name(end.value) if end else None
         if name is None or end is None or given is None:
             return None
-        made = given or tuple(p for p in producers(context.topology, name) if p not in (sources or ()))
-        if made:
+        if made := given or producers(context.topology, name):
             return made, name
         hint = "give a node the property `prefix`, or the route a `producer`"
-        self._log.error("PN217", end.value.span, f"no other node produces {name}", hint=hint)
+        self._log.error("PN217", end.value.span, f"no node produces {name}", hint=hint)
         return None
 
     def _waypoints(self, modality: Modality) -> list[tuple[str, Value]]:

@@ -33,9 +33,18 @@ class Planter:
         self.paths: list[Path] = []
         self.reservations: list[Reservation] = []
         self.promises: list[GroupPromise] = []
+        self._known: dict[tuple[str, str], MulticastOp] = {}
 
     def grow(self, op: MulticastOp, network: Network) -> Branching | None:
-        """Return the tree, None after reporting the members that cannot be reached."""
+        """Return the tree, None after reporting the members that cannot be reached, or that others carry the same packets otherwise."""
+        first = self._known.setdefault((op.source, op.group), op)
+        if first.modality is not op.modality:
+            message = (
+                f"{op.intent!r} carries packets of {op.source} to {op.group} over {op.modality}, but {first.intent!r} over {first.modality}"
+            )
+            place = op.given["protocol"].value.span if "protocol" in op.given else op.span
+            self._log.error("PN310", place, message, hint="give them different groups, or the same protocol")
+            return None
         query = Query(
             source=op.source,
             stops=op.members,

@@ -161,7 +161,8 @@ class NdnCheck:
             if node in promise.avoid:
                 message = f"Interests of {promise.intent!r} in {promise.name} pass {node!r}, which they must avoid"
                 self._unmet("avoidance", message, promise, name, findings, way)
-            if node in promise.producers and passed < len(promise.via) and not copied:
+            entry = self.lookup(node, name)
+            if entry and entry.producer and passed < len(promise.via) and not copied:
                 message = f"Interests of {promise.intent!r} reach {node!r} without passing {promise.via[passed]!r} in its turn"
                 self._unmet("waypoint", message, promise, name, findings, way)
             for neighbour in self._usual(node, name)[0]:

@@ -99,6 +99,27 @@ async def test_who_goes_stops_the_process(bench: Workshop, monkeypatch: pytest.M
     assert (await bench.build(job(SOURCE.ljust(workshop.SMALL_SOURCE + 1))))[1].ok
 
 
+async def test_a_process_that_is_killed_is_replaced(bench: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between two jobs nobody notices; in the middle of one its caller is told, and the next job goes on."""
+    large = job(SOURCE.ljust(workshop.SMALL_SOURCE + 1))
+    first = await bench.build(large)
+    assert bench.process
+    bench.process.kill()
+    await bench.process.wait()
+    assert await bench.build(attrs.evolve(large, revision=2)) == first
+    asked = workshop.ask
+
+    async def ask(process: Process, question: bytes) -> bytes:
+        process.kill()
+        return await asked(process, question)
+
+    monkeypatch.setattr(workshop, "ask", ask)
+    with pytest.raises(CompilerDied):
+        await bench.build(attrs.evolve(large, revision=3))
+    monkeypatch.undo()
+    assert await bench.build(attrs.evolve(large, revision=3)) == first
+
+
 async def test_no_job_takes_for_ever(bench: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
     """A job that is out of time is refused, and its process ended."""
     monkeypatch.setattr(workshop, "TIMEOUT", 0.0)

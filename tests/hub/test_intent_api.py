@@ -1,10 +1,13 @@
 """Intents over REST: compiled with the place of every fault, previewed row by row."""
 
 import asyncio
+import json
+from asyncio.subprocess import Process
 from typing import Any
 
 import pytest
 
+from actors import workshop
 from actors.workshop import Workshop
 from tests.hub.api import Api, Client
 from tests.hub.networks import OTHER_WAY, ROUTE, compiled
@@ -252,11 +255,38 @@ async def test_a_compilation_ends_with_the_client_that_waits_for_it(
             ended.set()
 
     monkeypatch.setattr(Workshop, "build", long)
-    body = b'{"source": ""}'
-    _, writer = await asyncio.open_connection("127.0.0.1", anonymous.port or 0)
-    head = f"POST /api/v1/intent/compile HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {square.token}\r\nContent-Type: application/json\r\n"
-    writer.write(head.encode() + f"Content-Length: {len(body)}\r\n\r\n".encode() + body)
+    writer = await asked_and_left(anonymous, square, "")
     async with asyncio.timeout(10):
         await begun.wait()
         writer.close()
         await ended.wait()
+
+
+async def asked_and_left(client: Client, api: Api, source: str) -> asyncio.StreamWriter:
+    """Send a source to be compiled over a socket of its own, and read no answer."""
+    body = json.dumps({"source": source}).encode()
+    _, writer = await asyncio.open_connection("127.0.0.1", client.port or 0)
+    head = f"POST /api/v1/intent/compile HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {api.token}\r\nContent-Type: application/json\r\n"
+    writer.write(head.encode() + f"Content-Length: {len(body)}\r\n\r\n".encode() + body)
+    return writer
+
+
+async def test_the_process_that_compiles_ends_with_the_client(square: Api, anonymous: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A source of thousands of routes is in the process when the socket is closed: the process is gone, and the next source is compiled."""
+    begun: asyncio.Future[Process] = asyncio.get_running_loop().create_future()
+    asked = workshop.ask
+
+    async def ask(process: Process, question: bytes) -> bytes:
+        begun.set_result(process)
+        return await asked(process, question)
+
+    monkeypatch.setattr(workshop, "ask", ask)
+    writer = await asked_and_left(
+        anonymous, square, "\n".join(f"route r{i} {{ from: r1; to: r3; via: [r2]; latency: 9ms }}" for i in range(9_000))
+    )
+    async with asyncio.timeout(30):
+        process = await begun
+        writer.close()
+        assert await process.wait() < 0
+    monkeypatch.undo()
+    assert await compiled(square)

@@ -97,6 +97,27 @@ def test_fmt(lab: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err.endswith("x.pn:1:7: error PN107: the block opened in line 1 is never closed (add a '}')\n")
 
 
+def test_several_files(lab: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each by itself; one that is wrong fails them all; JSON is a list then."""
+    assert main(["compile", "good.pn", "bad.pn"]) == 1
+    shown = capsys.readouterr()
+    assert (shown.out[:3], shown.err) == ("# a", "bad.pn:2:25: error PN209: there is no node 'c'\n")
+    assert main(["verify", "good.pn", "good.pn"]) == 0
+    assert capsys.readouterr().out.count("good.pn: ") == 2
+    assert main(["verify", "good.pn", "bad.pn", "--json"]) == 1
+    assert [(d["file"], d["ok"]) for d in json.loads(capsys.readouterr().out)] == [("good.pn", True), ("bad.pn", False)]
+
+
+def test_exit_codes(lab: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """1 for a file that cannot be read, 2 for a command that makes no sense."""
+    assert main(["compile", "nothing.pn"]) == 1
+    assert "cannot read nothing.pn" in capsys.readouterr().err
+    for wrong in (["compile"], ["verify", "good.pn", "--nonsense"], ["compile", "good.pn", "--platform", "ios"], ["fmt"]):
+        with pytest.raises(SystemExit) as ended:
+            main(wrong)
+        assert ended.value.code == 2
+
+
 def test_standard_input(lab: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """- reads a source from there; imports are relative to the working directory."""
     monkeypatch.setattr("sys.stdin", io.StringIO((lab / "good.pn").read_text()))

@@ -8,6 +8,7 @@ from paranet.compiler.render.frr import frr
 from paranet.compiler.render.geojson import geojson, path_collection
 from paranet.compiler.render.linux import iproute2
 from paranet.compiler.render.nfdc import nfdc
+from paranet.compiler.render.p4info import p4info
 from paranet.compiler.render.p4runtime import p4runtime
 from paranet.compiler.render.p4source import p4source
 from paranet.errors import InvalidInput
@@ -28,6 +29,7 @@ _WRITERS: Mapping[str, Callable[[Node, Sequence[Row], Topology], str]] = {
     "nfdc": nfdc,
     "p4runtime": p4runtime,
     "p4": p4source,
+    "p4info": p4info,
     "geojson": geojson,
     "json": _json,
 }

@@ -139,7 +139,8 @@ def _table(table: Table) -> str:
     keys = "".join(f"            {name}: {kind};\n" for name, kind, _ in table.match)
     actions = "".join(f"            {_local(a)};\n" for a in table.actions)
     default = "" if table.match[0][1] == "exact" else "        default_action = drop();\n"
-    none = "            NoAction;\n        }\n        default_action = NoAction();\n" if not default else "        }\n" + default
+    nothing = "            @defaultonly NoAction;\n        }\n        default_action = NoAction();\n"
+    none = "        }\n" + default if default else nothing
     return (
         f"    table {_local(table.name)} {{\n        key = {{\n{keys}        }}\n        actions = {{\n{actions}{none}"
         f"        size = {table.size};\n    }}\n"

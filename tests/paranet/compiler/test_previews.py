@@ -96,6 +96,32 @@ def test_program_and_p4info_agree() -> None:
     assert source.count("{") == source.count("}")
 
 
+def test_the_p4info_is_the_programs() -> None:
+    """Every table with its fields, kinds, widths, actions and size; every action with its parameters; ids are unique and of their kind."""
+    shown, source = text("p4info", "p2"), text("p4", "p2")
+    ids = {name: int(i) for i, name in re.findall(r'preamble \{ id: (\d+) name: "([\w.]+)"', shown)}
+    assert len(set(ids.values())) == len(ids)
+    blocks = re.findall(r"^(tables|actions) \{\n(.*?)^\}", shown, re.MULTILINE | re.DOTALL)
+    info = row("p2", "p4.pipeline").value["p4info"]
+    assert isinstance(info, dict)
+    names = [re.findall(r'name: "([\w.]+)" alias', body)[0] for kind, body in blocks if kind == "tables"]
+    assert names == [t["name"] for t in info["tables"]]
+    for table in info["tables"]:
+        body = next(body for _, body in blocks if f'name: "{table["name"]}" alias' in body)
+        fields = re.findall(r'name: "([\w.]+)" bitwidth: (\d+) match_type: (\w+)', body)
+        assert fields == [(m["name"], str(m["bits"]), m["kind"].upper()) for m in table["match"]]
+        assert [int(i) for i in re.findall(r"action_refs \{ id: (\d+) \}", body)] == [ids[a] for a in table["actions"]]
+        written = source.partition(f"table {table['name'].split('.')[1]} ")[2].partition("size")[0]
+        assert ("DEFAULT_ONLY" in body) is ("@defaultonly NoAction;" in written)
+        assert f"size: {table['size']}" in body
+        assert ids[table["name"]] >> 24 == 2
+    for action in info["actions"]:
+        body = next(body for _, body in blocks if f'name: "{action["name"]}" alias' in body)
+        params = re.findall(r'params \{ id: \d+ name: "(\w+)" bitwidth: (\d+)', body)
+        assert params == [(p["name"], str(p["bits"])) for p in action["params"]]
+        assert ids[action["name"]] >> 24 == 1
+
+
 def test_entries_fit_the_p4info() -> None:
     """Every table entry names a table, an action and parameters that its switch has."""
     for rows in RESULT.rows.values():
