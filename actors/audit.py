@@ -8,10 +8,13 @@ from actors.runtime import Actor, Request, handles
 from actors.storage import Database
 from paranet.codec import structure
 
+REFUSED = 10_000
+"""refusals that are kept"""
+
 
 @attrs.frozen(kw_only=True)
 class AuditEntry:
-    """*at* is UNIX time in s, *outcome* is `ok` or the code of the error."""
+    """*at* is UNIX time in s, *outcome* is `ok` or the code of the error, *refused* tells that the door did not let it in."""
 
     id: int
     at: float
@@ -20,6 +23,7 @@ class AuditEntry:
     action: str
     target: str
     outcome: str
+    refused: bool
 
 
 @attrs.frozen(kw_only=True)
@@ -31,6 +35,7 @@ class Record(Request[None]):
     action: str
     target: str
     outcome: str
+    refused: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -42,7 +47,7 @@ class GetAudit(Request[tuple[AuditEntry, ...]]):
 
 
 class Audit(Actor):
-    """Append only."""
+    """Append only, but for what was refused at the door: of that the newest REFUSED stay, since strangers make it."""
 
     def __init__(self, database: Database, now: Callable[[], float]) -> None:
         self._database = database
@@ -56,16 +61,21 @@ class Audit(Actor):
     async def record(self, message: Record) -> None:
         async with self._database.transaction() as tx:
             await tx.execute(
-                "INSERT INTO audit (at, author, remote, action, target, outcome) VALUES (?, ?, ?, ?, ?, ?)",
-                (self._now(), message.author, message.remote, message.action, message.target, message.outcome),
+                "INSERT INTO audit (at, author, remote, action, target, outcome, refused) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (self._now(), message.author, message.remote, message.action, message.target, message.outcome, message.refused),
             )
+            if message.refused:
+                await tx.execute(
+                    "DELETE FROM audit WHERE refused AND id <= (SELECT id FROM audit WHERE refused ORDER BY id DESC LIMIT 1 OFFSET ?)",
+                    (REFUSED,),
+                )
         self._written += 1
 
     @handles
     async def get(self, message: GetAudit) -> tuple[AuditEntry, ...]:
         rows = await self._database.fetch(
-            "SELECT id, at, author, remote, action, target, outcome FROM audit WHERE id < ? ORDER BY id DESC LIMIT ?",
+            "SELECT id, at, author, remote, action, target, outcome, refused FROM audit WHERE id < ? ORDER BY id DESC LIMIT ?",
             (message.before, message.limit),
         )
-        names = ("id", "at", "author", "remote", "action", "target", "outcome")
-        return tuple(structure(dict(zip(names, row, strict=True)), AuditEntry) for row in rows)
+        names = ("id", "at", "author", "remote", "action", "target", "outcome", "refused")
+        return tuple(structure(dict(zip(names, (*row[:-1], bool(row[-1])), strict=True)), AuditEntry) for row in rows)

@@ -32,10 +32,14 @@ class Tick(Message):
 
 @attrs.frozen(kw_only=True)
 class Installed:
-    """What the devices hold: rows by node; devices that did not answer are in *unreachable* with the reason."""
+    """What the devices hold: rows by node; devices that did not answer are in *unreachable* with the reason.
+
+    *state* names it where that can be told (see `GetState`).
+    """
 
     rows: Mapping[str, Rows]
     unreachable: Mapping[str, str]
+    state: int | None = None
 
     def check(self, nodes: Iterable[str]) -> None:
         """Raise NotFound for one of *nodes* that is no device, DeviceError for those that did not answer."""
@@ -52,6 +56,14 @@ class ReadInstalled(Request[Installed]):
     """Read the rows of *nodes*, of all devices when none is named."""
 
     nodes: tuple[str, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class GetState(Request[int | None]):
+    """Return a number that is that of an `Installed` only while reading all devices again would yield the same; None when nobody can tell.
+
+    The simulated network can. Somebody else may have changed a device that is elsewhere.
+    """
 
 
 @attrs.frozen(kw_only=True)
@@ -86,6 +98,8 @@ class Devices(Actor):
 
     async def on_start(self) -> None:
         self._sessions: dict[str, Node] = {}
+        self._elsewhere = False
+        """whether some device is none of the simulated network's"""
         state = await self.system.ref("topology").ask(GetTopology(), timeout=READ_TIMEOUT)
         if self._network is not None:
             self._network.set_topology(state.topology)
@@ -115,6 +129,7 @@ class Devices(Actor):
             if node.id not in self._sessions:
                 await self.spawn(node.id, lambda node=node: self._session(node))  # type: ignore[misc]
                 self._sessions[node.id] = node
+        self._elsewhere = any(node.management is not None and node.management.driver != "simulator" for node in self._sessions.values())
 
     def _session(self, node: Node) -> DeviceSession:
         return DeviceSession(node.id, self._make_driver(node), self._collector)
@@ -135,11 +150,23 @@ class Devices(Actor):
         )
 
     async def _read_all(self, nodes: tuple[str, ...]) -> Installed:
+        state = self._state() if len(nodes) == len(self._sessions) else None
         answers = await asyncio.gather(*(self._read_one(node) for node in nodes))
+        found = {node: rows for node, rows in zip(nodes, answers, strict=True) if not isinstance(rows, str)}
+        rows = await self._owned(found)
+        told = rows is found and len(found) == len(nodes) and state == self._state()  # owners are in the journal, which changes by itself
         return Installed(
-            rows=await self._owned({node: rows for node, rows in zip(nodes, answers, strict=True) if not isinstance(rows, str)}),
+            rows=rows,
             unreachable={node: reason for node, reason in zip(nodes, answers, strict=True) if isinstance(reason, str)},
+            state=state if told else None,
         )
+
+    @handles
+    async def get_state(self, message: GetState) -> int | None:
+        return self._state()
+
+    def _state(self) -> int | None:
+        return self._network.state if self._network is not None and not self._elsewhere else None
 
     async def _owned(self, found: Mapping[str, Rows]) -> Mapping[str, Rows]:
         """Return the rows with the owners that the journal knows; a device need not remember them."""
@@ -152,9 +179,7 @@ class Devices(Actor):
     @handles
     async def probe(self, message: Probe) -> Mapping[str, str]:
         network = self._network
-        if network is None or any(
-            node.management is not None and node.management.driver != "simulator" for node in self._sessions.values()
-        ):
+        if network is None or self._elsewhere:
             return {}  # packets would leave the simulation
         return {r.intent: lost for r in message.reaches if (lost := network.probe(r.source, r.prefix, r.target))}
 

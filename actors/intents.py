@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 import orjson
 
-from actors.devices import Installed, ReadInstalled
+from actors.devices import GetState, Installed, ReadInstalled
 from actors.ids import uuid7
 from actors.runtime import Actor, Request, handles
 from actors.storage import Database
@@ -178,8 +178,8 @@ class IntentStore(Actor):
         self._database = database
         self._now = now
         self._workshop = Workshop()
-        self._recent: OrderedDict[tuple[str, str | None], tuple[Mapping[str, Rows], Compilation]] = OrderedDict()
-        self._known: tuple[Mapping[str, Rows], str] = {}, ""
+        self._recent: OrderedDict[tuple[str, str | None], tuple[Installed, Compilation]] = OrderedDict()
+        self._known: tuple[Installed, str] = Installed(rows={}, unreachable={}), ""
 
     async def on_start(self) -> None:
         ((count,),) = await self._database.fetch("SELECT count(*) FROM compilation")
@@ -217,8 +217,14 @@ class IntentStore(Actor):
         return Tried(compiled=compiled, verification=report, deltas=deltas, conflict=conflict)
 
     async def _job(self, state: TopologyState, source: str, name: str | None) -> Job:
-        installed = await self.system.ref("device").ask(ReadInstalled(), timeout=ASK)
-        return Job(topology=state.topology, revision=state.revision, source=source, name=name, installed=installed.rows)
+        return _job(state, source, name, await self._installed())
+
+    async def _installed(self, known: Installed | None = None) -> Installed:
+        """Return what the devices hold; where they can be told to be as *known*, that, without asking each of them."""
+        device = self.system.ref("device")
+        if known is not None and known.state is not None and known.state == await device.ask(GetState(), timeout=ASK):
+            return known
+        return await device.ask(ReadInstalled(), timeout=ASK)
 
     async def _compile(self, message: Compile) -> Compilation:
         source, name = message.source, message.name
@@ -228,11 +234,13 @@ class IntentStore(Actor):
         state = await self.system.ref("topology").ask(GetTopology(), timeout=ASK)
         if message.if_revision not in (None, state.revision):
             raise StaleRevision(f"the topology is at revision {state.revision}, not {message.if_revision}", revision=state.revision)
-        job = await self._job(state, source or "", name)
-        compilation = self._same(job, message.author) if message.again is None else None
-        if compilation is None:
-            compilation = await self._build(job, message.author)
-            self._remember(job, compilation)
+        known, last = self._recent.get((message.author, name), (None, None))
+        installed = await self._installed(known)
+        if message.again is None and known is not None and last is not None and _same(last, source, state, known, installed):
+            compilation = last
+        else:
+            compilation = await self._build(_job(state, source or "", name, installed), message.author)
+        self._remember(installed, compilation)
         compiled = compilation.compiled
         if not compiled.ok:
             count = sum(1 for d in compiled.diagnostics if d.severity == "error")
@@ -255,16 +263,9 @@ class IntentStore(Actor):
         await self._keep(compilation)
         return compilation
 
-    def _same(self, job: Job, author: str) -> Compilation | None:
-        """Return what the author compiled last under this name, where it was the same on the same ground."""
-        rows, last = self._recent.get((author, job.name), (None, None))
-        if last is None or (last.topology_revision, last.source) != (job.revision, job.source) or rows != job.installed:
-            return None
-        return last
-
-    def _remember(self, job: Job, compilation: Compilation) -> None:
+    def _remember(self, installed: Installed, compilation: Compilation) -> None:
         key = compilation.author, compilation.name
-        self._recent[key] = job.installed, compilation
+        self._recent[key] = installed, compilation
         self._recent.move_to_end(key)
         if len(self._recent) > KEPT:
             self._recent.popitem(last=False)
@@ -287,11 +288,11 @@ class IntentStore(Actor):
 
     async def _ground(self) -> Ground:
         state = await self.system.ref("topology").ask(GetTopology(), timeout=ASK)
-        installed = await self.system.ref("device").ask(ReadInstalled(), timeout=ASK)
-        rows, name = self._known
-        if rows != installed.rows or not name:
+        known, name = self._known
+        installed = await self._installed(known)
+        if not name or (installed is not known and installed.rows != known.rows):
             name = await asyncio.to_thread(_named, installed.rows)
-            self._known = installed.rows, name
+        self._known = installed, name
         return Ground(name=f"{state.revision}:{name}", state=state, installed=installed)
 
     @handles
@@ -333,6 +334,17 @@ class IntentStore(Actor):
         names = ("id", "at", "author", "name", "source", "topology_revision")
         fields: dict[str, Any] = dict(zip(names, rows[0][:-1], strict=True))
         return await asyncio.to_thread(_read, fields, str(rows[0][-1]))
+
+
+def _job(state: TopologyState, source: str, name: str | None, installed: Installed) -> Job:
+    return Job(topology=state.topology, revision=state.revision, source=source, name=name, installed=installed.rows)
+
+
+def _same(last: Compilation, source: str | None, state: TopologyState, known: Installed, installed: Installed) -> bool:
+    """Tell whether a compilation is that of this source on this ground."""
+    if (last.topology_revision, last.source) != (state.revision, source):
+        return False
+    return installed is known or installed.rows == known.rows
 
 
 def _named(installed: Mapping[str, Rows]) -> str:

@@ -135,7 +135,7 @@ export interface Ask {
   params?: Record<string, unknown>;
 }
 
-/** *at* is UNIX time in s, *outcome* is `ok` or the code of the error. */
+/** *at* is UNIX time in s, *outcome* is `ok` or the code of the error, *refused* tells that the door did not let it in. */
 export interface AuditEntry {
   id: number;
   at: string;
@@ -144,6 +144,7 @@ export interface AuditEntry {
   action: string;
   target: string;
   outcome: string;
+  refused: boolean;
 }
 
 /** A page; `next` is the cursor of the following one. */
@@ -222,6 +223,18 @@ export interface CompilationBody {
 
 /** A figure that is looked at *count* times; more than *failure_limit* bad or missing looks close the gate. The figure is the newest value of *metric* (on *node*, the mean where there are several series; a counter's growth a second), or what the expression *query* yields. */
 export interface Condition {
+  op: string;
+  threshold: number;
+  metric: string | null;
+  query: string | null;
+  node: string | null;
+  count: number;
+  interval: number;
+  failure_limit: number;
+}
+
+/** A figure that is looked at *count* times; more than *failure_limit* bad or missing looks close the gate. The figure is the newest value of *metric* (on *node*, the mean where there are several series; a counter's growth a second), or what the expression *query* yields. */
+export interface ConditionInput {
   op: string;
   threshold: number;
   metric?: string | null;
@@ -450,12 +463,13 @@ export interface Fault {
   message: string;
 }
 
-/** Which nodes and metrics are wanted, and which labels (`name=value`); left out or empty means all. *interval*: the newest of each series, at most once in that time. */
+/** Which nodes and metrics are wanted, and which labels (`name=value`); left out or empty means all. *interval*: the newest of each series, at most once in that time. *changes*: only values that are others than before. */
 export interface FilterBody {
   nodes?: string[];
   metrics?: string[];
   labels?: string[];
   interval?: number | string;
+  changes?: boolean;
 }
 
 /** An alert that changes more than *high* times in ten minutes flaps, until it is below *low*. */
@@ -472,7 +486,7 @@ export interface Formatted {
 
 /** What is looked at after a wave. Reading back what was installed is no option: it always is. *probes* walks the promised ways over what is installed, after the last wave. *keep_throughput* is the part of what a flow delivered before that it must deliver after; 0 is without. It is off where the flows' figures were not there before. */
 export interface Gates {
-  conditions?: Condition[];
+  conditions?: ConditionInput[];
   probes?: boolean;
   keep_throughput?: number;
 }
@@ -882,7 +896,7 @@ export interface ProblemBody {
   errors: unknown[];
 }
 
-/** A deployment as operators see it. Times are UNIX s, *percent* never goes back, *reason* says why it did not succeed. *behind* are the deployments that a queued one waits for, *eta* is when it is likely to end, *restores* is true for one that undoes what others did to the devices. */
+/** A deployment as operators see it. Times are UNIX s, *percent* never goes back, *reason* says why it did not succeed. *behind* are the deployments that a queued one waits for, *eta* is when it is likely to end, *restores* is true for one that undoes what others did to the devices, *conditions* are the figures that its gates look at. */
 export interface Progress {
   deploy_id: string;
   compile_id: string | null;
@@ -898,6 +912,7 @@ export interface Progress {
   restores: boolean;
   behind: string[];
   eta: string | null;
+  conditions: Condition[];
 }
 
 /** A page; `next` is the cursor of the following one. */
@@ -1333,6 +1348,7 @@ export interface Operations {
   "auth.users.remove": { body: void; reply: void };
   "auth.tokens.list": { body: void; reply: TokenBodyPage };
   "auth.tokens.add": { body: NewToken; reply: TokenMade };
+  "auth.tokens.get": { body: void; reply: TokenBody };
   "auth.tokens.remove": { body: void; reply: void };
   "topology.get": { body: void; reply: TopologyBody };
   "topology.nodes.list": { body: void; reply: NodePage };
@@ -1401,6 +1417,8 @@ export interface Operations {
   "prometheus.values": { body: void; reply: PrometheusAnswer };
   "prometheus.metadata": { body: void; reply: PrometheusAnswer };
   "prometheus.buildinfo": { body: void; reply: PrometheusAnswer };
+  "prometheus.rules": { body: void; reply: PrometheusAnswer };
+  "prometheus.alerts": { body: void; reply: PrometheusAnswer };
   "prometheus.write": { body: void; reply: void };
   "alerts.list": { body: void; reply: AlertBodyPage };
   "alerts.rules": { body: void; reply: RuleStatePage };
@@ -1414,6 +1432,7 @@ export interface Operations {
   "alerts.rules.disable": { body: void; reply: RuleBody };
   "alerts.silences": { body: void; reply: SilenceBodyPage };
   "alerts.silences.create": { body: void; reply: SilenceBody };
+  "alerts.silences.get": { body: void; reply: SilenceBody };
   "alerts.silences.end": { body: void; reply: void };
   "alerts.history": { body: void; reply: AlertChangePage };
   "alerts.decisions": { body: void; reply: AlertDecisionPage };

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import hmac
 import os
 import secrets
 import time
@@ -87,7 +88,7 @@ def signing_key(data_dir: Path) -> bytes:
 
 def digest(token: str) -> str:
     """Return what is kept of a machine's token. It has 256 random bits, so a plain hash is enough."""
-    return hashlib.sha256(token.encode()).hexdigest()
+    return hashlib.sha256(token.encode(errors="surrogateescape")).hexdigest()
 
 
 class Believed:
@@ -143,6 +144,10 @@ class Tokens:
         self._now = now
         self._believed = believed or Believed(0)
 
+    def seal(self, text: bytes) -> str:
+        """Return a digest by which nobody without the hub's key can tell, or guess, what the text was."""
+        return hmac.digest(self._key, text, "sha256").hex()
+
     async def sign_in(self, username: str, password: str) -> Session:
         """Return a new session. Raise Unauthenticated."""
         user = await self.prove(username, password)
@@ -165,10 +170,15 @@ class Tokens:
         user = await self._accounts.ask(a.RenewSession(session=family, spent=claims.jti, shared=shared), timeout=ASK)
         return self._session(user, family)
 
+    def known(self, token: str) -> Caller | None:
+        """Return whose token it is, if it was checked before and is still good."""
+        known = self._believed.get(token)
+        return known if known is not None and known.claims.expires_at > self._now() else None
+
     async def check(self, token: str) -> Caller:
         """Return who an access token or a machine's token belongs to. Raise Unauthenticated."""
-        known = self._believed.get(token)
-        if known is not None and known.claims.expires_at > self._now():
+        known = self.known(token)
+        if known is not None:
             return known
         changes = self._believed.changes
         caller = await (self._check_machine(token) if token.startswith(MACHINE) else self._check(token))
@@ -244,7 +254,7 @@ class Tokens:
         options: Any = {"require": ["iss", "sub", "use", "exp", "jti"], "verify_exp": False, "verify_iat": False}  # by our own clock below
         try:
             claims: Mapping[str, Any] = jwt.decode(token, self._key, algorithms=["HS256"], issuer=ISSUER, options=options)
-        except jwt.InvalidTokenError:
+        except (jwt.InvalidTokenError, UnicodeEncodeError):
             raise Unauthenticated("the token is not one of this hub's") from None
         if claims["use"] != use:
             raise Unauthenticated(f"this is not a token for {use}")

@@ -17,6 +17,7 @@ class Cache:
         self._room = room
         self._kept: OrderedDict[str, bytes] = OrderedDict()
         self._size = 0
+        self._made: dict[str, int] = {}
         self.hits = 0
         self.misses = 0
 
@@ -37,6 +38,14 @@ class Cache:
                 await self._redis.put(f"cache:{key}", found, TTL)
         self._keep(key, found)
         return found
+
+    def count(self, what: str, revision: int) -> None:
+        """Note that something was asked for that its owner keeps by revision, put together once for each."""
+        if self._made.get(what) == revision:
+            self.hits += 1
+        else:
+            self.misses += 1
+            self._made[what] = revision
 
     def _keep(self, key: str, value: bytes) -> None:
         if key in self._kept or len(value) > self._room // 4:

@@ -6,9 +6,10 @@ import itertools
 import logging
 import os
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, AsyncExitStack, contextmanager, nullcontext
 from functools import partial
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +35,9 @@ from actors.mending import open_telemetry
 from actors.notifier import Receivers
 from actors.orders import Execute
 from actors.overseer import Overseer
+from actors.repeats import Repeats
 from actors.runtime import ActorSystem
+from actors.runtime.frames import errand_now
 from actors.scraper import Scrapers, Target
 from actors.storage import Database
 from actors.syslog import Syslog
@@ -45,8 +48,9 @@ from hub import log as logs
 from hub.auth import Believed, Tokens, signing_key
 from hub.cache import Cache
 from hub.fetching import Client
-from hub.limits import Limits
+from hub.limits import Connections, Limits
 from hub.redis import Redis
+from hub.refusals import Refusals
 from hub.settings import Agent, Settings
 from hub.ws.ask import answer
 from hub.ws.door import Door
@@ -70,6 +74,28 @@ log = logging.getLogger(__name__)
 ASK = 30.0
 
 
+class Uploads:
+    """Bodies that are being received."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._none = asyncio.Event()
+        self._none.set()
+
+    def __enter__(self) -> None:
+        self._count += 1
+        self._none.clear()
+
+    def __exit__(self, *_exc: object) -> None:
+        self._count -= 1
+        if not self._count:
+            self._none.set()
+
+    async def over(self) -> None:
+        """Wait until there is none."""
+        await self._none.wait()
+
+
 class House:
     """A running hub without its door. Use it as `async with House(settings) as house`."""
 
@@ -89,6 +115,11 @@ class House:
         """where this hub is reached, once that is known"""
         self.waiting: dict[int, Outbox] = {}
         self.tickets = itertools.count(1)
+        self.uploads = Uploads()
+        self.cut: Callable[[], object] = lambda: None
+        """close all connections at once"""
+        self.lasting: set[Callable[[], object]] = set()
+        """how to end the answers that would last, once the hub is to stop"""
 
     @property
     def uptime(self) -> float:
@@ -102,7 +133,8 @@ class House:
     async def present(self) -> list[dict[str, Any]]:
         """Return the hub processes that are there, by id."""
         found = await self.redis.hubs() if self.redis is not None else []
-        return found if any(hub["id"] == self.id for hub in found) else [*found, self.about()]
+        others = (hub for hub in found if hub["id"] != self.id)
+        return sorted((*others, self.about()), key=itemgetter("id"))
 
     async def __aenter__(self) -> "House":
         folder = self.settings.server.data_dir
@@ -115,11 +147,13 @@ class House:
             self._flash = FileFlash(folder / "simulator.sqlite3")
             stack.push_async_callback(self._flash.close)
             await self._flash.load()  # damaged? better known now than when the devices boot
-            self._http = await stack.enter_async_context(Client())
+            self._http = await stack.enter_async_context(Client(self.calling))
             stack.push_async_callback(self.sockets.close)
             if self.settings.tracing.endpoint is not None:
                 await self._trace(self.settings.tracing.endpoint, stack)
-            self._model = await _language_model(self.settings.agent, stack)  # loading the client takes a second: no actor waits for it
+            self._model = await _language_model(
+                self.settings.agent, self.carried, stack
+            )  # loading the client takes a second: no actor waits for it
             await stack.enter_async_context(self.system)
             self.redis = (
                 await stack.enter_async_context(Redis(self.settings.redis, self.about, self._elsewhere))
@@ -128,7 +162,10 @@ class House:
             )
             self.cache = Cache(self.redis, self.settings.server.cache)
             self.limits = Limits(self.settings.limits, self.redis, self.system.now)
+            self.connections = Connections(self.settings.limits.connections, self.settings.server.trusted_proxies)
             stack.callback(logs.tap(self.system.ref("syslog")))
+            self.refusals = Refusals(self.system.ref("audit"))
+            stack.push_async_callback(self.refusals.close)
             await self._move_in(folder)
             self._stack = stack.pop_all()
         return self
@@ -151,6 +188,7 @@ class House:
         settings, now, spawn = self.settings, self.system.now, self.system.spawn
         await spawn("syslog", partial(Syslog, self._telemetry, self.outlets))
         await spawn("audit", partial(Audit, self.control, now))
+        await spawn("repeats", partial(Repeats, self.control, now))
         believed, password = Believed(), settings.admin.password
         announce = self.redis.announce if self.redis is not None else _nobody
         accounts = await spawn(
@@ -219,6 +257,22 @@ class House:
         """Return what makes a span of an operation that was asked over a socket, if anybody wants to know."""
         return self.tracing.operation(name) if self.tracing is not None else nullcontext()
 
+    @contextmanager
+    def calling(self, method: str, url: str) -> Iterator[Mapping[str, str]]:
+        """Be on the span of a request to somebody else inside, if anybody wants to know; yield the headers that carry it over."""
+        with self.tracing.call(method, url) if self.tracing is not None else nullcontext():
+            yield self.carried()
+
+    def carried(self) -> Mapping[str, str]:
+        """Return headers that tell others on whose behalf they are asked."""
+        on = errand_now()
+        if on is None:
+            return {}
+        headers = {"X-Request-Id": on.request} if on.request else {}
+        if self.tracing is not None:
+            self.tracing.carry(on, headers)
+        return headers
+
     def databases(self) -> dict[str, Database]:
         """Return what the hub keeps its things in."""
         return {"control": self.control, "telemetry": self._telemetry}
@@ -247,14 +301,19 @@ def _nobody(_user_id: str) -> None:
     """There is no other hub to tell."""
 
 
-async def _language_model(settings: Agent, stack: AsyncExitStack) -> Model | None:
+async def _language_model(settings: Agent, carried: Callable[[], Mapping[str, str]], stack: AsyncExitStack) -> Model | None:
     """Return the model that is set, None without one. The key comes from the environment and goes nowhere else."""
     if settings.base_url is None:
         return None
     key = os.environ.get(settings.key_variable)
     try:
         model = OpenAIModel(
-            base_url=settings.base_url, model=settings.model, key=key, timeout=settings.timeout, max_tokens=settings.max_tokens
+            base_url=settings.base_url,
+            model=settings.model,
+            key=key,
+            timeout=settings.timeout,
+            max_tokens=settings.max_tokens,
+            headers=carried,
         )
     except ModelFailed as failed:
         raise BadSettings(f"settings: agent.base_url is set, but {failed}") from None

@@ -29,6 +29,9 @@ class HouseCollector(Collector):
             dead.add_metric([reason], count)
         yield dead
         yield CounterMetricFamily("paranet_hub_limited", "Requests refused as too many", value=self._house.limits.refused)
+        connections = self._house.connections
+        yield GaugeMetricFamily("paranet_hub_connections", "HTTP connections open", value=len(connections))
+        yield CounterMetricFamily("paranet_hub_connections_refused", "HTTP connections refused as too many", value=connections.refused)
         if self._house.redis is not None:
             yield GaugeMetricFamily("paranet_hub_redis_up", "Redis is there", value=float(self._house.redis.up))
         reads = CounterMetricFamily("paranet_hub_cache_reads", "Computed answers asked for", labels=["found"])

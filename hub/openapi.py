@@ -12,7 +12,9 @@ import orjson
 from hub.auth import ACCESS_COOKIE
 from hub.operations import Operation
 from hub.problems import STATUS, Problem
+from hub.repeats import REPEATABLE
 from hub.rest import OPERATIONS
+from hub.samples import OPEN, sample
 from hub.schema import Json, Schemas
 from hub.shapes import Shape, shape_of
 from paranet import __version__
@@ -21,9 +23,11 @@ from paranet.errors import Fault
 JSON, PROBLEM, OCTETS = "application/json", "application/problem+json", "application/octet-stream"
 BYTES: Json = {"type": "string", "format": "binary"}
 """so that generators of clients take a file; by OpenAPI 3.1 alone no schema would be needed"""
+GRAPHML = '<graphml xmlns="http://graphml.graphdrawing.org/xmlns"><graph edgedefault="undirected"><node id="r1"/></graph></graphml>'
+"""a file of a format that is no JSON"""
 _PART = re.compile(r"{(\w+)(?::[^{}]*)?}")
 
-_COMMON = (400, 404, 415, 422, 429, 500, 502, 503, 504)
+_COMMON = (400, 404, 415, 422, 429, 431, 500, 502, 503, 504)
 _GUARDED = (401, 403)
 _WRITES = (409, 412, 413)
 _WORDED = (400, 422, 503)
@@ -42,6 +46,17 @@ PARAMETERS: Mapping[str, Json] = {
     "cascade": {"description": "take what depends on it along", "schema": {"type": "string", "enum": ["false", "true"]}},
 }
 """what is known of a query parameter by its name; any other is text"""
+
+TAKEN: Mapping[str, Json] = {
+    "If-None-Match": {"description": "the ETag of what one has: 304 when that is the newest", "schema": {"type": "string"}},
+    "If-Match": {"description": "the ETag of what one has seen: 412 when somebody has changed it since", "schema": {"type": "string"}},
+    "Idempotency-Key": {
+        "description": "asked again with the same key within a day, it is not done again but answered as before (`Idempotency-Replayed`)",
+        "schema": {"type": "string", "pattern": "^[!-~]{1,200}$"},
+    },
+    "Prefer": {"description": "`wait=30` answers when it has ended, after so many seconds at most", "schema": {"type": "string"}},
+}
+"""headers that requests may have"""
 
 TAGS: Mapping[str, str] = {
     "auth": "Signing in and out, users, tokens of machines",
@@ -72,6 +87,7 @@ def document(operations: Iterable[Operation] = OPERATIONS) -> Json:
     paths: dict[str, Json] = defaultdict(dict)
     for operation in operations:
         paths[_PART.sub(r"{\1}", operation.path)][operation.method.lower()] = _operation(operation, shapes[operation.name], schemas)
+    _exemplify(paths, schemas.components)
     used = {operation.name.partition(".")[0] for operation in operations}
     return {
         "openapi": "3.1.0",
@@ -95,6 +111,15 @@ def document(operations: Iterable[Operation] = OPERATIONS) -> Json:
             },
         },
     }
+
+
+def _exemplify(paths: Mapping[str, Json], components: Mapping[str, Json]) -> None:
+    """Give every JSON answer an example, now that all schemas are known."""
+    for operation in (operation for path in paths.values() for operation in path.values()):
+        for response in operation["responses"].values():
+            for media, content in response.get("content", {}).items():
+                if media.endswith("json") and content["schema"]:
+                    content["example"] = OPEN.get(operation["operationId"]) or sample(content["schema"], components)
 
 
 _HEADERS: Json = {
@@ -134,16 +159,30 @@ def _parameters(operation: Operation, shape: Shape) -> list[Json]:
         for n in sorted(operation.query)
         if f"{n}[]" not in operation.query
     ]
-    if 304 in shape.statuses:
-        found.append({"name": "If-None-Match", "in": "header", "schema": {"type": "string"}})
+    found += [{"name": name, "in": "header", **TAKEN[name]} for name in _taken(operation, shape)]
     return found
+
+
+def _taken(operation: Operation, shape: Shape) -> Iterable[str]:
+    """Return the request headers that mean something to an operation."""
+    if 304 in shape.statuses:
+        yield "If-None-Match"
+    if operation.name.startswith("topology.") and operation.method != "GET":
+        yield "If-Match"
+    if operation.name in REPEATABLE | {"deploy.execute", "deploy.roll-back"}:
+        yield "Idempotency-Key"
+    if 202 in shape.statuses:
+        yield "Prefer"
 
 
 def _body(shape: Shape, schemas: Schemas) -> Json:
     content: dict[str, Json] = {media: {"schema": BYTES if media == OCTETS else {}} for media in shape.takes}
     if "multipart/form-data" in content:
         file = {"type": "string", "contentMediaType": "application/octet-stream"}
-        content["multipart/form-data"] = {"schema": {"type": "object", "properties": {"file": file}, "required": ["file"]}}
+        schema = {"type": "object", "properties": {"file": file}, "required": ["file"]}
+        content["multipart/form-data"] = {"schema": schema, "example": {"file": GRAPHML}}
+    if OCTETS in content:
+        content[OCTETS]["example"] = GRAPHML
     if shape.body is not None:
         content[JSON] = {"schema": schemas.of(shape.body, "in")}
     if shape.example is not None:
@@ -186,11 +225,14 @@ def _refusals() -> Json:
     codes: dict[int, list[str]] = defaultdict(list)
     for error, status in STATUS.items():
         codes[status].append(error.code)
+    titles = {error.code: error.title for error in STATUS}
     found: Json = {}
     for status, names in sorted(codes.items()):
+        example = {"type": f"urn:paranet:error:{names[0]}", "title": titles[names[0]], "status": status, "detail": "What is wrong here."}
+        example |= {"instance": "/api/v1/topology/nodes", "code": names[0], "errors": []}
         response: Json = {
             "description": f"{HTTPStatus(status).phrase}: {', '.join(names)}",
-            "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/ProblemBody"}}},
+            "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/ProblemBody"}, "example": example}},
         }
         if status in (429, 503):
             response["headers"] = {"Retry-After": {"$ref": "#/components/headers/Retry-After"}}

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -11,6 +11,7 @@ import attrs
 from actors.audit import Record
 from hub.auth import Caller
 from hub.codec import read
+from hub.refusals import AT_THE_DOOR
 from paranet.errors import Forbidden, InvalidInput, ParaNetError, Unauthenticated
 
 if TYPE_CHECKING:
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 LOOK_AFTER = 0.25
 """seconds between two looks at whether a caller who waits for long work is still there"""
-_ETAG = re.compile(r'(?:W/)?"(\d{1,18})"', re.ASCII)
+_ETAG = re.compile(r'(W/)?"(\d{1,18})"', re.ASCII)
+NEVER = -1
+"""a revision that nothing has"""
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -32,7 +35,7 @@ class Access(IntEnum):
     ADMIN = 3
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True, eq=False)
 class Call:
     """One question: who asks, about what (*path*), how (*query*, *headers* by names in lower case), with which body."""
 
@@ -95,14 +98,17 @@ class Call:
         return frozenset(part for part in self.query.get(name, "").split(",") if part)
 
     def if_match(self) -> int | None:
-        """Return the revision the caller insists on (RFC 9110, If-Match). Raise InvalidInput."""
+        """Return the revision the caller insists on (RFC 9110, If-Match). Raise InvalidInput.
+
+        Tags are compared strongly (13.1.1), so a weak one, `W/"7"`, is no revision that there is.
+        """
         text = self.headers.get("if-match", "*").strip()
         if text == "*":
             return None
         match = _ETAG.fullmatch(text)
         if match is None:
             raise InvalidInput(f"If-Match must be an ETag that this hub gave, not {text[:60]!r}")
-        return int(match[1])
+        return NEVER if match[1] else int(match[2])
 
     def has_already(self, revision: int) -> bool:
         """Tell whether the caller has this revision (RFC 9110, If-None-Match)."""
@@ -120,7 +126,7 @@ class Call:
         return text
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True, eq=False)
 class Reply:
     """The answer: *body* is an attrs value or plain JSON (None for no content), *raw* is bytes sent as they are."""
 
@@ -163,6 +169,8 @@ class Operation:
     takes: tuple[str, ...] = ()
     gives: tuple[str, ...] = ()
     fault: Any = None
+    codings: frozenset[str] = frozenset()
+    """codings of the body that *handler* reads itself, beside those that are read for it"""
 
     @property
     def scopes(self) -> frozenset[str]:
@@ -177,20 +185,25 @@ class Operation:
         """Do it. Every write is written down: who, what, from where, how it ended (those of `system` see to that themselves)."""
         if self.method == "GET" or self.name.startswith("system."):
             return await self.handler(call)
-        outcome = "failed"
+        outcome: str | None = "failed"
         try:
             reply = await self.handler(call)
             outcome = "ok"
+        except AT_THE_DOOR as error:
+            outcome = None
+            call.house.refusals.note(call.author, call.remote, self.name, "/".join(call.about or call.path.values()), error)
+            raise
         except ParaNetError as error:
             outcome = error.code
             raise
         finally:
-            target = "/".join(call.about or call.path.values())
-            record = Record(author=call.author, remote=call.remote, action=self.name, target=target[:200], outcome=outcome)
-            call.house.system.ref("audit").tell(record)
+            if outcome is not None:
+                target = "/".join(call.about or call.path.values())
+                record = Record(author=call.author, remote=call.remote, action=self.name, target=target[:200], outcome=outcome)
+                call.house.system.ref("audit").tell(record)
         return reply
 
-    def check(self, caller: Caller | None, query: Iterable[str]) -> None:
+    def check(self, caller: Caller | None, query: Mapping[str, object]) -> None:
         """Raise Unauthenticated, Forbidden or InvalidInput where the caller or a parameter is not welcome."""
         if self.access:
             if caller is None:
@@ -199,10 +212,15 @@ class Operation:
                 raise Forbidden(f"{self.name} needs role {self.access.name.lower()}, you are {caller.user.role.word}")
             if caller.scopes is not None and not self.scopes & set(caller.scopes):
                 raise Forbidden(f"{self.name} is outside the scopes of this token: {', '.join(caller.scopes)}")
-        unknown = sorted(set(query) - self.query)
-        if unknown:
+        if not self.query.issuperset(query):
+            unknown = sorted(set(query) - self.query)
             known = ", ".join(sorted(self.query)) or "none"
             raise InvalidInput(f"?{unknown[0][:60]}= means nothing here; the parameters are: {known}")
+        if len(query) > 1 and len(query) > len(names := set(query)):
+            given = [name for name, _ in query.items()]
+            for name in names:
+                if given.count(name) > 1 and not name.endswith("[]"):
+                    raise InvalidInput(f"?{name}= is given more than once")
 
 
 def etag(revision: int) -> str:

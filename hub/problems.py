@@ -9,6 +9,9 @@ from paranet import errors as e
 from paranet.codec import unstructure
 from paranet.errors import ParaNetError
 
+CODINGS = "gzip, deflate"
+"""what bodies may be compressed with"""
+
 
 class NoSuchRoute(ParaNetError):
     code = "no-such-route"
@@ -23,6 +26,21 @@ class MethodNotAllowed(ParaNetError):
 class BadRequest(ParaNetError):
     code = "bad-request"
     title = "The request cannot be understood"
+
+
+class HeadersTooLarge(ParaNetError):
+    code = "headers-too-large"
+    title = "The head of the request is too large"
+
+
+class UnsupportedCoding(ParaNetError):
+    code = "unsupported-coding"
+    title = "The body is compressed in a way that is not read here"
+
+
+class TooManyConnections(ParaNetError):
+    code = "too-many-connections"
+    title = "No more connections are let in"
 
 
 class TooManyClients(ParaNetError):
@@ -43,6 +61,7 @@ STATUS: dict[type[ParaNetError], int] = {
     e.TooLarge: 413,
     e.NotFound: 404,
     e.AlreadyExists: 409,
+    e.Repeated: 409,
     e.NodeHasLinks: 409,
     e.StaleRevision: 412,
     e.CompileFailed: 422,
@@ -74,6 +93,9 @@ STATUS: dict[type[ParaNetError], int] = {
     NoSuchRoute: 404,
     MethodNotAllowed: 405,
     BadRequest: 400,
+    HeadersTooLarge: 431,
+    UnsupportedCoding: 415,
+    TooManyConnections: 429,
     TooManyClients: 503,
     TooManySockets: 429,
 }
@@ -116,9 +138,14 @@ def response(error: ParaNetError, instance: str) -> web.Response:
         headers["WWW-Authenticate"] = "Bearer"
     if "allow" in error.extra:
         headers["Allow"] = str(error.extra["allow"])
-    return web.Response(
+    if isinstance(error, UnsupportedCoding):
+        headers["Accept-Encoding"] = CODINGS
+    answer = web.Response(
         status=STATUS[type(error)], body=encode(problem(error, instance)), content_type="application/problem+json", headers=headers
     )
+    if isinstance(error, TooManyConnections):
+        answer.force_close()
+    return answer
 
 
 def of_http(error: web.HTTPException, path: str, method: str) -> ParaNetError:

@@ -162,6 +162,7 @@ class Limits:
     address: str = ts.option(default="60000/minute", validator=_rate)
     expensive: str = ts.option(default="600/minute", validator=_rate)
     sign_in: str = ts.option(default="1200/minute", validator=_rate)
+    connections: int = ts.option(default=6000, validator=_above(0))
 
 
 @attrs.frozen(kw_only=True)

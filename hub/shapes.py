@@ -288,7 +288,7 @@ _SILENCE = {"matchers": [{"name": "node", "value": "r1"}], "ends_at": "2030-01-0
 _SAMPLE = {"metric": "paranet_node_cpu_ratio", "labels": {"node": "r1"}, "ts": 1795378476000, "value": 0.25}
 _NODE = {"id": "r1", "type": "router", "interfaces": [{"name": "eth0", "address": "10.0.1.1/24"}]}
 _LINK = {"id": "r1-r2", "source": {"node": "r1"}, "target": {"node": "r2"}, "bandwidth": "10Gbps", "latency": "5ms"}
-_SOURCE = {"source": "path web { from r1 to r2 }", "name": "web"}
+_SOURCE = {"source": "route web { from: r1; to: r2 }", "name": "web"}
 _NODE_READ, _LINK_READ = Shape(reply=Node, statuses=(200, 304)), Shape(reply=Link, statuses=(200, 304))
 _DEPLOYMENT = timed(Progress)
 _OPEN = Mapping[str, object]
@@ -357,11 +357,12 @@ SHAPES: Mapping[str, Shape] = {
     "alerts.rules.test": Shape(reply=Outcome, takes=_JSON, example=_RULE),
     "alerts.rules.delete": Shape(statuses=(204,)),
     "alerts.silences": Shape(reply=page_of(SilenceBody)),
+    "alerts.silences.get": Shape(reply=SilenceBody),
     "alerts.silences.create": Shape(reply=SilenceBody, statuses=(201,), takes=_JSON, example=_SILENCE),
     "alerts.silences.end": Shape(statuses=(204,)),
     "monitor.push": Shape(reply=Verdicts, takes=_JSON, example=[_SAMPLE]),
     "monitor.logs": Shape(reply=page_of(LogEntry), gives=("application/x-ndjson",)),
-    **{f"prometheus.{what}": _PROMETHEUS for what in ("values", "metadata", "buildinfo")},
+    **{f"prometheus.{what}": _PROMETHEUS for what in ("values", "metadata", "buildinfo", "rules", "alerts")},
     **{f"prometheus.{what}{form}": _PROMETHEUS for what in ("query", "query_range", "series", "labels") for form in ("", ".form")},
     "prometheus.write": Shape(statuses=(204,)),
     "deploy.cancel": Shape(reply=_DEPLOYMENT, statuses=(200, 202)),

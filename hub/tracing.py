@@ -1,9 +1,11 @@
-"""OpenTelemetry traces (extra `otel`): a span for each request, for each ask of a socket, and for what actors ask each other on its way."""
+"""OpenTelemetry traces (extra `otel`): a span for each request, for each ask of a socket, for what actors ask and tell each other on its
+way, and for what the hub asks of others."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
@@ -70,10 +72,7 @@ class Tracing:
 
     def asked(self, on: Errand, path: str, message: object) -> tuple[Errand, Callable[["asyncio.Future[Any]"], None]]:
         """Begin the span of one actor's ask; it ends when the asker goes on."""
-        assert isinstance(on.span, Span)
-        parent = trace.set_span_in_context(on.span)
-        attributes = {"paranet.actor": path, "paranet.request": on.request}
-        span = self._tracer.start_span(f"{path.partition('/')[0]} {type(message).__name__}", parent, SpanKind.INTERNAL, attributes)
+        span = self._sent(on, path, message, SpanKind.INTERNAL)
 
         def noted(reply: "asyncio.Future[Any]") -> None:
             if reply.cancelled() or not reply.done():
@@ -83,6 +82,27 @@ class Tracing:
             span.end()
 
         return on._replace(span=span), noted
+
+    def told(self, on: Errand, path: str, message: object) -> Errand:
+        """Note what one actor tells another: a moment, below which lies what the other does for it."""
+        span = self._sent(on, path, message, SpanKind.PRODUCER)
+        span.end()
+        return on._replace(span=span)
+
+    def _sent(self, on: Errand, path: str, message: object, kind: SpanKind) -> Span:
+        assert isinstance(on.span, Span)
+        attributes = {"paranet.actor": path, "paranet.request": on.request}
+        name = f"{path.partition('/')[0]} {type(message).__name__}"
+        return self._tracer.start_span(name, trace.set_span_in_context(on.span), kind, attributes)
+
+    def call(self, method: str, url: str) -> AbstractContextManager[Span]:
+        """Be on a span of a request to somebody else."""
+        return self.span(method, SpanKind.CLIENT, {"http.request.method": method, "server.address": urlsplit(url).hostname or ""})
+
+    def carry(self, on: Errand, headers: dict[str, str]) -> None:
+        """Add what tells another service which trace its part belongs to (W3C Trace Context)."""
+        if isinstance(on.span, Span):
+            propagate.inject(headers, trace.set_span_in_context(on.span))
 
 
 def _refused(span: Span, error: ParaNetError) -> None:
@@ -95,7 +115,6 @@ def _refused(span: Span, error: ParaNetError) -> None:
 def traced(tracing: Tracing) -> Middleware:
     """Return a middleware that makes a span of each request, below the caller's own (W3C Trace Context: `traceparent`)."""
 
-    @web.middleware
     async def follow(request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.headers.get("Upgrade"):
             return await handler(request)  # a socket lasts: its asks have spans of their own

@@ -64,6 +64,11 @@ class AlreadyExists(ParaNetError):
     title = "The id is taken"
 
 
+class Repeated(ParaNetError):
+    code = "repeated"
+    title = "This was asked before"
+
+
 class NodeHasLinks(ParaNetError):
     code = "node-has-links"
     title = "The node still has links"

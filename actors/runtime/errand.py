@@ -20,7 +20,10 @@ errand: ContextVar[Errand | None] = ContextVar("errand", default=None)
 
 
 class Tracer(Protocol):
-    """Somebody who notes how long the asks of an errand that has a span take."""
+    """Somebody who notes what an errand that has a span asks and tells, and how long it waits for answers."""
 
     def asked(self, on: Errand, path: str, message: object) -> "tuple[Errand, Callable[[asyncio.Future[Any]], None]]":
         """Return the errand that the actor at *path* is on while it answers, and whom to show the reply when the asker goes on."""
+
+    def told(self, on: Errand, path: str, message: object) -> Errand:
+        """Return the errand that the actor at *path* is on while it does what nobody waits for."""

@@ -6,8 +6,9 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from actors.runtime.envelope import FOREVER, Envelope, Stamp
+from actors.runtime.errand import Errand
 from actors.runtime.errors import ActorStopped, StartFailed
-from actors.runtime.frames import Frame, current, standing_by
+from actors.runtime.frames import Frame, current, errand_now, standing_by
 from actors.runtime.jobs import Jobs
 from actors.runtime.lifecycle import CANCEL_GRACE, CANCELS, STOP_GRACE, Ended, Status, being_cancelled
 from actors.runtime.messages import Message, Started, Stopped
@@ -46,6 +47,7 @@ class Generation:
 
     __slots__ = (
         "_begun",
+        "_born_on",
         "_jobs",
         "_stamp",
         "_supervisor",
@@ -70,6 +72,7 @@ class Generation:
         self.watching: dict[str, Watch] = {}
         self._stamp = Stamp()
         self._begun: asyncio.Future[bool] | None = None
+        self._born_on: Errand | None = None
         self._task: asyncio.Task[None] | None = None
         self._timers: Timers | None = None
         self._jobs: Jobs | None = None
@@ -82,6 +85,7 @@ class Generation:
         loop = self.cell.system.loop
         begun: asyncio.Future[bool] = loop.create_future()
         self._begun = begun
+        self._born_on = errand_now() if self.cell.generation == 1 else None
         self._task = loop.create_task(self._run(), name=f"actor:{self.cell.path}#{self.cell.generation}")
         try:
             return await begun
@@ -108,9 +112,10 @@ class Generation:
     async def _live(self) -> BaseException:
         cell = self.cell
         self.actor._life = self
-        cell.frame.deadline, cell.frame.errand = FOREVER, None
+        cell.frame.deadline, cell.frame.errand = FOREVER, self._born_on  # what it begins with is for whoever had it spawned
         try:
             await self.actor.on_start()
+            cell.frame.errand = None
             cell.started_at = cell.system.clock()
             if cell.status is Status.STARTING:
                 cell.status = Status.RUNNING

@@ -45,6 +45,9 @@ class Ref:
         if cell is None or cell.gone:
             cell = self._resolve()
         envelope = Envelope(message, current.get())
+        tracer = self._system.tracer
+        if tracer is not None and (on := envelope.errand) is not None and on.span is not None:
+            envelope.errand = tracer.told(on, self.path, message)
         if cell is None:
             self._system.dead_letters.add(self.path, message, "no-actor", envelope.sender_path)
             return False

@@ -10,14 +10,12 @@ import sys
 from pathlib import Path
 
 import orjson
-from aiohttp import web
 
 from hub import log as logs
-from hub.app import make_app
 from hub.house import House
+from hub.listening import listening
 from hub.settings import Server, Settings, load
-from hub.ws.messages import SendAway
-from paranet.errors import BadSettings, ParaNetError
+from paranet.errors import BadSettings
 
 log = logging.getLogger(__name__)
 
@@ -63,26 +61,17 @@ async def _run(settings: Settings) -> int:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, _signalled, stop, house)
-        runner = web.AppRunner(make_app(house), access_log=None, shutdown_timeout=2.0, handle_signals=False)
-        await runner.setup()
-        site = web.TCPSite(runner, settings.server.host, settings.server.port, ssl_context=tls)
         try:
-            await site.start()
-            gc.collect()
-            gc.freeze()  # what is there now stays: collections need not look at it again
-            gc.set_threshold(*GC_THRESHOLD)
-            house.url = _url(settings, runner)
-            print(orjson.dumps({"ready": True, "url": house.url}).decode(), flush=True)
-            failed = await _until(stop, house)
-        except OSError as error:
-            raise ParaNetError(f"cannot listen on {settings.server.host}:{settings.server.port}: {error.strerror or error}") from error
+            async with listening(house, tls) as house.url:
+                gc.collect()
+                gc.freeze()  # what is there now stays: collections need not look at it again
+                gc.set_threshold(*GC_THRESHOLD)
+                print(orjson.dumps({"ready": True, "url": house.url}).decode(), flush=True)
+                failed = await _until(stop, house)
         finally:
-            await site.stop()
-            await house.system.ref("ws").ask(SendAway(), timeout=settings.server.drain)
             left = await house.system.drain(settings.server.drain)
             if left:
                 log.warning("left unhandled: %s", left)
-            await runner.cleanup()
     return 1 if failed else 0
 
 
@@ -103,26 +92,31 @@ def tls_of(server: Server) -> ssl.SSLContext | None:
         return None
     if server.tls_cert is None or server.tls_key is None:
         raise BadSettings("settings: server.tls_cert and server.tls_key belong together")
+    for name, file in (("tls_cert", server.tls_cert), ("tls_key", server.tls_key)):
+        try:
+            file.read_bytes()
+        except OSError as error:
+            raise BadSettings(f"settings: server.{name}: {file}: {error.strerror}") from None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
-        context.load_cert_chain(server.tls_cert, server.tls_key)
-    except (OSError, ssl.SSLError) as error:
-        raise BadSettings(f"settings: server.tls_cert and server.tls_key cannot be used: {error}") from None
+        context.load_cert_chain(server.tls_cert, server.tls_key, password=_no_password)
+    except ssl.SSLError as error:
+        raise BadSettings(f"settings: server.tls_cert and server.tls_key cannot be used together: {error.reason or error}") from None
     return context
+
+
+def _no_password() -> str:
+    """Nobody sits at the terminal of a hub."""
+    raise BadSettings("settings: server.tls_key is encrypted: give the hub a key without a password, readable by it alone")
 
 
 def _signalled(stop: asyncio.Event, house: House) -> None:
     if stop.is_set():
         log.warning("second signal: stopping at once")
         house.system.kill()
+        house.cut()
     stop.set()
-
-
-def _url(settings: Settings, runner: web.AppRunner) -> str:
-    host = f"[{settings.server.host}]" if ":" in settings.server.host else settings.server.host
-    scheme = "https" if settings.server.tls_cert else "http"
-    return f"{scheme}://{host}:{runner.addresses[0][1]}"
 
 
 def _show_first_password(password: str) -> None:

@@ -1,9 +1,10 @@
 """REST: one file a resource, each with its part of the operations table. Handlers decode, ask and reply."""
 
 from hub.operations import Operation
+from hub.repeats import once
 from hub.rest import alerts, assistant, auth, deploy, intent, lab, logs, monitor, prometheus, system, topology, users
 
-OPERATIONS: tuple[Operation, ...] = (
+_OPERATIONS: tuple[Operation, ...] = (
     *auth.OPERATIONS,
     *users.OPERATIONS,
     *topology.OPERATIONS,
@@ -17,4 +18,5 @@ OPERATIONS: tuple[Operation, ...] = (
     *logs.OPERATIONS,
     *system.OPERATIONS,
 )
+OPERATIONS = tuple(map(once, _OPERATIONS))
 """every operation of /api/v1 with the role it needs"""

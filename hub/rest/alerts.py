@@ -202,6 +202,14 @@ async def silences(call: Call) -> Reply:
     return Reply(body={"items": [_shown(s) for s in await _ask(call, ListSilences())], "next": None})
 
 
+async def one_silence(call: Call) -> Reply:
+    """Return a silence that has not ended."""
+    for found in await _ask(call, ListSilences()):
+        if found.id == call.path["id"]:
+            return Reply(body=_shown(found))
+    raise NotFound(f"there is no silence {call.path['id'][:60]!r}")
+
+
 def _shown(silence: Silence) -> dict[str, Any]:
     return {**unstructure(silence), "starts_at": rfc3339(silence.starts_at), "ends_at": rfc3339(silence.ends_at)}
 
@@ -266,6 +274,7 @@ OPERATIONS = (
     _row("rules.enable", "POST", "/rules/{id}/enable", partial(switch, on=True), "Switch a rule on"),
     _row("rules.disable", "POST", "/rules/{id}/disable", partial(switch, on=False), "Switch a rule off"),
     _row("silences", "GET", "/silences", silences, "The silences"),
+    _row("silences.get", "GET", "/silences/{id}", one_silence, "A silence"),
     _row("silences.create", "POST", "/silences", silence, "Begin a silence"),
     _row("silences.end", "DELETE", "/silences/{id}", unsilence, "End a silence"),
     _row("history", "GET", "/history", partial(history, kind=GetChanges), "What happened to alerts", "alert", "limit", "cursor"),

@@ -32,6 +32,7 @@ from actors.orders import (
 from actors.planner import changes_of
 from actors.progress import ENDINGS, Progress
 from hub.operations import Access, Call, Operation, Reply, page
+from hub.repeats import key_of
 from hub.times import moment, rfc3339
 from paranet.codec import unstructure
 from paranet.errors import InvalidInput
@@ -42,7 +43,6 @@ API = "/api/v1/deploy"
 ASK = 30.0
 MAX_WAIT = 120
 _WAIT = re.compile(r"(?:^|[,;]\s*)wait\s*=\s*(\d{1,6})\b", re.ASCII)
-_KEY = re.compile(r"[\x21-\x7e]{1,200}")
 
 
 @attrs.frozen(kw_only=True)
@@ -191,13 +191,11 @@ async def force_release(call: Call) -> Reply:
 
 
 def _key(call: Call) -> Key | None:
-    """Return the Idempotency-Key with what is asked under it (draft-ietf-httpapi-idempotency-key-header)."""
-    text = call.headers.get("idempotency-key")
-    if text is None:
-        return None
-    if _KEY.fullmatch(text) is None:
-        raise InvalidInput("Idempotency-Key must be 1 to 200 visible characters")
-    return Key(text=text, request=hashlib.sha256(repr(sorted(call.path.items())).encode() + call.body).hexdigest())
+    """Return the Idempotency-Key with what is asked under it: a deployment's journal holds it from its first write on."""
+    text = key_of(call)
+    return (
+        None if text is None else Key(text=text, request=hashlib.sha256(repr(sorted(call.path.items())).encode() + call.body).hexdigest())
+    )
 
 
 def _wait(call: Call) -> int:
@@ -233,6 +231,7 @@ async def _ending(call: Call, deploy_id: str, within: float) -> None:
     """Wait for the ending, but no longer than that."""
     outlets, path, listener = call.house.outlets, f"rest/{epoch()}", _Listener()
     outlets.add(path, listener)
+    call.house.lasting.add(listener.ended.set)
     try:
         request = Subscribe(channel=f"deploy/{deploy_id}", subscriber=path, reply_to=0)
         await call.house.system.ref("deployer").ask(request, timeout=ASK)
@@ -241,6 +240,7 @@ async def _ending(call: Call, deploy_id: str, within: float) -> None:
     except TimeoutError:
         return
     finally:
+        call.house.lasting.discard(listener.ended.set)
         outlets.remove(path)
 
 

@@ -1,5 +1,6 @@
 """The laboratory: break the simulated network on purpose, and mend it."""
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -28,7 +29,7 @@ class RowBody:
 
     family: str
     key: str
-    value: dict[str, object]
+    value: Mapping[str, object]
 
 
 async def state(call: Call) -> Reply:

@@ -56,26 +56,35 @@ class _Queue:
             self.payloads.put_nowait(payload)
         return True
 
+    def end(self) -> None:
+        """Nothing comes after what is there."""
+        self.push(Frame(b""))
+
 
 async def _follow(call: Call, wanted: Wanted, limit: int) -> AsyncGenerator[bytes, None]:
     outlets, syslog = call.house.outlets, call.house.system.ref("syslog")
     path, queue = f"log-follower/{next(_followers)}", _Queue()
     outlets.add(path, queue)
+    call.house.lasting.add(queue.end)
     try:
         taken = await syslog.ask(Subscribe(channel="log", subscriber=path, reply_to=0), timeout=ASK)
         while True:
             try:
                 async with asyncio.timeout(QUIET):
-                    frame: Any = orjson.loads(await queue.payloads.get())
+                    payload = await queue.payloads.get()
             except TimeoutError:
                 yield b"\n"
                 continue
+            if not payload:
+                return
+            frame: Any = orjson.loads(payload)
             items = [item for item in frame.get("items", ()) if wanted.takes(item)]
             if frame.get("to", 0) <= taken.offset:
                 items = items[-limit:]
             for item in items:
                 yield orjson.dumps(item) + b"\n"
     finally:
+        call.house.lasting.discard(queue.end)
         outlets.remove(path)
 
 

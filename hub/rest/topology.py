@@ -51,6 +51,7 @@ async def get_topology(call: Call) -> Reply:
     state = await _store(call).ask(GetTopology(), timeout=ASK)
     if call.has_already(state.revision):
         return Reply(status=304, etag=etag(state.revision))
+    call.house.cache.count("topology", state.revision)
     return Reply(raw=state.document, etag=etag(state.revision))
 
 
@@ -92,7 +93,7 @@ async def add_parts(call: Call, kind: Kind) -> Reply:
         state = await _store(call).ask(attrs.evolve(request, links=links), timeout=ASK)
         parts = links
     if many:
-        return Reply(status=201, body={"revision": state.revision, "items": parts}, etag=etag(state.revision))
+        return Reply(status=201, body={"revision": state.revision, "items": parts}, etag=etag(state.revision), location=f"{API}/{kind}")
     return Reply(status=201, body=parts[0], etag=etag(state.revision), location=f"{API}/{kind}/{parts[0].id}")
 
 

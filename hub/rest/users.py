@@ -13,7 +13,7 @@ from hub.bodies import Length, Range, page_of
 from hub.operations import Access, Call, Operation, Reply, page
 from hub.rest.auth import API, ASK
 from hub.times import Time, rfc3339
-from paranet.errors import BadField, WrongState
+from paranet.errors import BadField, NotFound, WrongState
 
 USERNAME = re.compile(r"[a-z0-9_][a-z0-9._@-]{0,63}", re.IGNORECASE | re.ASCII)
 ROLES = tuple(role.word for role in Role)
@@ -150,6 +150,16 @@ async def get_tokens(call: Call) -> Reply:
     return Reply(body={"items": [TokenBody(**_token(token)) for token in found], "next": None})
 
 
+async def get_token(call: Call) -> Reply:
+    """Return what is known of one of your tokens."""
+    assert call.caller is not None
+    found = await _accounts(call).ask(GetMachines(user_id=call.caller.user.id), timeout=ASK)
+    for token in found:
+        if token.id == call.path["id"]:
+            return Reply(body=TokenBody(**_token(token)))
+    raise NotFound(f"you have no token {call.path['id'][:60]!r}")
+
+
 async def add_token(call: Call) -> Reply:
     """Make a token for a machine. It can do what you can, within its scopes, but nothing to accounts."""
     assert call.caller is not None
@@ -210,6 +220,7 @@ OPERATIONS = (
     ),
     _row("users.remove", "DELETE", f"{_USERS}/{{id}}", Access.ADMIN, remove_user, "Remove a user", statuses=(204,)),
     _row("tokens.list", "GET", _TOKENS, Access.VIEWER, get_tokens, "Return my tokens for machines", reply=page_of(TokenBody)),
+    _row("tokens.get", "GET", f"{_TOKENS}/{{id}}", Access.VIEWER, get_token, "Return one of my tokens", reply=TokenBody),
     _row(
         "tokens.add",
         "POST",

@@ -56,7 +56,7 @@ def shown(page: Page) -> Callable[[web.Request], Awaitable[web.Response]]:
         if user.role < page.role:
             raise web.HTTPSeeOther("/")
         pages = [other for other in SIGNED_IN if other.listed and user.role >= other.role]
-        return _page(request, page.template, user=user.username, role=user.role.word, pages=pages, path=page.path)
+        return _page(request, page.template, user=user.username, role=user.role.word, pages=pages, name=page.name, path=page.path)
 
     return handler
 
@@ -78,8 +78,12 @@ async def redoc(request: web.Request) -> web.Response:
 
 async def static(request: web.Request) -> web.StreamResponse:
     """A file of the pages. Browsers revalidate it each time, or modules of two releases would meet in one page."""
-    file = (STATIC / request.match_info["name"]).resolve()
-    if not file.is_relative_to(STATIC) or not file.is_file():
+    try:
+        file = (STATIC / request.match_info["name"]).resolve()
+        found = file.is_relative_to(STATIC) and file.is_file()
+    except (OSError, ValueError):  # a name that no file can have
+        found = False
+    if not found:
         raise web.HTTPNotFound
     return web.FileResponse(file, headers={"Cache-Control": "no-cache"})
 
@@ -121,9 +125,7 @@ def _page(request: web.Request, template: str, more: str = "", **context: object
     return response
 
 
-def add_pages(app: web.Application) -> None:
-    """Add the pages and the files they need."""
+def set_up(app: web.Application) -> None:
+    """Have the application render templates."""
     loader = jinja2.FileSystemLoader(HERE / "templates")
     aiohttp_jinja2.setup(app, loader=loader, autoescape=jinja2.select_autoescape(), enable_async=False)
-    for path, page in PAGES:
-        app.router.add_get(path, page, allow_head=False)

@@ -10,6 +10,7 @@ from actors.frames import Frame
 from hub.auth import Caller
 from hub.codec import encode
 from hub.operations import Call, Operation, Reply
+from hub.refusals import AT_THE_DOOR
 from hub.rest import OPERATIONS
 from hub.ws.protocol import Ask
 from paranet.errors import InvalidInput, NotFound
@@ -39,10 +40,15 @@ async def answer(house: "House", caller: Caller, remote: str, ask: Ask) -> Frame
     names = _NAMES.findall(operation.path)
     path = {name: _text(name, params.pop(name, None)) for name in names}
     headers = {name.replace("_", "-"): write(params.pop(name)) for name, write in HEADERS.items() if name in params}
-    operation.check(caller, params)
-    await house.limits.check(operation, caller, remote)
+    try:
+        operation.check(caller, params)
+        await house.limits.check(operation, caller, remote)
+    except AT_THE_DOOR as error:
+        if operation.method != "GET":
+            house.refusals.note(caller.user.username, remote, operation.name, "/".join(path.values()), error)
+        raise
     query = {name: _text(name, value) for name, value in params.items() if value is not None}
-    raw = b"" if body is None else body.encode() if isinstance(body, str) and "content-type" in headers else orjson.dumps(body)
+    raw = body.encode() if isinstance(body, str) and "content-type" in headers else _body(body)
     call = Call(house=house, caller=caller, path=path, query=query, headers=headers, body=raw, remote=remote)
     with house.following(operation.name):
         return _answered(ask.id, await operation.perform(call))
@@ -59,6 +65,14 @@ def _text(name: str, value: object) -> str:
     if isinstance(value, list) and all(isinstance(part, (str, int, float)) for part in value):
         return ",".join(map(str, value))
     raise InvalidInput(f"params.{name}: must be text, a number or a list of them" if value is not None else f"params.{name}: is required")
+
+
+def _body(body: object) -> bytes:
+    """Return a body as REST would have brought it. Raise InvalidInput."""
+    try:
+        return b"" if body is None else orjson.dumps(body)
+    except orjson.JSONEncodeError:  # it can be read, but not written: that deep nothing is
+        raise InvalidInput("params.body: nested too deeply") from None
 
 
 def _answered(reply_to: int, reply: Reply) -> Frame:

@@ -67,9 +67,13 @@ async def upgraded(request: web.Request, settings: Realtime, sockets: Sockets) -
 
 def _handshake(request: web.Request, *, deflate: bool) -> tuple[Mapping[str, str], bool]:
     """Return the headers of the answer, and whether messages may be deflated. Raise BadRequest."""
-    ready = web.WebSocketResponse(protocols=(SUBPROTOCOL,)).can_prepare(request)
+    refusal = BadRequest("this is no upgrade to a WebSocket of version 13 (RFC 6455, 4.2.1)")
+    try:
+        ready = web.WebSocketResponse(protocols=(SUBPROTOCOL,)).can_prepare(request)
+    except ValueError:  # a key that is not even ASCII
+        raise refusal from None
     if not ready:
-        raise BadRequest("this is no upgrade to a WebSocket of version 13 (RFC 6455, 4.2.1)")
+        raise refusal
     key = request.headers["Sec-WebSocket-Key"].encode()
     accept = b64encode(hashlib.sha1(key + WS_KEY, usedforsecurity=False).digest()).decode()
     headers = {"Upgrade": "websocket", "Connection": "upgrade", "Sec-WebSocket-Accept": accept}

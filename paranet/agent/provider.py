@@ -3,7 +3,7 @@
 import asyncio
 import json
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from typing import Any, Protocol, TypeVar
 
@@ -77,9 +77,20 @@ class OpenAIModel:
 
     The client makes the request, over aiohttp: of all ways to have it that costs least. Its check of what is sent walks through every
     message and tool, its objects for what comes would be made for every token; all is plain JSON here, so neither is asked for.
+
+    *headers* go with every request, as what says on whose behalf it is.
     """
 
-    def __init__(self, *, base_url: str, model: str, key: str | None, timeout: float, max_tokens: int) -> None:
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        model: str,
+        key: str | None,
+        timeout: float,
+        max_tokens: int,
+        headers: Callable[[], Mapping[str, str]] = dict,
+    ) -> None:
         try:
             import openai
 
@@ -91,6 +102,7 @@ class OpenAIModel:
         completions: Any = self._client.chat.completions  # its overloads are about its own classes
         self._create = completions.create
         self._streamed = completions.with_streaming_response.create
+        self._headers = headers
         self._model = model
         self._timeout = timeout
         self._max_tokens = max_tokens
@@ -122,7 +134,7 @@ class OpenAIModel:
         async with AsyncExitStack() as stack:
             try:
                 async with asyncio.timeout(self._timeout):
-                    request = self._streamed(model=self._model, messages=(), extra_body=asked, **options)
+                    request = self._streamed(model=self._model, messages=(), extra_body=asked, extra_headers=self._headers(), **options)
                     response = await stack.enter_async_context(request)
             except TimeoutError:
                 raise ModelFailed(f"no answer within {self._timeout:g} s") from None
@@ -138,6 +150,7 @@ class OpenAIModel:
                     messages=list(messages),
                     max_tokens=self._max_tokens,
                     response_format=wanted,
+                    extra_headers=self._headers(),
                 )
             return structure(json.loads(answer.choices[0].message.content or ""), cls)
         except InvalidInput as error:

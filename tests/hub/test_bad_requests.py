@@ -57,9 +57,18 @@ async def test_an_unknown_parameter_is_refused_with_the_known_ones(untouched: Ap
         assert problem["detail"].endswith(f"the parameters are: {known}")
 
 
+async def test_a_parameter_is_given_once(untouched: Api) -> None:
+    """Which of two would count is not guessed; only what Prometheus means as a list, `match[]`, may come again."""
+    problem = await refused(untouched, 400, "invalid", "GET", "/api/v1/topology/nodes?limit=1&type=router&limit=2")
+    assert problem["detail"] == "?limit= is given more than once"
+    await refused(untouched, 400, "invalid", "DELETE", "/api/v1/topology/nodes/r1?cascade=false&cascade=true")
+    async with untouched.http.get("/prometheus/api/v1/series?match[]=a&match[]=b", headers=untouched.headers) as response:
+        assert response.status == 200
+
+
 async def test_an_unknown_parameter_of_a_socket_is_refused(untouched: Api) -> None:
     """At the upgrade, with 400."""
-    for query in ["nods=r1", "interval=1s&nodes=r1&x=1"]:
+    for query in ["nods=r1", "interval=1s&nodes=r1&x=1", "changes=yes", "changes="]:
         await refused(untouched, 400, "invalid", "GET", f"/ws/telemetry?{query}")
 
 
@@ -161,15 +170,6 @@ async def test_a_form_without_a_file_is_refused(untouched: Api) -> None:
 async def test_a_body_that_is_not_what_its_encoding_says_is_a_problem(untouched: Api, body: bytes) -> None:
     """Content-Encoding: gzip on what is no gzip or only half of it: 400, not 500."""
     await refused(untouched, 400, "invalid", "POST", IMPORT, data=body, headers={**JSON, "Content-Encoding": "gzip"})
-
-
-@pytest.mark.parametrize("encoding", ["br", "zstd"])
-async def test_an_encoding_that_the_hub_cannot_read_is_refused(untouched: Api, encoding: str) -> None:
-    """aiohttp says so itself, before any handler: 4xx in plain text."""
-    headers = {**untouched.headers, **JSON, "Content-Encoding": encoding, "Accept": "text/html"}
-    async with untouched.http.post(IMPORT, data=b'{"nodes": []}', headers=headers) as response:
-        assert 400 <= response.status < 500
-        assert "html" not in response.content_type
 
 
 async def test_nothing_outside_of_static_is_served(anonymous: Client) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import attrs
 import pytest
 
+from actors.devices import Devices, ReadInstalled
 from hub import settings as s
 from hub.cache import Cache
 from hub.house import House
@@ -71,6 +72,17 @@ async def test_an_export_is_written_once_for_a_revision(square: Api) -> None:
     assert await export(square) != first
 
 
+async def test_reads_of_the_topology_count(house: House, square: Api) -> None:
+    """It is put together once for a revision; who has it already asks for nothing."""
+    _, _, headers = await square.call("GET", "/topology")
+    await square.call("GET", "/topology")
+    await square.call("GET", "/topology", headers={"If-None-Match": headers["ETag"]})
+    assert (house.cache.hits, house.cache.misses) == (1, 1)
+    await square.call("POST", "/topology/nodes", json={"id": "r9"})
+    await square.call("GET", "/topology")
+    assert (house.cache.hits, house.cache.misses) == (1, 2)
+
+
 async def compiled(api: Api, source: str) -> dict[str, Any]:
     status, body, headers = await api.call("POST", "/intent/compile", json={"source": source, "name": "work"})
     assert (status, headers["Location"]) == (201, f"/api/v1/intent/preview/{body['id']}")
@@ -90,6 +102,37 @@ async def test_what_was_compiled_last_is_not_compiled_again(house: House, square
     assert moved["topology_revision"] == first["topology_revision"] + 1
     assert (await executed(square, moved["id"]))["state"] == "succeeded"
     assert (await compiled(square, ROUTE))["id"] != moved["id"]
+
+
+async def test_the_devices_need_not_be_asked_for_what_they_hold(
+    house: House, square: Api, admin: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the simulated network tells that nothing has changed; what somebody changes on a device, or breaks, is seen all the same."""
+    asked = []
+    read = Devices.read_installed
+
+    async def counted(self: Devices, message: ReadInstalled) -> Any:
+        asked.append(message)
+        return await read(self, message)
+
+    monkeypatch.setattr(Devices, "read_installed", counted)
+    await house.system.ref("device").ask(ReadInstalled(), timeout=5)  # the sessions are open
+    first = await compiled(square, ROUTE)
+    preview = f"/intent/preview/{first['id']}"
+    await square.call("GET", preview)
+    asked.clear()
+    assert await compiled(square, ROUTE) == first
+    await square.call("GET", preview)
+    assert asked == []
+    row = {"family": "ip.route", "key": "10.9.9.0/24", "value": {"next_hops": []}}
+    assert (await admin.call("PUT", "/lab/nodes/r1/rows", json=row))[0] == 200
+    assert (await compiled(square, ROUTE))["id"] != first["id"]
+    assert asked
+    for path in ("/lab/nodes/r2/kill", "/lab/nodes/r2/revive"):
+        asked.clear()
+        assert (await admin.call("POST", path))[0] == 200
+        await compiled(square, ROUTE)
+        assert asked, path
 
 
 async def test_a_preview_is_made_once_for_what_it_shows(house: House, square: Api) -> None:

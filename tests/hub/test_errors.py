@@ -81,6 +81,7 @@ def test_only_errors_of_the_server_may_be_tried_again() -> None:
         "storage-failed",
         "too-fast",
         "too-many-clients",
+        "too-many-connections",
         "too-many-sockets",
         "ask-timeout",
     }

@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 import hmac
-import statistics
 import time
 from base64 import urlsafe_b64encode
 
@@ -18,6 +17,7 @@ from hub.house import House
 from hub.settings import Settings
 from tests.hub.api import Api, Client, sign_in
 from tests.hub.houses import opened
+from tests.hub.sockets import connected
 
 GET = b"GET /api/v1/auth/me HTTP/1.1\r\nHost: hub\r\n"
 POST = b"POST /api/v1/auth/login HTTP/1.1\r\nHost: hub\r\nContent-Type: application/json\r\n"
@@ -99,6 +99,61 @@ async def test_what_a_client_says_comes_back_in_no_header(anonymous: Client, nam
         assert "evil" not in str(response.headers)
 
 
+NONSENSE = {
+    "no file name": (b"GET /static/%00 HTTP/1.1\r\nHost: hub\r\n", 404),
+    "a long file name": (b"GET /static/" + b"a" * 5000 + b" HTTP/1.1\r\nHost: hub\r\n", 404),
+    "a token of bytes": (GET + b"Authorization: Bearer \xff\xfe.\xc3\xa9.x\r\n", 401),
+    "a machine's token of bytes": (GET + b"Authorization: Bearer pnt_\xff\r\n", 401),
+    "a cookie of bytes": (GET + b"Cookie: paranet_access=\xff\xfe.a.b\r\n", 401),
+    "a refresh cookie of bytes": (
+        b"POST /api/v1/auth/refresh HTTP/1.1\r\nHost: hub\r\nContent-Length: 0\r\nCookie: paranet_refresh=\xff\xfe.a.b\r\n",
+        401,
+    ),
+    "an origin that is none": (POST + b"Content-Length: 2\r\nCookie: a=b\r\nOrigin: http://[::1\r\n", 403),
+    "a key of bytes": (
+        b"GET /ws HTTP/1.1\r\nHost: hub\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: \xff\r\n",
+        400,
+    ),
+    "an entity tag of bytes": (GET + b'If-None-Match: "\xff\r\n', 401),
+    "a language of bytes": (b"GET /login HTTP/1.1\r\nHost: hub\r\nAccept-Language: zh;q=nan,\xff;q=1e999\r\n", 200),
+}
+
+
+async def test_nonsense_in_a_header_is_no_fault_of_the_hub(anonymous: Client, caplog: pytest.LogCaptureFixture) -> None:
+    """It is refused, or means nothing; the log holds no trace of it."""
+    found = {}
+    for name, (raw, status) in NONSENSE.items():
+        end = b"Connection: Upgrade\r\n\r\n" if b"Upgrade" in raw else b"Connection: close\r\n\r\n"
+        answer = await exchange(
+            anonymous, raw + end + (b"{}" if b"Content-Length: 2" in raw else b""), within=0.5 if b"Upgrade" in raw else 5
+        )
+        if (given := int(answer.split()[1])) != status:
+            found[name] = given
+    assert found == {}
+    assert "Traceback" not in caplog.text
+
+
+@pytest.mark.parametrize("depth", [70, 300, 900, 1100])
+async def test_a_question_over_a_socket_is_not_too_deep(operator: Api, depth: int) -> None:
+    """What can be read but not written any more is refused like the rest, and the socket stays."""
+    body = f'{{"id":"a","properties":{{"a":{"[" * depth}{"]" * depth}}}}}'
+    async with connected(operator) as socket:
+        await socket.ws.send_str(f'{{"type":"ask","id":1,"method":"topology.nodes.add","params":{{"body":{body}}}}}')
+        assert (await socket.hear("error"))["error"]["code"] == "invalid"
+        await socket.say(type="ask", id=2, method="topology.get", params={})
+        assert (await socket.hear("ok"))["body"]["nodes"] == []
+
+
+async def test_a_row_is_not_too_deep_to_be_shown(square: Api) -> None:
+    """Whoever meddles with a device cannot put on it what nobody could read."""
+    value: object = "x"
+    for _ in range(200):
+        value = [value]
+    row = {"family": "ip.route", "key": "10.0.0.0/8", "value": {"a": value}}
+    assert (await square.call("PUT", "/lab/nodes/r1/rows", json=row))[0] == 400
+    assert (await square.call("GET", "/deploy/devices/r1/rows"))[0] == 200
+
+
 # -- tokens
 
 
@@ -167,7 +222,7 @@ async def test_the_clock_does_not_tell_who_has_an_account(settings: Settings, mo
                 async with client.post("/api/v1/auth/login", json={"username": name, "password": "a wrong guess"}) as response:
                     assert response.status == 401
                 found.append(time.perf_counter() - began)
-    known, unknown = (statistics.median(found) for found in times.values())
+    known, unknown = (min(found) for found in times.values())  # what the work takes, whatever else the machine does
     assert 0.5 < known / unknown < 2.0
 
 

@@ -1,20 +1,41 @@
 """Limits: how often one may ask, and how the answer says so."""
 
+from typing import Any
+
 import attrs
 import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
+from limits import parse
 
 from hub import settings as s
-from hub.limits import EXPENSIVE, SIGN_IN, Counters
+from hub.limits import EXPENSIVE, SIGN_IN, Counters, place_of
 from hub.rest import OPERATIONS
 from hub.settings import Settings
 from tests.hub.api import sign_in
 from tests.hub.houses import opened
 
 
-def limited(settings: Settings, **limits: str) -> Settings:
+@pytest.mark.parametrize(
+    ("address", "place"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::9", "2001:db8:1:2::/64"),
+        ("2001:db8:1:3::9", "2001:db8:1:3::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("", ""),
+        ("no:address", "no:address"),
+    ],
+)
+def test_who_has_an_address_has_those_beside_it(address: str, place: str) -> None:
+    """Limits of an address are those of its /64 where addresses cost nothing."""
+    assert place_of(address) == place
+
+
+def limited(settings: Settings, **limits: Any) -> Settings:
     return attrs.evolve(settings, limits=s.Limits(**limits))
 
 
@@ -69,15 +90,15 @@ async def test_bad_tokens_count_against_the_address(settings: Settings) -> None:
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 3)), max_size=40))
 def test_counts_are_exact_and_forgotten(calls: list[tuple[str, int]]) -> None:
     """By key and window; of windows that are over nothing is left once another begins."""
-    counters, now = Counters(), 0.0
-    seen: dict[str, int] = {}
+    counters, now = Counters(parse("5/2 second")), 0.0
+    seen: dict[tuple[str, int], int] = {}
     for who, later in calls:
         now += later
         end = int(now // 2) * 2 + 2
-        key = f"{who}{end}"
-        seen[key] = seen.get(key, 0) + 1
-        assert counters.count(key, end, now) == seen[key]
-    assert len(counters) <= 4
+        seen[who, end] = seen.get((who, end), 0) + 1
+        assert counters.count(who, now) == seen[who, end]
+        assert counters.end == end
+    assert len(counters) <= 2
 
 
 # -- whom a request comes from

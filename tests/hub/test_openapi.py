@@ -1,6 +1,7 @@
 """hub.openapi, hub.typescript"""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from types import UnionType
 from typing import Any, get_args
@@ -13,6 +14,7 @@ from hub.openapi import document, encoded
 from hub.operations import Access, Operation, Reply
 from hub.problems import STATUS
 from hub.rest import OPERATIONS
+from hub.samples import OPEN
 from hub.shapes import SHAPES, described, shape_of
 from hub.typescript import definitions
 from paranet.codec import structure
@@ -72,6 +74,44 @@ def test_every_body_has_an_example_that_is_taken() -> None:
             assert shape.example is not None, operation.name
             kinds = get_args(shape.body) if isinstance(shape.body, UnionType) else (shape.body,)
             structure(shape.example, kinds[0])
+
+
+def test_every_answer_has_an_example_that_fits(doc: dict[str, Any]) -> None:
+    """Of JSON, refusals too; whatever a client's author reads is allowed by the schema beside it."""
+    for where, content in answers(doc):
+        assert content["schema"] == {} or "example" in content, where
+        jsonschema.validate(content.get("example"), {**content["schema"], "components": doc["components"]}, jsonschema.Draft202012Validator)
+
+
+async def test_examples_work(square: Api, doc: dict[str, Any]) -> None:
+    """The source compiles, the file is read, and what schemas leave open has the members that a hub really answers."""
+    bodies = {name: o["requestBody"]["content"] for name, o in operations(doc).items() if "requestBody" in o}
+    status, _, _ = await square.call("POST", "/intent/compile", json=bodies["intent.compile"]["application/json"]["example"])
+    assert status == 201
+    for media, content in bodies["topology.import"].items():
+        example = content["example"]
+        more = {"json": example} if media == "application/json" else {"data": example["file"] if isinstance(example, dict) else example}
+        assert (await square.call("POST", "/topology/import?mode=merge&dry_run=true", **more))[0] == 200, media
+    parse = bodies["intent.parse"]["application/json"]["example"]
+    answered = {
+        "system.info": await square.call("GET", "/system/info"),
+        "topology.diff": await square.call("GET", "/topology/diff?from=0"),
+        "intent.parse": await square.call("POST", "/intent/parse", json=parse),
+        "chat.say": await square.call("POST", "/intent/chat", json={"message": parse["text"]}),
+    }
+    assert answered.keys() == OPEN.keys()
+    for name, (_, body, _) in answered.items():
+        assert body.keys() == OPEN[name].keys(), name
+
+
+def answers(doc: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the content of every JSON answer, and where it is."""
+    responses = [(f"{name} {s}", r) for name, o in operations(doc).items() for s, r in o["responses"].items()]
+    responses += doc["components"]["responses"].items()
+    for where, response in responses:
+        for media, content in response.get("content", {}).items():
+            if media.endswith("json"):
+                yield where, content
 
 
 def test_an_operation_that_says_nothing_is_described_all_the_same() -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import aiohttp
@@ -14,8 +14,11 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from actors.devices import ReadInstalled
+from actors.runtime.errand import Errand, errand
 from hub import settings as s
 from hub.app import make_app
+from hub.fetching import Client
 from hub.house import House
 from hub.settings import Settings
 from hub.tracing import Tracing, traced
@@ -36,19 +39,26 @@ def exporter() -> InMemorySpanExporter:
 
 
 @pytest.fixture
-async def operator(settings: Settings, exporter: InMemorySpanExporter) -> AsyncIterator[Api]:
-    """The API of a hub that is traced, over the square; what came before is forgotten."""
+async def house_traced(settings: Settings, exporter: InMemorySpanExporter) -> AsyncIterator[House]:
+    """A hub that is traced."""
     spans = TracerProvider()
     spans.add_span_processor(SimpleSpanProcessor(exporter))
     await hire(settings.server.data_dir)
     async with House(settings, show_first_password=lambda _: None) as house:
         house.tracing = house.system.tracer = Tracing(spans)
         house.around.append(traced(house.tracing))
-        async with TestClient(TestServer(make_app(house)), cookie_jar=aiohttp.DummyCookieJar()) as client:
-            api = await sign_in(client, "operator")
-            await build_square(api)
-            exporter.clear()
-            yield api
+        yield house
+
+
+@pytest.fixture
+async def operator(house_traced: House, exporter: InMemorySpanExporter) -> AsyncIterator[Api]:
+    """Its API, over the square; what came before is forgotten."""
+    async with TestClient(TestServer(make_app(house_traced)), cookie_jar=aiohttp.DummyCookieJar()) as client:
+        api = await sign_in(client, "operator")
+        await build_square(api)
+        await house_traced.system.ref("device").ask(ReadInstalled(), timeout=5)  # it has followed by then
+        exporter.clear()
+        yield api
 
 
 def tree(exporter: InMemorySpanExporter) -> dict[str, str]:
@@ -83,13 +93,63 @@ async def test_a_request_is_followed_through_the_actors(operator: Api, exporter:
     assert attributes(exporter, "POST /api/v1/intent/compile")["http.response.status_code"] == 201
 
 
-async def test_what_an_actor_does_by_itself_belongs_to_no_request(operator: Api, exporter: InMemorySpanExporter) -> None:
+async def test_what_an_actor_does_by_itself_belongs_to_no_request(
+    operator: Api, house_traced: House, exporter: InMemorySpanExporter
+) -> None:
     """A timer that fires while it works for one, or after, is nobody's errand."""
     await operator.call("POST", "/topology/nodes", json={"id": "r9"})
-    await operator.call("GET", "/topology")
+    await house_traced.system.ref("device").ask(ReadInstalled(), timeout=5)  # it has followed by then
     exporter.clear()
     await operator.call("GET", "/topology")
     assert set(tree(exporter)) == {"GET /api/v1/topology", "topology GetTopology"}
+
+
+async def test_what_is_told_is_followed_too(operator: Api, exporter: InMemorySpanExporter) -> None:
+    """A message that nobody waits for is a moment below what sent it, and what its actor asks for it lies below that."""
+    await operator.call("POST", "/topology/nodes", json={"id": "r9"}, headers={"traceparent": CALLER, "X-Request-Id": "mine-3"})
+    await operator.call("GET", "/topology")
+    found = tree(exporter)
+    assert found["device TopologyChanged"] == found["alerts TopologyChanged"] == "topology AddParts"
+    assert found["audit Record"] == "POST /api/v1/topology/nodes"
+    assert attributes(exporter, "device TopologyChanged")["paranet.request"] == "mine-3"
+    deploy = {"compile_id": (await operator.call("POST", "/intent/compile", json={"source": ROUTE}))[1]["id"]}
+    exporter.clear()
+    headers = {"Prefer": "wait=20"}
+    status, _, _ = await operator.call("POST", "/deploy/execute", json=deploy, headers=headers)
+    assert status == 200
+    found = tree(exporter)
+    assert found["device Stage"] in found
+    assert {span.context.trace_id for span in exporter.get_finished_spans() if span.name == "device Stage" and span.context} == {
+        span.context.trace_id for span in exporter.get_finished_spans() if span.name == "POST /api/v1/deploy/execute" and span.context
+    }
+
+
+async def test_others_are_told_on_whose_behalf_they_are_asked(operator: Api, house_traced: House, exporter: InMemorySpanExporter) -> None:
+    """Webhooks, scrape targets: `traceparent` and the request's id go along, below a span of the call; a failure is noted on it."""
+    heard: list[Mapping[str, str]] = []
+
+    async def hear(request: web.Request) -> web.Response:
+        heard.append(request.headers.copy())
+        return web.Response(text="1")
+
+    other = web.Application()
+    other.router.add_route("*", "/hook", hear)
+    errand.set(Errand("mine-4"))
+    async with TestServer(other) as server, Client(house_traced.calling) as client:
+        url = str(server.make_url("/hook"))
+        assert house_traced.tracing is not None
+        with house_traced.tracing.operation("alerts.rules.test") as span:
+            assert await client.post(url, b"{}") == 200
+            assert await client.get(url, 5.0) == b"1"
+            with pytest.raises(OSError, match="connect"):
+                await client.get("http://127.0.0.1:1/", 5.0)
+        assert await client.post(url, b"{}") == 200
+    spans = {span.context.span_id: span for span in exporter.get_finished_spans() if span.context is not None}
+    parts = [headers["traceparent"].split("-") for headers in heard]
+    assert [spans[int(part[2], 16)].name for part in parts] == ["POST", "GET", "POST"]
+    assert [int(part[1], 16) == span.get_span_context().trace_id for part in parts] == [True, True, False]
+    assert {headers.get("X-Request-Id") for headers in heard} == {"mine-4"}
+    assert [span.status.is_unset for span in spans.values() if span.name == "GET"] == [True, False]
 
 
 async def test_a_refusal_is_noted_by_its_code(operator: Api, exporter: InMemorySpanExporter) -> None:

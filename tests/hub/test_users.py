@@ -254,6 +254,9 @@ async def test_a_token_is_shown_once_and_can_be_taken_back(operator: Api, viewer
     _, listed, _ = await operator.call("GET", "/auth/tokens")
     assert [token["id"] for token in listed["items"]] == [body["id"]]
     assert body["token"] not in str(listed)
+    known = {name: value for name, value in body.items() if name != "token"}
+    assert (await operator.call("GET", f"/auth/tokens/{body['id']}"))[1] == known
+    assert (await viewer.call("GET", f"/auth/tokens/{body['id']}"))[0] == 404
     assert body["token"] not in str(await house.control.fetch("SELECT * FROM api_token"))
     assert (await viewer.call("DELETE", f"/auth/tokens/{body['id']}"))[0] == 404
     assert await status_of(api) == 200

@@ -1,13 +1,19 @@
 """A device's running, candidate and startup configuration, and the confirmed commit between them (RFC 6241, 8.3 and 8.4)."""
 
+from collections.abc import Callable
+
 from paranet.errors import DeviceError
 from paranet.models.device import Change, Delta, Row, RowKey, Rows, fingerprint
 
 
 class Datastore:
-    """The rows of one device. Time is told to it (`elapse`); writing the startup rows to flash is the caller's work."""
+    """The rows of one device. Time is told to it (`elapse`); writing the startup rows to flash is the caller's work.
 
-    def __init__(self, node_id: str, startup: Rows) -> None:
+    *changed* is called with every change of the running rows.
+    """
+
+    def __init__(self, node_id: str, startup: Rows, changed: Callable[[], None] = lambda: None) -> None:
+        self._changed = changed
         self.startup: Rows = dict(startup)
         self.version = 0
         """Raised with every change of the running rows."""
@@ -90,7 +96,7 @@ class Datastore:
         self._running = dict(self.startup)
         self._candidate = self._committed = self._left = None
         self._undone = undone
-        self.version += 1
+        self._moved()
 
     def _undo(self) -> None:
         if self._committed is not None:
@@ -104,7 +110,11 @@ class Datastore:
                 self._running.pop(change.id, None)
             else:
                 self._running[change.id] = change.after
+        self._moved()
+
+    def _moved(self) -> None:
         self.version += 1
+        self._changed()
 
     def _check_before(self, change: Change) -> None:
         installed, expected = self._running.get(change.id), change.before

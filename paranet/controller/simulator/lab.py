@@ -51,6 +51,11 @@ class Lab:
         return frozenset(self._hung)
 
     @property
+    def meddles(self) -> bool:
+        """Whether some device would not answer as it should."""
+        return bool(self._dead or self._hung or self._refusals or self._lost_answers)
+
+    @property
     def faults(self) -> tuple[Fault, ...]:
         """What waits for the next call of a step."""
         waiting = [Fault(node=n, step=s, what="refuse") for n, s in self._refusals] + [
@@ -108,8 +113,11 @@ class Lab:
         self._network.device(self._node(node)).store.change(row.id, row)
 
     def remove_row(self, node: str, key: RowKey) -> None:
-        """Remove a row behind the hub's back."""
-        self._network.device(self._node(node)).store.change(key, None)
+        """Remove a row behind the hub's back. Raise NotFound when it is not there."""
+        store = self._network.device(self._node(node)).store
+        if key not in store.running:
+            raise NotFound(f"{node} has no row {key[0][:60]} {key[1][:60]}")
+        store.change(key, None)
 
     async def before(self, node: str, step: str) -> None:
         """Do to a call what is to be done before it has its effect; drivers await this. Raise DeviceError when it fails."""

@@ -56,6 +56,7 @@ class SimulatedNetwork:
         self._caches = Caches()
         self._far: frozenset[str] = frozenset()
         self._at = 0.0
+        self._state = 0
         self.set_topology(topology)
 
     @property
@@ -63,11 +64,17 @@ class SimulatedNetwork:
         """The network that is simulated."""
         return self._topology
 
+    @property
+    def state(self) -> int | None:
+        """The same number only while every device would show the same rows; None while some are broken on purpose and may show none."""
+        return None if self.lab.meddles else self._state
+
     async def boot(self) -> None:
         """Start all devices with the rows that flash holds. Raise StorageFailed when it cannot be read."""
         self._startup = await self.flash.load()
         for device in self._devices.values():
             device.store = self._new_store(device.node.id)
+        self._changed()
         self.disturb()
 
     async def save(self, node_id: str) -> None:
@@ -95,6 +102,7 @@ class SimulatedNetwork:
         counted = [flow.id for flow in self._flows if flow.counted]
         self._flow_counters = {flow: self._flow_counters.get(flow) or FlowCounters() for flow in counted}
         self.lab.forget(topology)
+        self._changed()
         self.disturb()
 
     def device(self, node_id: str) -> Device:
@@ -186,7 +194,10 @@ class SimulatedNetwork:
         return old
 
     def _new_store(self, node_id: str) -> Datastore:
-        return Datastore(node_id, {row.id: row for row in self._startup.get(node_id, ())})
+        return Datastore(node_id, {row.id: row for row in self._startup.get(node_id, ())}, self._changed)
+
+    def _changed(self) -> None:
+        self._state += 1
 
     def _refresh(self) -> bool:
         """Follow what changed since the last time; tell whether anything did."""
@@ -233,14 +244,17 @@ class SimulatedNetwork:
             names = self._devices[flow.target].tables.names.produced
             name = names[0] if names else f"/{flow.target}"
             course, amount = courses[i], {0: offered[i] * dt / 8}
+            passed: dict[str, float] = {}
             for origin, arc, share, target in zip(course.origins, course.arcs, course.shares, course.targets, strict=True):
-                amount[target] = amount.get(origin, 0.0) * share
-                if arc >= len(self._arcs):
-                    continue
-                node = self._arcs[arc].end.node
+                moved = amount.get(origin, 0.0) * share
+                amount[target] = amount.get(target, 0.0) + moved
+                if arc < len(self._arcs):
+                    node = self._arcs[arc].end.node
+                    passed[node] = passed.get(node, 0.0) + moved
+            for node, moved in passed.items():
                 store = self._devices[node].tables.names.store(name)
                 if store is not None:
-                    self._caches.fill(node, flow.id, store, amount[target], flow.rate, dt)
+                    self._caches.fill(node, flow.id, store, moved, flow.rate, dt)
 
     def _carry(self, courses: list[Course], offered: list[float], dt: float) -> None:
         rates = self._classes.rates

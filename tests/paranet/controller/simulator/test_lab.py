@@ -32,6 +32,7 @@ def network() -> SimulatedNetwork:
         lambda lab: lab.lose_next("a", "dance"),
         lambda lab: lab.change_row("x", route("10.0.0.0/8")),
         lambda lab: lab.remove_row("x", ("ip.route", "10.0.0.0/8")),
+        lambda lab: lab.remove_row("a", ("ip.route", "10.0.0.0/8")),
     ],
 )
 def test_faults_need_a_place(network: SimulatedNetwork, fault: Callable[[Lab], None]) -> None:
