@@ -1,6 +1,6 @@
 """AlertBook: rules, states, changes, silences and decisions in the control database."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -14,6 +14,12 @@ from paranet.metrics.alerts.rule import Rule
 
 KEEP = 10_000
 """changes and decisions that are kept"""
+KEEP_TOLD = 100_000
+"""alerts of which it is remembered that they were told, for each receiver; the oldest go"""
+_FORGET = (
+    "DELETE FROM alert_told WHERE receiver = ?1"
+    " AND at <= (SELECT at FROM alert_told WHERE receiver = ?1 ORDER BY at DESC LIMIT 1 OFFSET ?2)"
+)
 
 
 class AlertBook:
@@ -87,12 +93,18 @@ class AlertBook:
                 "INSERT OR REPLACE INTO silence (id, body, ends_at) VALUES (?, ?, ?)", (silence.id, _text(silence), silence.ends_at)
             )
 
-    async def decide(self, decisions: Iterable[tuple[float, str, dict[str, Any]]]) -> None:
-        """Write down why notices were or were not sent: (when, alert, what)."""
+    async def decide(self, decisions: Sequence[tuple[float, str, dict[str, Any]]]) -> None:
+        """Write down why notices were or were not sent, (when, alert, what), and by the sent ones who knows of what that it fires."""
+        sent = [(body["receiver"], alert, at, body["state"]) for at, alert, body in decisions if body["decision"] == "sent"]
         async with self._database.transaction() as tx:
             rows = [(at, alert, orjson.dumps(body).decode()) for at, alert, body in decisions]
             await tx.execute_many("INSERT INTO alert_decision (at, alert, body) VALUES (?, ?, ?)", rows)
             await tx.execute("DELETE FROM alert_decision WHERE id <= (SELECT max(id) FROM alert_decision) - ?", (KEEP,))
+            firing = [(receiver, alert, at) for receiver, alert, at, state in sent if state == "firing"]
+            await tx.execute_many("INSERT OR REPLACE INTO alert_told (receiver, alert, at) VALUES (?, ?, ?)", firing)
+            over = [(receiver, alert) for receiver, alert, _, state in sent if state != "firing"]
+            await tx.execute_many("DELETE FROM alert_told WHERE receiver = ? AND alert = ?", over)
+            await tx.execute_many(_FORGET, [(receiver, KEEP_TOLD) for receiver in {row[0] for row in firing}])
 
     async def decisions(self, alert: str | None, limit: int, before: int) -> list[dict[str, Any]]:
         """Return decisions, newest first."""
@@ -102,13 +114,10 @@ class AlertBook:
         )
         return [{"id": i, "at": at, "alert": name, **orjson.loads(str(body))} for i, at, name, body in rows]
 
-    async def told(self) -> dict[str, float]:
-        """Return the alerts of which the last thing that was sent is that they fire, and when that was."""
-        rows = await self._database.fetch(
-            "SELECT alert, at FROM alert_decision WHERE json_extract(body, '$.state') = 'firing' AND id IN"
-            " (SELECT max(id) FROM alert_decision WHERE json_extract(body, '$.decision') = 'sent' GROUP BY alert) LIMIT 1000000"
-        )
-        return {str(alert): float(str(at)) for alert, at in rows}
+    async def told(self) -> dict[tuple[str, str], float]:
+        """Return of (receiver, alert) when the receiver was told that the alert fires, where that was the last it was told."""
+        rows = await self._database.fetch("SELECT receiver, alert, at FROM alert_told LIMIT 1000000")
+        return {(str(receiver), str(alert)): float(str(at)) for receiver, alert, at in rows}
 
 
 def _text(value: object) -> str:

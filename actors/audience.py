@@ -13,6 +13,8 @@ TURN = 500
 
 Hook = Callable[[Callable[[], object]], object]
 """run something when the current turn of the loop is over"""
+Seen = dict[Any, Any]
+"""what a subscriber knows already, for filters that want changes only"""
 Delay = Callable[[float, Callable[[], object]], object]
 """run something after so many seconds"""
 
@@ -21,7 +23,8 @@ Delay = Callable[[float, Callable[[], object]], object]
 class Filter:
     """Which part of a channel's items a subscriber wants; equal filters share one encoding. Empty means all.
 
-    *interval* in s: at most one frame in that time, with the newest value of each series.
+    *interval* in s: at most one frame in that time, with the newest value of each series. *changes*: only values that are
+    others than before.
     """
 
     nodes: frozenset[str] = frozenset()
@@ -29,11 +32,12 @@ class Filter:
     labels: frozenset[str] = frozenset()
     """`name=value`; of one name any value will do, of several names all must be there"""
     interval: float = 0.0
+    changes: bool = False
 
     @property
     def selects(self) -> bool:
         """Whether some items are left out."""
-        return bool(self.nodes or self.metrics or self.labels)
+        return bool(self.nodes or self.metrics or self.labels or self.changes)
 
 
 EVERYTHING = Filter()
@@ -49,7 +53,7 @@ class Outlet(Protocol):
 class Group:
     """Subscribers of one channel with the same filter, and what is about to be sent to all of them."""
 
-    __slots__ = ("_frame", "_left", "audience", "emit", "first", "held", "last", "members", "waiting")
+    __slots__ = ("_frame", "_left", "audience", "emit", "first", "held", "last", "members", "seen", "waiting")
 
     def __init__(self, audience: "Audience") -> None:
         self.audience = audience
@@ -60,6 +64,7 @@ class Group:
         """who has not got the frame yet"""
         self.first = self.last = 0
         self.held: list[Any] = []
+        self.seen: Seen = {}
         self.emit: Callable[[], None] | None = None
 
     def add(self, payload: bytes, first: int, last: int) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 import orjson
 
-from actors.audience import EVERYTHING, Filter, Group, Outlet, Outlets, newest
+from actors.audience import EVERYTHING, Filter, Group, Outlet, Outlets, Seen, newest
 from actors.frames import Frame
 from actors.runtime import Request
 from paranet.errors import InvalidInput
@@ -79,8 +79,8 @@ class Unsubscribe(Request[None]):
     subscriber: str
 
 
-Select = Callable[[Any, Filter], Any]
-"""Return the part of an item that a filter wants, or None for nothing."""
+Select = Callable[[Any, Filter, Seen], Any]
+"""Return the part of an item that a filter wants, or None for nothing. What is seen thereby is noted where the filter wants changes."""
 Conflate = Callable[[Sequence[Any]], list[Any]]
 """Return fewer items that lead to the same state."""
 Snapshot = Callable[[], Any]
@@ -161,7 +161,8 @@ class Channel:
             return
         audience.epoch, audience.offset = self.epoch, self.offset
         for wanted, group in list(audience.groups.items()):
-            frames = self._snapshot(snapshot(), wanted) if snapshot else self._replay(self._start, wanted)
+            group.seen = {}
+            frames = self._snapshot(snapshot(), wanted, group.seen) if snapshot else self._replay(self._start, wanted, group.seen)
             for frame in (self._resync("restarted"), *frames):
                 for outlet in list(group.members.values()):
                     outlet.push(frame)
@@ -186,18 +187,21 @@ class Channel:
             outlet.push(self._resync("overrun"))
         begin = since.offset if recovered and since is not None else self._start
         conflated = 0
+        seen: Seen = {}
         frames: Iterator[Frame]
         if snapshot is not None and not recovered:
-            frames = self._snapshot(snapshot(), wanted)
+            frames = self._snapshot(snapshot(), wanted, seen)
         elif request.reply_to is None and self._conflate is not None:
-            items, conflated = self._conflated(begin, wanted)
+            items, conflated = self._conflated(begin, wanted, seen)
             frames = iter(self._lagged(items, conflated, begin))
         else:
-            frames = self._replay(begin, wanted)
+            frames = self._replay(begin, wanted, seen)
         self.detach(request.subscriber)
         if all(outlet.push(frame) for frame in frames):  # who refuses comes back for the rest
             joined = self._outlets.attach(self.name, request.subscriber, wanted)
             joined.epoch, joined.offset = self.epoch, self.offset
+            group = joined.groups[wanted]
+            group.seen = group.seen or seen  # whoever is there has seen everything up to now, as the newcomer has
         return Subscribed(epoch=self.epoch, offset=self.offset, recovered=recovered, conflated=conflated)
 
     def detach(self, subscriber: str) -> None:
@@ -212,7 +216,7 @@ class Channel:
             return
         audience.epoch, audience.offset = self.epoch, self.offset
         for wanted, group in list(audience.groups.items()):
-            chosen = self._chosen(items, wanted) if wanted.selects else items
+            chosen = self._chosen(items, wanted, group.seen) if wanted.selects else items
             if wanted.interval and self._outlets.later is not None:
                 self._hold(group, chosen, first, wanted.interval)
             elif chosen:
@@ -256,12 +260,12 @@ class Channel:
     def _since(self, offset: int) -> list[bytes]:
         return [raw for _, raw in islice(self._ring, offset - self._start, None)]
 
-    def _replay(self, offset: int, wanted: Filter) -> Iterator[Frame]:
+    def _replay(self, offset: int, wanted: Filter, seen: Seen) -> Iterator[Frame]:
         """Yield everything after *offset* in frames of a bounded size."""
         part: list[bytes] = []
         size, first = 0, offset + 1
         for last, raw in enumerate(self._since(offset), start=offset + 1):
-            kept = self._pick(raw, wanted)
+            kept = self._pick(raw, wanted, seen)
             if kept is not None:
                 part.append(kept)
                 size += len(kept)
@@ -269,16 +273,16 @@ class Channel:
                 yield self._framed(part, first, last)
                 part, size, first = [], 0, last + 1
 
-    def _pick(self, raw: bytes, wanted: Filter) -> bytes | None:
+    def _pick(self, raw: bytes, wanted: Filter, seen: Seen) -> bytes | None:
         if not wanted.selects:
             return raw
-        chosen = self._chosen([orjson.loads(raw)], wanted)
+        chosen = self._chosen([orjson.loads(raw)], wanted, seen)
         return orjson.dumps(chosen[0]) if chosen else None
 
-    def _conflated(self, offset: int, wanted: Filter) -> tuple[list[Any], int]:
+    def _conflated(self, offset: int, wanted: Filter, seen: Seen) -> tuple[list[Any], int]:
         """Return the newest of what came after *offset*, and how many items that spares."""
         assert self._conflate is not None
-        items = self._chosen([orjson.loads(raw) for raw in self._since(offset)], wanted)
+        items = self._chosen([orjson.loads(raw) for raw in self._since(offset)], wanted, seen)
         kept = self._conflate(items)
         return kept, len(items) - len(kept)
 
@@ -288,10 +292,10 @@ class Channel:
             frames.append(self._framed([orjson.dumps(item) for item in items], offset + 1, self.offset))
         return frames
 
-    def _chosen(self, items: Sequence[Any], wanted: Filter) -> list[Any]:
+    def _chosen(self, items: Sequence[Any], wanted: Filter, seen: Seen) -> list[Any]:
         if not wanted.selects or self._select is None:
             return list(items)
-        return [part for item in items if (part := self._select(item, wanted)) is not None]
+        return [part for item in items if (part := self._select(item, wanted, seen)) is not None]
 
     # -- frames
 
@@ -305,9 +309,9 @@ class Channel:
     def _resync(self, reason: str) -> Frame:
         return Frame.of({"type": "resync", "ch": self.name, "reason": reason})
 
-    def _snapshot(self, state: Any, wanted: Filter) -> Iterator[Frame]:
+    def _snapshot(self, state: Any, wanted: Filter, seen: Seen) -> Iterator[Frame]:
         if wanted.selects and isinstance(state, list):
-            state = self._chosen(state, wanted)
+            state = self._chosen(state, wanted, seen)
         parts = [state]
         if isinstance(state, list) and len(state) > SNAPSHOT_PART:
             parts = [state[i : i + SNAPSHOT_PART] for i in range(0, len(state), SNAPSHOT_PART)]

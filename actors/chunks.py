@@ -4,6 +4,8 @@ import asyncio
 import functools
 import itertools
 import logging
+import operator
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -12,12 +14,14 @@ import numpy as np
 import orjson
 import zstandard
 
+from actors.identities import COLUMNS, Known, known_series, row_of
 from actors.storage import Database
 from actors.storage.database import Value
 from paranet.errors import QueryTooLarge
 from paranet.metrics import chunk, decoder, rollup
+from paranet.metrics.columns import Columns
 from paranet.metrics.hot import MAX_SPAN, SEAL, Run
-from paranet.metrics.labels import NAME, Labels, labels_of
+from paranet.metrics.labels import Labels
 
 log = logging.getLogger(__name__)
 
@@ -55,30 +59,24 @@ class Batch:
         return bool(self.series or self.sealed or self.open or self.fresh or self.forget_journal)
 
 
-@attrs.frozen(kw_only=True)
-class Known:
-    """A series as the database has it; *last* is the time of its newest sample in a chunk, or 0."""
-
-    id: int
-    labels: Labels
-    last: int
-
-
 class ChunkStore:
     """Reads and writes; one writer. What is damaged is left out, said once, and deleted."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self.damaged = 0
+        self.damaged: Counter[str] = Counter()
+        """rows by table"""
 
     async def series(self, limit: int) -> list[Known]:
         """Return the series known."""
-        rows = await self._database.fetch(
-            "SELECT id, metric, labels, (SELECT t1 FROM chunk c WHERE c.series = series.id ORDER BY t0 DESC LIMIT 1)"
-            " FROM series ORDER BY id LIMIT ?",
-            (limit,),
-        )
-        return [Known(id=int(str(i)), labels=labels_of(str(m), orjson.loads(str(text))), last=int(str(t or 0))) for i, m, text, t in rows]
+        found, damaged = await known_series(self._database, limit)
+        self.damaged["series"] += damaged
+        return found
+
+    async def last_series(self) -> int:
+        """Return the highest id that a series has."""
+        ((last,),) = await self._database.fetch("SELECT coalesce(max(id), 0) FROM series")
+        return int(str(last))
 
     async def journal(self) -> tuple[list[tuple[int, Arrays]], int]:
         """Return what was in memory only when the hub ended without a word, in order, and the journal's last row."""
@@ -90,6 +88,7 @@ class ChunkStore:
             last = row
             if chunk.checksum(blob) != crc:
                 log.error("journal row %d is damaged and left out", row)
+                self.damaged["journal"] += 1
                 continue
             found += _read_journal(blob)
         return found, last
@@ -126,8 +125,8 @@ class ChunkStore:
         hasty, fresh = await asyncio.to_thread(lambda: ([*map(_journal_row, batch.hasty)], [*map(_journal_row, batch.fresh)]))
         async with self._database.transaction() as tx:
             await tx.execute_many(
-                "INSERT OR IGNORE INTO series (id, metric, labels) VALUES (?, ?, ?)",
-                [(i, dict(labels).get(NAME, ""), _labels_text(labels)) for i, labels in batch.series],
+                f"INSERT OR REPLACE INTO series ({COLUMNS}) VALUES (?, ?, ?, ?)",  # noqa: S608  # a constant
+                [row_of(i, labels) for i, labels in batch.series],
             )
             forget = [await tx.insert(_INSERT_JOURNAL, row) for row in hasty]
             rows = [await tx.insert(_INSERT_JOURNAL, row) for row in fresh]
@@ -157,7 +156,7 @@ class ChunkStore:
         """Delete damaged rows, so that they are met once."""
         rows = [(i,) for i in ids]
         if rows and table in ("chunk", "rollup"):
-            self.damaged += len(rows)
+            self.damaged[table] += len(rows)
             log.error("%d damaged rows of %s are deleted", len(rows), table)
             async with self._database.transaction() as tx:
                 await tx.execute_many(f"DELETE FROM {table} WHERE id = ?", rows)  # noqa: S608  # one of two words
@@ -197,24 +196,27 @@ class ChunkStore:
         assert isinstance(size, int)
         return (pages - free) * size
 
+    async def without_samples(self, series: Sequence[int]) -> list[int]:
+        """Return those of some series that have no chunk and no rollup left."""
+        rows = await self._database.fetch(
+            "SELECT value FROM json_each(?) WHERE NOT EXISTS (SELECT 1 FROM chunk WHERE series = value)"
+            " AND NOT EXISTS (SELECT 1 FROM rollup WHERE series = value) LIMIT 1000000",
+            (orjson.dumps(series).decode(),),
+        )
+        return [int(str(found)) for (found,) in rows]
+
     async def forget(self, series: Iterable[int]) -> None:
-        """Delete series without any chunk left."""
+        """Delete series with all there is of them."""
+        rows = [(i,) for i in series]
         async with self._database.transaction() as tx:
-            await tx.execute_many(
-                "DELETE FROM series WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM chunk WHERE series = ?1)"
-                " AND NOT EXISTS (SELECT 1 FROM rollup WHERE series = ?1)",
-                [(i,) for i in series],
-            )
+            for table, column in (("chunk", "series"), ("rollup", "series"), ("series", "id")):
+                await tx.execute_many(f"DELETE FROM {table} WHERE {column} = ?", rows)  # noqa: S608  # words above
 
 
 def _bounded(rows: list[tuple[Value, ...]]) -> list[tuple[Value, ...]]:
     if len(rows) > _MOST_ROWS:
         raise QueryTooLarge(f"the query reads more than {_MOST_ROWS} chunks: ask for fewer series or a shorter time")
     return rows
-
-
-def _labels_text(labels: Labels) -> str:
-    return orjson.dumps({name: value for name, value in labels if name != NAME}).decode()
 
 
 def _encoded(batch: Batch) -> tuple[list[tuple[Value, ...]], list[tuple[Value, ...]]]:
@@ -261,22 +263,21 @@ def _read_journal(blob: bytes) -> list[tuple[int, Arrays]]:
 
 
 def decoded(rows: Sequence[tuple[Value, ...]]) -> tuple[dict[int, Arrays], list[int]]:
-    """Return the samples of chunk rows (as of `ChunkStore.chunks`: by series and time) by series, and the ids of damaged rows."""
+    """Return the samples of chunk rows (as of `ChunkStore.chunks`: by series and time) by series, and the ids of damaged rows.
+
+    Series of the same times share one array of them.
+    """
     good, unpacked, damaged = _sound(rows, decoder.decode_many)
     found: dict[int, Arrays] = {}
     if good:
-        times, values = unpacked
-        for series, span, seams in _spans(good):
-            one = times[span], values[span]
-            # a time moved to the grid may meet its neighbour of the next chunk
-            found[series] = _in_order(*one) if (times[seams] <= times[seams - 1]).any() else one
+        columns, values = unpacked
+        together, disordered = Columns(), {}
+        for series, chunks, span in _spans(good):
+            times = together.joined(columns[chunks])
+            if id(times) not in disordered:  # a time moved to the grid may meet its neighbour of the next chunk
+                disordered[id(times)] = bool((np.diff(times) <= 0).any())
+            found[series] = _in_order(times, values[span]) if disordered[id(times)] else (times, values[span])
     return found, damaged
-
-
-def decoded_rollups(rows: Sequence[tuple[Value, ...]], tier: int) -> tuple[dict[int, rollup.Buckets], list[int]]:
-    """Return the buckets of rollup rows (as of `ChunkStore.rollups`) by series, and the ids of damaged rows."""
-    good, unpacked, damaged = _sound(rows, functools.partial(rollup.decode_many, width=tier))
-    return {series: unpacked.part(span) for series, span, _ in _spans(good)}, damaged
 
 
 def _in_order(times: Any, values: Any) -> Arrays:
@@ -284,14 +285,20 @@ def _in_order(times: Any, values: Any) -> Arrays:
     return times, values[index]
 
 
-def _spans(rows: Sequence[tuple[Any, ...]]) -> Iterator[tuple[int, slice, Any]]:
-    """Yield of each series where its samples are in the row, and where in it another chunk begins."""
-    ends = np.cumsum([row[2] for row in rows])
-    begin = 0
-    for series, of_series in itertools.groupby(range(len(rows)), key=lambda i: rows[i][1]):
-        *inner, last = of_series
-        yield series, slice(begin, int(ends[last])), ends[inner]
-        begin = int(ends[last])
+def decoded_rollups(rows: Sequence[tuple[Value, ...]], tier: int) -> tuple[dict[int, rollup.Buckets], list[int]]:
+    """Return the buckets of rollup rows (as of `ChunkStore.rollups`) by series, and the ids of damaged rows."""
+    good, unpacked, damaged = _sound(rows, functools.partial(rollup.decode_many, width=tier))
+    return {series: unpacked.part(span) for series, _, span in _spans(good)}, damaged
+
+
+def _spans(rows: Sequence[tuple[Any, ...]]) -> Iterator[tuple[int, slice, slice]]:
+    """Yield of each series which rows are its own, and where in all samples its samples are."""
+    begin = at = 0
+    for series, of_series in itertools.groupby(rows, key=operator.itemgetter(1)):
+        counts = [row[2] for row in of_series]
+        end, to = begin + len(counts), at + sum(counts)
+        yield series, slice(begin, end), slice(at, to)
+        begin, at = end, to
 
 
 def _sound(

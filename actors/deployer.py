@@ -183,6 +183,7 @@ class DeploySupervisor(Actor):
             percent=0,
             waves=waves_of(split(planned.nodes, order.strategy)),
             started_at=self._now(),
+            conditions=planned.promise.gates.conditions,
         )
         return Recorded(progress=progress, plan=planned.plan, epoch=channel, decided=False, token=self._leases.next_token())
 

@@ -142,7 +142,7 @@ class Deployment(Actor):
             self.ref.tell(Advance(phase="confirm" if self._decided else "undo"))
         else:
             self._seq += 1
-            event = self._progress.event(self._seq, self._now(), message=f"{len(self._devices)} devices to change")
+            event = self._progress.event(self._seq, self._now(), message=f"devices to change: {len(self._devices)}")
             await self._journal.begin(self._recorded, [event])
             self._channel.publish([event])
             self.ref.tell(Advance(phase="validate"))

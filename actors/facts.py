@@ -9,11 +9,12 @@ from actors.intents import GetCompilation, GetIntentHistory
 from actors.journal import Wanted
 from actors.orders import GetDeployHistory
 from actors.runtime import ActorSystem
-from actors.samples import Points, ReadMetrics
+from actors.samples import Points, Query, ReadMetrics
 from actors.topology import GetTopology, GetTopologyHistory
-from paranet.agent.answers import Alarm, Change, Facts, LinkFact
+from paranet.agent.answers import MEASURED, Alarm, Change, Facts, LinkFact
 from paranet.agent.questions import Question
 from paranet.errors import NotFound
+from paranet.metrics.promql.values import Vector
 from paranet.models.intent import Path
 
 ASK = 10.0
@@ -25,6 +26,8 @@ NEWEST = 2**62
 DAY = 86_400.0
 BURNING = ("firing", "recovering", "pending")
 """states of an alert that somebody should know of"""
+WORST = {"paranet_node_up": "min_over_time", "paranet_link_dropped_packets_total": "increase"}
+"""how the worst of a time past is read; of the others it is the highest value"""
 METRICS = frozenset(
     {
         "paranet_link_utilization_ratio",
@@ -42,9 +45,9 @@ async def read_facts(system: ActorSystem, question: Question) -> Facts:
     now = system.now()
     facts: dict[str, object] = {"topology": state.topology}
     if question.kind in ("links", "nodes", "slow", "status"):
-        end = int(now * 1000)
-        request = ReadMetrics(names=METRICS, nodes=frozenset(), start=end - RECENT, end=end)
-        facts |= _measured(await system.ref("telemetry").ask(request, timeout=ASK))
+        facts |= _measured(await _series(system, question, now))
+        if question.kind in MEASURED and (question.ago or question.since is not None):
+            facts["since"] = _time(_since(now, question), now)
     if question.kind in ("slow", "status", "alerts"):
         facts["alarms"] = await _alarms(system, now)
     if question.kind in ("status", "intents", "path"):
@@ -52,7 +55,7 @@ async def read_facts(system: ActorSystem, question: Question) -> Facts:
     if question.kind == "path":
         facts["paths"] = await _paths(system)
     if question.kind == "changes":
-        since = _since(now, question.since)
+        since = _since(now, question)
         facts["since"] = _time(since, now)
         facts["changes"] = await _changes(system, since, now)
     return Facts(**facts)  # type: ignore[arg-type]  # by the names of its fields
@@ -139,8 +142,29 @@ async def _changes(system: ActorSystem, since: float, now: float) -> tuple[Chang
     return tuple(change for _, change in sorted(found, key=lambda f: -f[0]))
 
 
-def _since(now: float, minutes: int | None) -> float:
-    """Return the last time that it was so many minutes after midnight (UTC); without minutes a day ago."""
+async def _series(system: ActorSystem, question: Question, now: float) -> list[Points]:
+    """Return the samples of the last minute, or for a question about a time past one value a series: the worst since then."""
+    end = int(now * 1000)
+    telemetry = system.ref("telemetry")
+    if question.kind not in MEASURED or (question.ago is None and question.since is None):
+        return list(await telemetry.ask(ReadMetrics(names=METRICS, nodes=frozenset(), start=end - RECENT, end=end), timeout=ASK))
+    window = max(int(now - _since(now, question)), RECENT // 1000)
+    found = []
+    for name in sorted(METRICS):
+        answer = await telemetry.ask(Query(promql=f"{WORST.get(name, 'max_over_time')}({name}[{window}s])", at=end), timeout=ASK)
+        vector = answer.result.value
+        assert isinstance(vector, Vector)
+        for labels, value in zip(vector.labels, vector.values[:, 0].tolist(), strict=True):
+            points = ((end - window * 1000, 0.0), (end, value))  # for a counter: what it grew by
+            found.append(Points(metric={**dict(labels), "__name__": name}, points=points))
+    return found
+
+
+def _since(now: float, question: Question) -> float:
+    """Return since when a question asks: so long ago, or the last time that it was so many minutes after midnight (UTC); else a day ago."""
+    minutes = question.since
+    if question.ago is not None:
+        return now - question.ago
     if minutes is None:
         return now - DAY
     today = datetime.fromtimestamp(now, UTC).replace(hour=0, minute=0, second=0, microsecond=0)

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 
 import attrs
 
@@ -157,13 +157,23 @@ class Gatekeeper:
         while self._before:
             after = await self._figures.flows(since, after=True)
             missing = self._before.keys() - after.keys() - self._promise.exempt
-            if not missing:
+            if not missing or not (missing := missing & await self._demanded()):
                 return self._fallen(after)
             if not left:
                 return f"throughput is inconclusive: no figures of flow {min(missing)}"
             left -= 1
             await asyncio.sleep(pause)
         return None
+
+    async def _demanded(self) -> Set[str]:
+        """Return the flows that somebody wants now: of a demand that was taken out of the topology no figures can come."""
+        try:
+            state = await self._system.ref("topology").ask(GetTopology(), timeout=ASK)
+        except ParaNetError as error:
+            log.warning("no topology for a gate: %s", error.detail)
+            return self._before.keys()
+        demands: Set[str] = state.topology.demands.keys()
+        return demands
 
     def _fallen(self, after: dict[str, float]) -> str | None:
         worse = fallen(self._before, after, self._promise.gates.keep_throughput, self._promise.exempt)

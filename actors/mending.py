@@ -7,7 +7,9 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
+from actors.identities import COLUMNS, sum_of
 from actors.storage import Database
 from actors.storage.database import Value
 from paranet.metrics.chunk import checksum
@@ -19,12 +21,12 @@ BLOCK = 1000
 LOST = 2_000_000
 """ids in a row that cannot be read before the rest of a table is given up"""
 _TABLES = {
-    "series": ("id, metric, labels", None),
-    "chunk": ("id, series, t0, t1, n, codec, crc, blob", 6),
-    "rollup": ("id, series, tier, t0, t1, n, crc, blob", 6),
-    "journal": ("id, n, crc, blob", 2),
+    "series": COLUMNS,
+    "chunk": "id, series, t0, t1, n, codec, crc, blob",
+    "rollup": "id, series, tier, t0, t1, n, crc, blob",
+    "journal": "id, n, crc, blob",
 }
-"""columns of each table, and which of them is the checksum of the one after it"""
+"""columns of each table"""
 
 
 async def open_telemetry(path: Path) -> Database:
@@ -42,7 +44,7 @@ async def open_telemetry(path: Path) -> Database:
 
 
 async def _put(database: Database, table: str, rows: list[tuple[Value, ...]]) -> int:
-    columns = _TABLES[table][0]
+    columns = _TABLES[table]
     marks = ", ".join("?" * len(columns.split(",")))
     orphans = "" if table not in ("chunk", "rollup") else " WHERE EXISTS (SELECT 1 FROM series WHERE id = ?2)"
     async with database.transaction() as tx:
@@ -81,9 +83,11 @@ def _is_database(path: Path) -> bool:
 
 def _readable(path: Path, table: str) -> Iterator[tuple[Value, ...]]:
     """Yield the rows that can be read and whose checksum is right, one by one: a scan ends without a word where a page is lost."""
-    columns, crc = _TABLES[table]
-    sql = f"SELECT {columns} FROM {table} NOT INDEXED WHERE id >= ? ORDER BY id LIMIT 1"  # noqa: S608  # from the table above
     with closing(sqlite3.connect(path, check_same_thread=False)) as connection:
+        columns = _TABLES[table]
+        if table == "series" and not _has_sums(connection):
+            columns = columns.replace("crc", "NULL")
+        sql = f"SELECT {columns} FROM {table} NOT INDEXED WHERE id >= ? ORDER BY id LIMIT 1"  # noqa: S608  # from the table above
         start, lost = 1, 0
         while lost < LOST:
             try:
@@ -94,5 +98,23 @@ def _readable(path: Path, table: str) -> Iterator[tuple[Value, ...]]:
             if row is None:
                 return
             start, lost = row[0] + 1, 0
-            if crc is None or (isinstance(row[crc + 1], bytes) and checksum(row[crc + 1]) == row[crc]):
+            if _is_right(table, row):
                 yield row
+
+
+def _has_sums(connection: sqlite3.Connection) -> bool:
+    """Tell whether series have checksums; those of older versions have none."""
+    try:
+        return any(column[1] == "crc" for column in connection.execute("PRAGMA table_info(series)"))
+    except sqlite3.DatabaseError:
+        return True
+
+
+def _is_right(table: str, row: tuple[Any, ...]) -> bool:
+    """Tell whether a row is what its checksum vouches for."""
+    if table == "series":
+        series, metric, labels, crc = row
+        texts = isinstance(metric, str) and isinstance(labels, str)
+        return texts and crc in (None, sum_of(series, metric.encode(), labels.encode()))
+    crc, blob = row[-2:]
+    return isinstance(blob, bytes) and checksum(blob) == crc

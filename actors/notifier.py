@@ -1,7 +1,7 @@
 """Notifier: groups alerts, sends each group once it has settled, retries, and writes down why each notice was or was not sent."""
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 import attrs
@@ -27,6 +27,8 @@ REFRESH = 60.0
 EXPIRES = 4 * REFRESH
 """seconds after which it may take for over what it hears no more of"""
 
+Decision = tuple[float, str, dict[str, Any]]
+"""when, about which alert, what"""
 Post = Callable[[str, bytes], Awaitable[int]]
 """send a JSON body to a URL, return the HTTP status; raise OSError or TimeoutError when nobody answers"""
 
@@ -90,10 +92,10 @@ class Refreshed(Message):
 
 @attrs.define(kw_only=True)
 class Group:
-    """Alerts of one name. *told* is the state each was last told in."""
+    """Alerts of one name. *told* is the state in which each was last told, by (receiver, alert)."""
 
     alerts: dict[str, Notice] = attrs.field(factory=dict)
-    told: dict[str, str] = attrs.field(factory=dict)
+    told: dict[tuple[str, str], str] = attrs.field(factory=dict)
     waiting: bool = False
     last: float = 0.0
 
@@ -125,10 +127,11 @@ class Notifier(Actor):
         name = message.alert["name"]
         group = self._groups.setdefault(name, Group())
         group.alerts[message.alert["id"]] = message
-        told_at = self._told_before.pop(message.alert["id"], None)
-        if told_at is not None:  # in a former life of the hub
-            group.told[message.alert["id"]] = "firing"
-            group.last = max(group.last, told_at)
+        for key in [(receiver, message.alert["id"]) for receiver in self._receivers.names]:
+            told_at = self._told_before.pop(key, None)
+            if told_at is not None:  # in a former life of the hub
+                group.told[key] = "firing"
+                group.last = max(group.last, told_at)
         if not group.waiting:
             now = self._now()
             wait = max(self._receivers.group_wait, self._quiet_until - now, group.last + GROUP_INTERVAL - now if group.last else 0.0)
@@ -144,37 +147,36 @@ class Notifier(Actor):
             return  # it was over before the time to repeat it came
         group.waiting = False
         now = self._now()
-        chosen: list[dict[str, Any]] = []
-        decisions: list[tuple[float, str, dict[str, Any]]] = []
+        chosen: dict[str, list[Any]] = {}
+        decisions: list[Decision] = []
         for alert_id, notice in list(group.alerts.items()):
-            alert = notice.alert
-            state = "resolved" if alert["state"] in ("resolved", "inactive") else "firing"
-            reason = self._reason_against(group, notice, state, now)
-            if reason is None:
-                chosen.append(alert)
-            else:
-                self._counts["suppressed"] += 1
-                decisions.append((now, alert_id, {"decision": "not-sent", "state": state, "reason": reason, "receiver": None}))
+            state = _state(notice.alert)
+            against = {receiver: self._reason_against(group, notice, receiver, now) for receiver in self._receivers.names or ("",)}
+            for receiver in [receiver for receiver, reason in against.items() if reason is None]:
+                chosen.setdefault(receiver, []).append(notice.alert)
+            decisions += [(now, alert_id, {"decision": "not-sent", "state": state, **why}) for why in _reasons(against)]
             if state == "resolved":
                 del group.alerts[alert_id]
-        if chosen:
+        self._counts["suppressed"] += len(decisions)
+        for receiver, alerts in chosen.items():
             group.last = now
-            for alert in chosen:
-                group.told[alert["id"]] = "resolved" if alert["state"] in ("resolved", "inactive") else "firing"
-            for receiver in self._receivers.names:
-                await self.pipe_to_self(self._send(message.group, receiver, tuple(chosen), 0), name=f"send:{receiver}")
-        group.told = {i: state for i, state in group.told.items() if i in group.alerts}
+            group.told |= {(receiver, alert["id"]): _state(alert) for alert in alerts}
+            await self.pipe_to_self(self._send(message.group, receiver, tuple(alerts), 0), name=f"send:{receiver}")
+        group.told = {key: state for key, state in group.told.items() if key[1] in group.alerts}
         if group.alerts:
             self.timers.once((message.group, "repeat"), Due(group=message.group), after=REPEAT)
         elif not chosen:
             del self._groups[message.group]
         await self._decide(decisions)
 
-    def _reason_against(self, group: Group, notice: Notice, state: str, now: float) -> str | None:
-        """Return why an alert is not to be told, or None."""
-        told = group.told.get(notice.alert["id"])
+    def _reason_against(self, group: Group, notice: Notice, receiver: str, now: float) -> str | None:
+        """Return why a receiver is not to be told of an alert, or None."""
+        alert, state = notice.alert["id"], _state(notice.alert)
+        told = group.told.get((receiver, alert))
         if state == "resolved" and told is None:
-            return "nobody was told that it fired" + (f" ({notice.quiet})" if notice.quiet else "")
+            others = any((other, alert) in group.told for other in self._receivers.names)
+            who = "it was not told that it fired" if others else "nobody was told that it fired"
+            return who + (f" ({notice.quiet})" if notice.quiet else "")
         if state == "firing" and notice.quiet:
             return notice.quiet
         if told == state and now - group.last < REPEAT:
@@ -204,7 +206,7 @@ class Notifier(Actor):
 
     @handles
     async def refresh(self, message: Refresh) -> None:
-        firing = [n.alert for g in self._groups.values() for i, n in g.alerts.items() if g.told.get(i) == "firing"]
+        firing = [n.alert for g in self._groups.values() for i, n in g.alerts.items() if g.told.get(("alertmanager", i)) == "firing"]
         if firing:
             await self.pipe_to_self(self._repeat(tuple(firing)), name="refresh")
 
@@ -218,36 +220,66 @@ class Notifier(Actor):
 
     @handles
     async def sent(self, message: Sent) -> None:
-        now = self._now()
         if message.error is None:
             self._counts["sent"] += len(message.alerts)
-            what: dict[str, Any] = {"decision": "sent", "reason": f"attempt {message.attempt + 1}"}
+            what = {"decision": "sent", "reason": f"attempt {message.attempt + 1}"}
         elif message.error.startswith("HTTP 4") and message.error != "HTTP 429":
-            self._counts["failed"] += len(message.alerts)
-            what = {"decision": "failed", "reason": f"{message.error}: not tried again"}
+            what = self._gave_up(message, f"{message.error}: not tried again")
         elif message.attempt >= len(BACKOFF):
-            self._counts["failed"] += len(message.alerts)
-            what = {"decision": "failed", "reason": f"{message.error}: given up after {message.attempt + 1} attempts"}
+            what = self._gave_up(message, f"{message.error}: given up after {message.attempt + 1} attempts")
         else:
             wait = BACKOFF[message.attempt]
             what = {"decision": "retry", "reason": f"{message.error}: again in {wait:g} s"}
             again = Again(group=message.group, receiver=message.receiver, alerts=message.alerts, attempt=message.attempt + 1)
             self.timers.once((message.group, message.receiver, id(message.alerts)), again, after=wait)
-        state = {a["id"]: "resolved" if a["state"] in ("resolved", "inactive") else "firing" for a in message.alerts}
-        await self._decide([(now, i, {**what, "state": s, "receiver": message.receiver}) for i, s in state.items()])
+        await self._decide(self._about(message, message.alerts, what))
+
+    def _gave_up(self, message: Sent, reason: str) -> dict[str, str]:
+        """Who could not be told does not count as told."""
+        self._counts["failed"] += len(message.alerts)
+        group = self._groups.get(message.group)
+        for alert in message.alerts if group is not None else ():
+            key = message.receiver, alert["id"]
+            if group is not None and _state(alert) == "firing" == group.told.get(key):
+                del group.told[key]
+        return {"decision": "failed", "reason": reason}
+
+    def _about(self, message: Sent | Again, alerts: Iterable[Any], what: Mapping[str, str]) -> list[Decision]:
+        return [(self._now(), a["id"], {**what, "state": _state(a), "receiver": message.receiver}) for a in alerts]
 
     @handles
     async def again(self, message: Again) -> None:
-        job = self._send(message.group, message.receiver, message.alerts, message.attempt)
-        await self.pipe_to_self(job, name=f"send:{message.receiver}")
+        """Try once more, but of alerts only that are still as they were: what is late must not undo what is newer."""
+        group = self._groups.get(message.group)
+        told = group.told if group is not None else {}
+        fires = {a["id"] for a in message.alerts if told.get((message.receiver, a["id"])) == "firing"}
+        still = tuple(a for a in message.alerts if (_state(a) == "firing") == (a["id"] in fires))
+        if still:
+            job = self._send(message.group, message.receiver, still, message.attempt)
+            await self.pipe_to_self(job, name=f"send:{message.receiver}")
+        overtaken = [a for a in message.alerts if a not in still]
+        await self._decide(self._about(message, overtaken, {"decision": "not-sent", "reason": "overtaken by what came of it since"}))
 
-    async def _decide(self, decisions: list[tuple[float, str, dict[str, Any]]]) -> None:
+    async def _decide(self, decisions: list[Decision]) -> None:
         if not decisions:
             return
         try:
             await self._book.decide(decisions)
         except StorageFailed as error:
             log.warning("decisions about notices are not on disk: %s", error.detail)
+
+
+def _state(alert: Mapping[str, Any]) -> str:
+    """Return what a receiver is told of an alert's state."""
+    return "resolved" if alert["state"] in ("resolved", "inactive") else "firing"
+
+
+def _reasons(against: Mapping[str, str | None]) -> list[dict[str, str | None]]:
+    """Return why receivers are not told: once, without a receiver, where it is the same for all."""
+    reasons = set(against.values())
+    if len(reasons) == 1 and None not in reasons:
+        return [{"reason": reason, "receiver": None} for reason in reasons]
+    return [{"reason": reason, "receiver": receiver} for receiver, reason in against.items() if reason is not None]
 
 
 def _common(maps: list[Mapping[str, str]]) -> dict[str, str]:
@@ -258,7 +290,7 @@ def webhook_body(group: str, alerts: tuple[Any, ...], external_url: str) -> dict
     """Return Alertmanager's webhook body, version 4."""
     shown = []
     for alert in alerts:
-        over = alert["state"] in ("resolved", "inactive")
+        over = _state(alert) == "resolved"
         shown.append(
             {
                 "status": "resolved" if over else "firing",
@@ -288,7 +320,7 @@ def alertmanager_body(alerts: tuple[Any, ...], expires: float) -> list[dict[str,
     """Return the body of POST /api/v2/alerts of an Alertmanager; what fires is believed until *expires* (UNIX s)."""
     found = []
     for alert in alerts:
-        ends = alert["resolved_at"] if alert["state"] in ("resolved", "inactive") else rfc3339(expires)
+        ends = alert["resolved_at"] if _state(alert) == "resolved" else rfc3339(expires)
         starts = alert["fired_at"] or alert["active_at"]
         found.append({"labels": alert["labels"], "annotations": alert["annotations"], "startsAt": starts, "endsAt": ends})
     return found

@@ -5,6 +5,8 @@ from typing import Any
 
 import attrs
 
+from paranet.orchestrator.gates import Condition
+
 ENDINGS = frozenset({"succeeded", "rolled_back", "cancelled", "failed"})
 
 
@@ -30,7 +32,7 @@ class Progress:
     """A deployment as operators see it. Times are UNIX s, *percent* never goes back, *reason* says why it did not succeed.
 
     *behind* are the deployments that a queued one waits for, *eta* is when it is likely to end, *restores* is true for one
-    that undoes what others did to the devices.
+    that undoes what others did to the devices, *conditions* are the figures that its gates look at.
     """
 
     deploy_id: str
@@ -47,6 +49,7 @@ class Progress:
     restores: bool = False
     behind: tuple[str, ...] = ()
     eta: float | None = None
+    conditions: tuple[Condition, ...] = ()
 
     @property
     def nodes(self) -> tuple[str, ...]:

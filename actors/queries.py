@@ -9,18 +9,20 @@ import attrs
 import numpy as np
 
 from actors.chunks import Arrays, ChunkStore, decoded, decoded_rollups
-from actors.samples import Answer, Points
+from actors.samples import Answer, FindLabels, FindSeries, Points, ReadMetrics
 from paranet.errors import ParaNetError, QueryTooLarge, TooLarge
 from paranet.metrics import rollup
 from paranet.metrics.alerts.alert import Assessment, key_of
 from paranet.metrics.alerts.assess import vector_of
+from paranet.metrics.columns import Columns
 from paranet.metrics.hot import HotSeries
 from paranet.metrics.index import Index
 from paranet.metrics.labels import NAME, Labels
+from paranet.metrics.matchers import Matcher
 from paranet.metrics.plan import Need, needs, on_rollups
-from paranet.metrics.promql.ast import Binary, Node, Number, Selector
+from paranet.metrics.promql.ast import Binary, Node, Number, Range, Selector
 from paranet.metrics.promql.evaluate import LOOKBACK, Options, evaluate
-from paranet.metrics.promql.values import Samples, is_stale
+from paranet.metrics.promql.values import Samples, Times, is_stale
 
 MAX_SERIES = 20_000
 """series that one query may touch"""
@@ -59,8 +61,8 @@ class HotSource:
     """The samples in memory, as a source for the engine. For whoever asks about the last minutes only."""
 
     def __init__(self, index: Index, pending: Pending) -> None:
+        self.pending = pending
         self._index = index
-        self._pending = pending
         self._kept: dict[Any, list[HotSeries]] = {}
         self._generation = -1
 
@@ -94,12 +96,17 @@ class _Fetched:
         self._found = found
 
     def select(self, selector: Selector, start: int, end: int, function: str = "") -> Iterable[Samples]:
+        bounds: dict[int, tuple[Times, int, int]] = {}
         for samples in self._found.get((selector, function), ()):
-            low, high = np.searchsorted(samples.times, start, side="left"), np.searchsorted(samples.times, end, side="right")
-            yield Samples(samples.labels, samples.times[low:high], samples.values[low:high])
+            times = samples.times
+            found = bounds.get(id(times))
+            if found is None:
+                low, high = np.searchsorted(times, start, side="left"), np.searchsorted(times, end, side="right")
+                found = bounds[id(times)] = times[low:high], int(low), int(high)
+            yield Samples(samples.labels, found[0], samples.values[found[1] : found[2]])
 
 
-def prepare(source: HotSource, pending: Pending, node: Node, span: tuple[int, int, int], raw_since: int) -> Prepared:
+def prepare(source: HotSource, node: Node, span: tuple[int, int, int], raw_since: int) -> Prepared:
     """Copy out of memory what the query needs. Raise QueryTooLarge."""
     start, end, step = span
     tier = rollup.tier_for(start, end, step, raw_since)
@@ -112,7 +119,7 @@ def prepare(source: HotSource, pending: Pending, node: Node, span: tuple[int, in
         total += len(series)
         if total > MAX_SERIES:
             raise QueryTooLarge(f"the query touches more than {MAX_SERIES} series")
-        parts.append((need, tuple(_part(s, need, pending, tier) for s in series)))
+        parts.append((need, tuple(_part(s, need, source.pending, tier) for s in series)))
     return Prepared(node=node, start=start, end=end, step=step, tier=tier, parts=tuple(parts))
 
 
@@ -166,7 +173,8 @@ def _joined(need: Need, parts: Sequence[Part], rows: Sequence[Any], tier: int) -
     if tier:
         return _joined_rollups(need, parts, rows, tier)
     cold, damaged = decoded(rows)
-    return [_join(part, cold.get(part.id)) for part in parts], damaged
+    together = Columns()
+    return [_join(part, cold.get(part.id), together) for part in parts], damaged
 
 
 def _joined_rollups(need: Need, parts: Sequence[Part], rows: Sequence[Any], tier: int) -> tuple[list[Samples], list[int]]:
@@ -181,16 +189,28 @@ def _joined_rollups(need: Need, parts: Sequence[Part], rows: Sequence[Any], tier
     return joined, damaged
 
 
-def _join(part: Part, cold: Arrays | None) -> Samples:
-    pieces = [(s.times, s.values) for s in part.warm if len(s.times)]
+def _join(part: Part, cold: Arrays | None, together: Columns) -> Samples:
+    pieces = [(together.same(s.times), s.values) for s in part.warm if len(s.times)]
     if cold is not None:
-        cut = len(cold[0]) if cold[0][-1] < part.since else int(np.searchsorted(cold[0], part.since))
-        pieces.insert(0, (cold[0][:cut], cold[1][:cut]))
+        times, values = cold
+        cut = len(times) if times[-1] < part.since else int(np.searchsorted(times, part.since))
+        pieces.insert(0, (together.head(times, cut), values[:cut]))
     if len(pieces) == 1:
         return Samples(part.labels, *pieces[0])
     if not pieces:
         return Samples(part.labels, np.empty(0, dtype=np.int64), np.empty(0))
-    return Samples(part.labels, np.concatenate([t for t, _ in pieces]), np.concatenate([v for _, v in pieces]))
+    return Samples(part.labels, together.joined([t for t, _ in pieces]), np.concatenate([v for _, v in pieces]))
+
+
+def everything(message: ReadMetrics) -> Range:
+    """Return the range selector that means the samples asked for."""
+    wanted = (NAME, message.names), ("node", message.nodes)
+    matchers = [Matcher(name, "=~", "|".join(map(_escaped, sorted(values)))) for name, values in wanted if values]
+    return Range(selector=Selector(alternatives=(tuple(matchers),)), window=message.end - message.start + 1)
+
+
+def _escaped(text: str) -> str:
+    return "".join(c if c.isalnum() or c == "_" else f"\\{c}" for c in text)
 
 
 async def points(store: ChunkStore, prepared: Prepared) -> tuple[Points, ...]:
@@ -213,9 +233,9 @@ Cold = tuple[Prepared | None, ...]
 """a rule's expression, its clear expression and its basis, prepared"""
 
 
-def cold(source: HotSource, pending: Pending, nodes: Sequence[Node | None], at: int) -> Cold:
+def cold(source: HotSource, nodes: Sequence[Node | None], at: int) -> Cold:
     """Prepare a rule that reaches further back than memory does."""
-    return tuple(None if node is None else prepare(source, pending, node, (at, at, 1), 0) for node in nodes)
+    return tuple(None if node is None else prepare(source, node, (at, at, 1), 0) for node in nodes)
 
 
 async def with_cold(store: ChunkStore, found: list[Any], indices: list[int]) -> tuple[Any, ...]:
@@ -266,3 +286,33 @@ _TESTS: Mapping[str, Callable[[float, float], bool]] = {
     "==": operator.eq,
     "!=": operator.ne,
 }
+
+
+def found_series(index: Index, message: FindSeries) -> tuple[Labels, ...]:
+    """Return the series that are asked for."""
+    found: dict[Labels, None] = {}
+    for selector in message.selectors or (_ALL,):
+        for series in index.select(selector.alternatives):
+            if series.last >= message.start:
+                found[series.labels] = None
+            if len(found) >= message.limit:
+                return tuple(found)
+    return tuple(found)
+
+
+def found_labels(index: Index, message: FindLabels) -> tuple[str, ...]:
+    """Return the names or values that are asked for, in order."""
+    if not message.selectors:
+        names = index.label_values(message.label) if message.label else index.label_names()
+        return tuple(names[: message.limit])
+    found = {
+        value if message.label else name
+        for selector in message.selectors
+        for series in index.select(selector.alternatives)
+        for name, value in series.labels
+        if message.label in (None, name)
+    }
+    return tuple(sorted(found)[: message.limit])
+
+
+_ALL = Selector(alternatives=((),))

@@ -1,17 +1,16 @@
 """TelemetryCollector: owns the series, their hot window and the way of samples to disk, answers queries, and publishes every tick."""
 
-import functools
 import logging
-import re
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import attrs
 
 from actors import queries
-from actors.channels import Channel, Filter, Outlets, Subscribe, Subscribed, Unsubscribe
-from actors.chunks import Arrays, Batch, ChunkStore, decoded
+from actors.backlog import Backlog
+from actors.channels import Channel, Outlets, Subscribe, Subscribed, Unsubscribe
+from actors.chunks import Batch, ChunkStore, decoded
 from actors.device import Readings
 from actors.ids import epoch
 from actors.ingestion import Intake
@@ -31,29 +30,22 @@ from actors.samples import (
     Verdicts,
     Watch,
 )
+from actors.selection import newest_readings, select
 from paranet.errors import ParaNetError, StorageFailed, TooFast
 from paranet.metrics.alerts.assess import assess, basis
-from paranet.metrics.hot import SEAL, HotSeries, Run, shown_name
+from paranet.metrics.hot import SEAL, HotSeries, shown_name
 from paranet.metrics.index import Index
-from paranet.metrics.labels import NAME, Labels, labels_of, series_name, unquoted
-from paranet.metrics.matchers import Matcher
-from paranet.metrics.promql.ast import Range, Selector
+from paranet.metrics.labels import Labels, labels_of, series_name
 from paranet.metrics.promql.parse import parse
 
 log = logging.getLogger(__name__)
 
 GATHER = 0.05
 """seconds that devices have to hand in a tick before it is published"""
-CHECKPOINT = 300
-"""turns of saving within which every open chunk is written once, so that the journal stays short"""
 SWEEP = 60.0
 """seconds between two looks for what is too old"""
 BEHIND = 5_000_000
 """samples that may wait for the disk before more are refused"""
-ROW = 2000
-"""series that one row of the journal holds at most: not more than a few MiB"""
-PIECE = 500
-"""chunks that are written at once at the end"""
 SILENT = 60_000
 """ms after which a node's readings leave the snapshot"""
 
@@ -90,7 +82,14 @@ class Sweep(Message):
 
 @attrs.frozen(kw_only=True)
 class Swept(Message):
-    """What was too old is gone."""
+    """What was too old is gone; so may be series of these ids."""
+
+    gone: frozenset[int] = frozenset()
+
+
+@attrs.frozen(kw_only=True)
+class Forgotten(Message):
+    """They are gone."""
 
 
 class TelemetryCollector(Actor):
@@ -122,16 +121,9 @@ class TelemetryCollector(Actor):
 
     async def on_start(self) -> None:
         self._index = Index()
-        self._pending: dict[int, list[Arrays]] = defaultdict(list)
-        self._hasty: list[tuple[int, Arrays]] = []
-        self._waiting = 0
-        self._collected = self._on_disk = 0
-        self._batch: Batch | None = None
+        self._backlog = Backlog(self._index)
         self._saving = self._sweeping = self._sharing = False
-        self._to_checkpoint: list[HotSeries] = []
-        self._journal = self._mark = 0
-        self._turn = 0
-        self._hot = queries.HotSource(self._index, self._pending)
+        self._hot = queries.HotSource(self._index, self._backlog.pending)
         self._watchers: dict[str, frozenset[str]] = {}
         await self._recover()
         self._gathered: deque[dict[str, Any]] = deque()
@@ -145,28 +137,18 @@ class TelemetryCollector(Actor):
     async def on_stop(self) -> None:
         """Journal first, which is quick; then chunks piece by piece; the journal goes last. Cut short anywhere, nothing is lost."""
         try:
-            for piece in self._rest():
+            for piece in self._backlog.rest(self._intake):
                 await self._store.write(piece)
         except StorageFailed as error:
             log.warning("what is not in the journal is lost: %s", error.detail)
-
-    def _rest(self) -> Iterator[Batch]:
-        last, left = self._collect(), self._batch or Batch()  # what is under way may be on disk or not: its chunks are pending still
-        yield Batch(series=[*left.series, *last.series], fresh=[*left.fresh, *last.fresh], hasty=[*left.hasty, *last.hasty])
-        for i in range(0, len(last.sealed), PIECE):
-            yield Batch(sealed=last.sealed[i : i + PIECE])
-        still_open = [s for s in self._index if s.unsealed]
-        for i in range(0, len(still_open), PIECE):
-            yield Batch(open=[(s.id, s.tail(s.unsealed)) for s in still_open[i : i + PIECE]])
-        yield Batch(forget_journal=1 << 62)
 
     def inspect(self) -> Mapping[str, object]:
         return {
             "series": len(self._index),
             "subscribers": self._channel.subscribers,
-            "waiting": self._waiting,
-            "unsaved": self._intake.counts["accepted"] - self._on_disk,
-            "damaged": self._store.damaged,
+            "waiting": self._backlog.waiting,
+            "unsaved": self._backlog.unsaved(self._intake),
+            "damaged": dict(+self._store.damaged),
             **self._intake.counts,
         }
 
@@ -179,16 +161,16 @@ class TelemetryCollector(Actor):
             self._index.add(series)
         self._intake = Intake(
             self._index,
-            next_id=max(by_id, default=0) + 1,
+            next_id=await self._store.last_series() + 1,
             max_series=self._max_series,
             retention=self._retention,
-            seal=self._seal,
+            seal=self._backlog.seal,
         )
         open_chunks, damaged = decoded(await self._store.open_chunks())
         await self._store.discard("chunk", damaged)
         for series_id, (times, values) in open_chunks.items():
             self._replay(by_id.get(series_id), times, values, reopened=True)
-        entries, self._journal = await self._store.journal()
+        entries, self._backlog.journal = await self._store.journal()
         for series_id, (times, values) in entries:
             self._replay(by_id.get(series_id), times, values)
         for series in by_id.values():
@@ -206,15 +188,7 @@ class TelemetryCollector(Actor):
             series.extend(times[:room].tolist(), values[:room].tolist())
             times, values = times[room:], values[room:]
             if series.is_full:
-                self._seal(series)
-
-    def _seal(self, series: HotSeries) -> None:
-        times, values, saved = series.seal()
-        if len(times):
-            self._pending[series.id].append((times, values))
-            self._waiting += len(times)
-            if saved < len(times):
-                self._hasty.append((series.id, (times[saved:], values[saved:])))
+                self._backlog.seal(series)
 
     # What comes in.
 
@@ -232,25 +206,34 @@ class TelemetryCollector(Actor):
 
     @handles
     async def ingest(self, message: Ingest) -> Verdicts:
-        if self._waiting > BEHIND:
-            raise TooFast(f"{self._waiting} samples wait for the disk", retry_after=1)
+        if self._backlog.waiting > BEHIND:
+            raise TooFast(f"{self._backlog.waiting} samples wait for the disk", retry_after=1)
         verdicts = self._intake.batch(message.lines, int(self._now() * 1000))
-        if self._channel.subscribers or self._watchers:
-            self._show(message)
+        self._announce(message)
         return verdicts
 
-    def _show(self, message: Ingest) -> None:
-        """Publish the newest values of what was pushed, an item for each node and time."""
+    def _announce(self, message: Ingest) -> None:
+        """Tell those who watch metrics of what was pushed, and, if somebody looks or other hubs may, publish its newest values."""
+        looked_at = self._channel.subscribers or self._shelf is not None
+        if not (looked_at or self._watchers):
+            return
+        new = [
+            series
+            for line in message.lines
+            if line.times and (series := self._index.get(line.labels)) is not None and series.last == line.times[-1]
+        ]
+        if looked_at:
+            self._show(new)
+        if self._watchers and new:
+            self._touched(frozenset(series.metric for series in new), max(series.last for series in new))
+
+    def _show(self, pushed: Iterable[HotSeries]) -> None:
+        """Publish newest values, an item for each node and time."""
         items: dict[tuple[str, int], dict[str, float]] = defaultdict(dict)
-        for line in message.lines:
-            series = self._index.get(line.labels)
-            if series is not None and line.times and series.last == line.times[-1]:
-                items[series.node, series.last][shown_name(line.labels)] = series.newest()
+        for series in pushed:
+            items[series.node, series.last][shown_name(series.labels)] = series.newest()
         for (node, ts), values in items.items():
             self._publish_later({"ts": ts, "node": node, "values": values})
-        if items:
-            names = frozenset(dict(line.labels).get(NAME, "") for line in message.lines)
-            self._touched(names, max(ts for _, ts in items))
 
     def _publish_later(self, item: dict[str, Any]) -> None:
         self._latest.take(item)
@@ -283,14 +266,10 @@ class TelemetryCollector(Actor):
         await self._share()
         if self._saving:
             return
-        if self._batch is None:
-            self._batch = self._collect()
-            self._collected = self._intake.counts["accepted"]
-        if not self._batch:
-            self._batch = None
-            return
-        self._saving = True
-        await self.pipe_to_self(self._write(self._batch), name="save")
+        batch = self._backlog.batch(self._intake)
+        if batch is not None:
+            self._saving = True
+            await self.pipe_to_self(self._write(batch), name="save")
 
     async def _share(self) -> None:
         """Lay the latest readings where other hubs, and the next start of this one, find them."""
@@ -308,33 +287,6 @@ class TelemetryCollector(Actor):
         if message.left is not None:
             self._latest.returned(message.left)
 
-    def _collect(self) -> Batch:
-        """Return what is to be written now."""
-        sealed = [(i, arrays) for i, pieces in self._pending.items() for arrays in pieces]
-        batch = Batch(series=self._intake.unwritten, sealed=sealed)
-        self._intake.unwritten = []
-        batch.hasty = [Run.joined(self._hasty[i : i + ROW]) for i in range(0, len(self._hasty), ROW)]
-        self._hasty = []
-        fresh = [s for s in self._index if s.unsealed > s.saved]
-        batch.fresh = [Run.fresh(fresh[i : i + ROW]) for i in range(0, len(fresh), ROW)]
-        batch.open, batch.forget_journal = self._checkpoint()
-        return batch
-
-    def _checkpoint(self) -> tuple[list[tuple[int, Arrays]], int]:
-        """Return the next open chunks to be written, and the journal row up to which all are, once a round is done."""
-        self._turn += 1
-        if not self._to_checkpoint:
-            done, self._mark = self._mark, self._journal
-            self._to_checkpoint = [s for s in self._index if s.unsealed] if self._turn >= CHECKPOINT else []
-            if not self._to_checkpoint:
-                self._mark = 0
-                return [], done
-            self._turn = 0
-            return [], done
-        many = max(len(self._to_checkpoint) // max(CHECKPOINT - self._turn, 1), 10)
-        chosen, self._to_checkpoint = self._to_checkpoint[:many], self._to_checkpoint[many:]
-        return [(s.id, s.tail(s.unsealed)) for s in chosen if s.unsealed], 0
-
     async def _write(self, batch: Batch) -> Message:
         try:
             return Saved(journal=await self._store.write(batch))
@@ -344,51 +296,57 @@ class TelemetryCollector(Actor):
     @handles
     async def saved(self, message: Saved) -> None:
         self._saving = False
-        batch = self._batch
-        assert batch is not None
         if message.error is not None:
             log.error("samples wait: %s", message.error)
-            return
-        self._journal = max(self._journal, message.journal)
-        self._on_disk = self._collected
-        self._batch = None
-        for series_id, arrays in batch.sealed:
-            self._waiting -= len(arrays[0])
-            pieces = self._pending[series_id]
-            pieces.pop(0)
-            if not pieces:
-                del self._pending[series_id]
+        else:
+            self._backlog.written(message.journal)
 
     @handles
     async def sweep(self, message: Sweep) -> None:
         now = int(self._now() * 1000)
         self._latest.forget_before(now - SILENT)
-        gone = [s for s in self._index if s.last < now - self._retention and not s.unsealed and s.id not in self._pending]
-        for series in gone:
-            self._index.remove(series)
         if not self._sweeping:
             self._sweeping = True
-            await self.pipe_to_self(self._retain(now, [s.id for s in gone]), name="sweep")
+            await self.pipe_to_self(self._retain(now, [s.id for s in self._silent(now)]), name="sweep")
 
-    async def _retain(self, now: int, gone: list[int]) -> Message:
+    def _silent(self, now: int) -> list[HotSeries]:
+        """Return the series without a sample that is young enough, on disk or on its way there."""
+        return [s for s in self._index if s.last < now - self._retention and not self._backlog.holds(s)]
+
+    async def _retain(self, now: int, silent: list[int]) -> Message:
+        """Delete what is too old. Series of which nothing is left are to go; where there is no room for others, silent ones too."""
         try:
             await self._store.retain(now, self._retention, self._max_bytes)
-            await self._store.forget(gone)
+            full = len(self._index) >= self._max_series
+            return Swept(gone=frozenset(silent if full else await self._store.without_samples(silent)))
         except StorageFailed as error:
             log.warning("nothing could be deleted: %s", error.detail)
         return Swept()
 
     @handles
     async def swept(self, message: Swept) -> None:
+        gone = [s for s in self._silent(int(self._now() * 1000)) if s.id in message.gone]
+        for series in gone:
+            self._index.remove(series)
+            series.clear()  # what of it is in no chunk is too old for one
+        await self.pipe_to_self(self._forget([s.id for s in gone]), name="sweep")
+
+    async def _forget(self, gone: list[int]) -> Message:
+        try:
+            await self._store.forget(gone)
+        except StorageFailed as error:
+            log.warning("nothing could be deleted: %s", error.detail)
+        return Forgotten()
+
+    @handles
+    async def forgotten(self, message: Forgotten) -> None:
         self._sweeping = False
 
     # Questions.
 
     @handles
     async def read(self, message: ReadMetrics) -> tuple[Points, ...]:
-        matchers = [Matcher(name, "=~", "|".join(map(_escaped, sorted(values)))) for name, values in _wanted(message) if values]
-        node = Range(selector=Selector(alternatives=(tuple(matchers),)), window=message.end - message.start + 1)
-        prepared = queries.prepare(self._hot, self._pending, node, (message.end, message.end, 1), 0)
+        prepared = queries.prepare(self._hot, queries.everything(message), (message.end, message.end, 1), 0)
         return await self.defer(queries.points(self._store, prepared))
 
     @handles
@@ -401,7 +359,7 @@ class TelemetryCollector(Actor):
 
     async def _ask(self, promql: str, start: int, end: int, step: int) -> Answer:
         raw_since = int(self._now() * 1000) - self._retention
-        prepared = queries.prepare(self._hot, self._pending, parse(promql), (start, end, step), raw_since)
+        prepared = queries.prepare(self._hot, parse(promql), (start, end, step), raw_since)
         return await self.defer(queries.answer(self._store, prepared))
 
     @handles
@@ -417,7 +375,7 @@ class TelemetryCollector(Actor):
                     found.append(assess(node, clear, self._hot, message.at, look=look))
                 else:
                     cold.append(i)
-                    found.append(queries.cold(self._hot, self._pending, (node, clear, basis(node) if look else None), message.at))
+                    found.append(queries.cold(self._hot, (node, clear, basis(node) if look else None), message.at))
             except ParaNetError as error:
                 found.append(error)
         if not cold:
@@ -426,28 +384,11 @@ class TelemetryCollector(Actor):
 
     @handles
     async def find_series(self, message: FindSeries) -> tuple[Labels, ...]:
-        found: dict[Labels, None] = {}
-        for selector in message.selectors or (_ALL,):
-            for series in self._index.select(selector.alternatives):
-                if series.last >= message.start:
-                    found[series.labels] = None
-                if len(found) >= message.limit:
-                    return tuple(found)
-        return tuple(found)
+        return queries.found_series(self._index, message)
 
     @handles
     async def find_labels(self, message: FindLabels) -> tuple[str, ...]:
-        if not message.selectors:
-            names = self._index.label_values(message.label) if message.label else self._index.label_names()
-            return tuple(names[: message.limit])
-        found = {
-            value if message.label else name
-            for selector in message.selectors
-            for series in self._index.select(selector.alternatives)
-            for name, value in series.labels
-            if message.label in (None, name)
-        }
-        return tuple(sorted(found)[: message.limit])
+        return queries.found_labels(self._index, message)
 
     def _snapshot(self) -> list[dict[str, Any]]:
         return self._latest.items()
@@ -459,48 +400,3 @@ class TelemetryCollector(Actor):
     @handles
     async def unsubscribe(self, message: Unsubscribe) -> None:
         self._channel.detach(message.subscriber)
-
-
-_ALL = Selector(alternatives=((),))
-
-
-def _wanted(message: ReadMetrics) -> tuple[tuple[str, frozenset[str]], ...]:
-    return (NAME, message.names), ("node", message.nodes)
-
-
-def _escaped(text: str) -> str:
-    return "".join(c if c.isalnum() or c == "_" else f"\\{c}" for c in text)
-
-
-def newest_readings(items: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return one item a node, with the newest value of each of its series and the time of the last."""
-    merged: dict[str, dict[str, Any]] = {}
-    for item in items:
-        before = merged.get(item["node"])
-        merged[item["node"]] = item if before is None else {**item, "values": {**before["values"], **item["values"]}}
-    return list(merged.values())
-
-
-def select(item: dict[str, Any], wanted: Filter) -> dict[str, Any] | None:
-    """Return the part of a node's readings a filter wants; a metric is meant with all its labels."""
-    if wanted.nodes and item["node"] not in wanted.nodes:
-        return None
-    if not wanted.metrics and not wanted.labels:
-        return item
-    names = {label.partition("=")[0] for label in wanted.labels}
-    values = {
-        name: value
-        for name, value in item["values"].items()
-        if (not wanted.metrics or name.partition("{")[0] in wanted.metrics)
-        and (not names or len({label.partition("=")[0] for label in wanted.labels & _labels_in(name)}) == len(names))
-    }
-    return {**item, "values": values} if values else None
-
-
-@functools.lru_cache(maxsize=50_000)
-def _labels_in(name: str) -> frozenset[str]:
-    """Return the labels of a series' shown name as `name=value`."""
-    return frozenset(f"{label}={unquoted(value)}" for label, value in _LABEL.findall(name))
-
-
-_LABEL = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*")')

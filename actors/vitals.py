@@ -15,6 +15,7 @@ from paranet.metrics.labels import labels_of
 INTERVAL = 5.0
 ENDINGS = ("succeeded", "failed", "rolled_back", "cancelled")
 REASONS = ("duplicate", "out_of_order", "too_old", "over_limit", "in_future")
+TABLES = ("series", "chunk", "rollup", "journal")
 
 
 @attrs.frozen(kw_only=True)
@@ -28,7 +29,7 @@ class Taken(Message):
 
 
 class Vitals(Actor):
-    """Restarts by type of actor, refused samples by reason, deployments by ending."""
+    """Restarts by type of actor, refused samples by reason, damaged rows by table, deployments by ending."""
 
     def __init__(self, control: Database, now: Callable[[], float], collector: str = "telemetry") -> None:
         self._control = control
@@ -54,6 +55,10 @@ class Vitals(Actor):
         counts = state_of(cell) if cell is not None else {}
         for reason in REASONS:
             figures["paranet_hub_samples_rejected_total", "reason", reason] = float(str(counts.get(reason, 0)))
+        damaged = counts.get("damaged")
+        for table in TABLES:
+            rows_of = damaged.get(table, 0) if isinstance(damaged, Mapping) else 0
+            figures["paranet_hub_damaged_rows_total", "table", table] = float(rows_of)
         try:
             rows = await self._control.fetch("SELECT state, count(*) FROM deployment GROUP BY state LIMIT 100")
             endings = {str(state): n for state, n in rows}

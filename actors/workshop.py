@@ -8,6 +8,7 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import attrs
 
@@ -27,8 +28,8 @@ JOBS = 200
 """jobs until a process is replaced"""
 KEPT = 16
 """results that are kept"""
-SMALL_SOURCE, SMALL_STATE = 20_000, 2_000
-"""characters, and rows or nodes, up to which a thread does: some tens of milliseconds, during which the hub goes on"""
+SMALL_SOURCE, SMALL_STATE = 4_000, 500
+"""characters, and rows or nodes, up to which a thread does: some milliseconds, which are fewer than a process takes to be told"""
 HEADER = 8
 
 
@@ -57,11 +58,19 @@ def run(job: Job, recompiler: Recompiler | None = None) -> tuple[Compiled, Repor
     try:
         wanted = wanted_of(compiled, job.name, job.installed)
     except RowConflict as conflict:
-        witness = Witness(header={}, hops=())
-        violation = Violation(check="ownership", message=conflict.detail, witness=witness, intents=compiled.intents)
-        return compiled, Report(ok=False, checked={}, violations=(violation,))
+        return compiled, Report(ok=False, checked={}, violations=(_held_otherwise(compiled, conflict),))
     unreached = {node: {row.id: row for row in rows} for node, rows in compiled.rows.items() if node not in wanted}
     return compiled, Verifier(job.topology, {**wanted, **unreached}, Promises.of(compiled)).report()
+
+
+def _held_otherwise(compiled: Compiled, conflict: RowConflict) -> Violation:
+    """Name the row that somebody else holds with another value, and all who want it."""
+    node, family, key = (str(conflict.extra[name]) for name in ("node", "family", "key"))
+    wanting = next((row.owners for row in compiled.rows.get(node, ()) if row.id == (family, key)), compiled.intents)
+    held: Any = conflict.extra["owners"]
+    intents = tuple(sorted({*wanting, *held}))
+    witness = Witness(header={}, hops=(node,))
+    return Violation(check="ownership", message=conflict.detail, witness=witness, intents=intents, rows=(f"{node} {family} {key}",))
 
 
 def wanted_of(compiled: Compiled, name: str | None, installed: Mapping[str, Rows]) -> dict[str, Rows]:

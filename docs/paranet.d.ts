@@ -225,6 +225,18 @@ export interface CompilationBody {
 export interface Condition {
   op: string;
   threshold: number;
+  metric: string | null;
+  query: string | null;
+  node: string | null;
+  count: number;
+  interval: number;
+  failure_limit: number;
+}
+
+/** A figure that is looked at *count* times; more than *failure_limit* bad or missing looks close the gate. The figure is the newest value of *metric* (on *node*, the mean where there are several series; a counter's growth a second), or what the expression *query* yields. */
+export interface ConditionInput {
+  op: string;
+  threshold: number;
   metric?: string | null;
   query?: string | null;
   node?: string | null;
@@ -451,12 +463,13 @@ export interface Fault {
   message: string;
 }
 
-/** Which nodes and metrics are wanted, and which labels (`name=value`); left out or empty means all. *interval*: the newest of each series, at most once in that time. */
+/** Which nodes and metrics are wanted, and which labels (`name=value`); left out or empty means all. *interval*: the newest of each series, at most once in that time. *changes*: only values that are others than before. */
 export interface FilterBody {
   nodes?: string[];
   metrics?: string[];
   labels?: string[];
   interval?: number | string;
+  changes?: boolean;
 }
 
 /** An alert that changes more than *high* times in ten minutes flaps, until it is below *low*. */
@@ -473,7 +486,7 @@ export interface Formatted {
 
 /** What is looked at after a wave. Reading back what was installed is no option: it always is. *probes* walks the promised ways over what is installed, after the last wave. *keep_throughput* is the part of what a flow delivered before that it must deliver after; 0 is without. It is off where the flows' figures were not there before. */
 export interface Gates {
-  conditions?: Condition[];
+  conditions?: ConditionInput[];
   probes?: boolean;
   keep_throughput?: number;
 }
@@ -883,7 +896,7 @@ export interface ProblemBody {
   errors: unknown[];
 }
 
-/** A deployment as operators see it. Times are UNIX s, *percent* never goes back, *reason* says why it did not succeed. *behind* are the deployments that a queued one waits for, *eta* is when it is likely to end, *restores* is true for one that undoes what others did to the devices. */
+/** A deployment as operators see it. Times are UNIX s, *percent* never goes back, *reason* says why it did not succeed. *behind* are the deployments that a queued one waits for, *eta* is when it is likely to end, *restores* is true for one that undoes what others did to the devices, *conditions* are the figures that its gates look at. */
 export interface Progress {
   deploy_id: string;
   compile_id: string | null;
@@ -899,6 +912,7 @@ export interface Progress {
   restores: boolean;
   behind: string[];
   eta: string | null;
+  conditions: Condition[];
 }
 
 /** A page; `next` is the cursor of the following one. */
@@ -1403,6 +1417,8 @@ export interface Operations {
   "prometheus.values": { body: void; reply: PrometheusAnswer };
   "prometheus.metadata": { body: void; reply: PrometheusAnswer };
   "prometheus.buildinfo": { body: void; reply: PrometheusAnswer };
+  "prometheus.rules": { body: void; reply: unknown };
+  "prometheus.alerts": { body: void; reply: unknown };
   "prometheus.write": { body: void; reply: void };
   "alerts.list": { body: void; reply: AlertBodyPage };
   "alerts.rules": { body: void; reply: RuleStatePage };

@@ -110,7 +110,7 @@ class HubClient:
         return self._take(await self._post("login", {"username": self._username, "password": self._password}))
 
     async def watch(self, channel: str, *, since: str | None = None, **wanted: Any) -> AsyncGenerator[Update, None]:
-        """Yield everything of a channel in order, each once; *wanted* is its filter (`nodes`, `metrics`, `labels`, `interval`).
+        """Yield everything of a channel in order, each once; *wanted* is its filter (`nodes`, `metrics`, `labels`, `interval`, `changes`).
 
         A lost connection is made again and goes on where it ended. Raise ParaNetError when the hub refuses for good.
         """

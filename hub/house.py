@@ -161,7 +161,7 @@ class House:
             self._model = await _language_model(self.settings.agent, self.carried, stack)
             stack.callback(logs.tap(self.system.ref("syslog")))
             self.refusals = Refusals(self.system.ref("audit"))
-            stack.callback(self.refusals.flush)
+            stack.push_async_callback(self.refusals.close)
             await self._move_in(folder)
             self._stack = stack.pop_all()
         return self

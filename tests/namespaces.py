@@ -23,19 +23,14 @@ def _missing() -> str | None:
     absent = [tool for tool in ("ip", "tc", "nft", "ping", "iperf3") if shutil.which(tool, path=PATH) is None]
     if absent:
         return ", ".join(absent)
-    made = subprocess.run(["ip", "netns", "add", "pn-probe"], capture_output=True, check=False)
-    subprocess.run(["ip", "netns", "del", "pn-probe"], capture_output=True, check=False)
+    probe = f"pn-probe-{os.getpid()}"
+    made = subprocess.run(["ip", "netns", "add", probe], capture_output=True, check=False)
+    subprocess.run(["ip", "netns", "del", probe], capture_output=True, check=False)
     return None if made.returncode == 0 else "network namespaces"
 
 
 _WITHOUT = _missing()
 needs_namespaces = pytest.mark.skipif(_WITHOUT is not None, reason=f"this machine has no {_WITHOUT}")
-
-
-def skip_without() -> None:
-    """Skip the test on a machine that cannot have namespaces."""
-    if _WITHOUT is not None:
-        pytest.skip(f"this machine has no {_WITHOUT}")
 
 
 @asynccontextmanager

@@ -20,6 +20,7 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     watch.add_argument("--metrics", metavar="X,Y", help="these metrics only")
     watch.add_argument("--labels", metavar="NAME=VALUE,..", help="series with these labels only")
     watch.add_argument("--interval", metavar="TIME", help="at most once in this time, such as 1s")
+    watch.add_argument("--changes", action="store_true", help="only values that are others than before")
     watch.add_argument("--count", type=int, metavar="N", help="stop after so many lines")
     add_options(watch)
     watch.set_defaults(run=_watch)
@@ -33,7 +34,7 @@ def _watch(options: argparse.Namespace) -> int:
 
 async def _print(client: HubClient, options: argparse.Namespace) -> None:
     wanted = {name: value.split(",") for name in ("nodes", "metrics", "labels") if (value := getattr(options, name))}
-    more = {"interval": options.interval} if options.interval else {}
+    more = {name: value for name in ("interval", "changes") if (value := getattr(options, name))}
     left = options.count
     async with client as hub:
         async for update in hub.watch(options.channel, since=options.since, **wanted, **more):

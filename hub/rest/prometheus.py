@@ -5,6 +5,7 @@ import re
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from functools import partial
+from itertools import compress
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -13,6 +14,7 @@ import orjson
 from actors.runtime import AskTimeout
 from actors.samples import FindLabels, FindSeries, Query, QueryRange
 from hub.operations import Access, Call, Operation, Reply
+from hub.rest import burning
 from hub.rest.remote import write
 from paranet import __version__
 from paranet.errors import BadQuery, InvalidInput, ParaNetError, QueryFailed, QueryTooLarge
@@ -20,7 +22,7 @@ from paranet.metrics.labels import NAME
 from paranet.metrics.promql.ast import Selector
 from paranet.metrics.promql.evaluate import Result
 from paranet.metrics.promql.parse import parse
-from paranet.metrics.promql.selecting import number_text
+from paranet.metrics.promql.selecting import number_text, number_texts
 from paranet.metrics.promql.values import Vector
 
 API = "/prometheus/api/v1"
@@ -169,13 +171,26 @@ async def build(_call: Call, _form: Form) -> Any:
     }, None
 
 
+async def rules(call: Call, form: Form) -> Any:
+    """List the rules of alerts."""
+    kind = form.get("type") or ""
+    if kind not in ("", "alert", "record"):
+        raise InvalidInput(f"invalid parameter 'type': must be alert or record, not {kind[:60]!r}")
+    return await burning.rules(call, kind), None
+
+
+async def alerts(call: Call, _form: Form) -> Any:
+    """List the alerts."""
+    return await burning.alerts(call), None
+
+
 def _instant(result: Result, at: int) -> dict[str, Any]:
     value = result.value
     if result.kind == "matrix":
         rows = []
         for row in result.samples:
             times, numbers = row.times[row.low[0] : row.high[0]], row.values[row.low[0] : row.high[0]]
-            pairs = [[t / 1000, number_text(v)] for t, v in zip(times.tolist(), numbers.tolist(), strict=True)]
+            pairs = list(zip((times / 1000).tolist(), number_texts(numbers), strict=True))
             rows.append({"metric": dict(row.labels), "values": pairs})
         return {"resultType": "matrix", "result": rows}
     if isinstance(value, str):
@@ -194,18 +209,15 @@ def _matrix(result: Result) -> dict[str, Any]:
     value = result.value
     if isinstance(value, str):
         raise InvalidInput('invalid expression type "string" for range query, must be Scalar or instant Vector')
-    stamps = [t / 1000 for t in result.times.tolist()]
+    stamps = (result.times / 1000).tolist()
     if not isinstance(value, Vector):
-        return {
-            "resultType": "matrix",
-            "result": [{"metric": {}, "values": [[t, number_text(v)] for t, v in zip(stamps, value, strict=True)]}],
-        }
+        return {"resultType": "matrix", "result": [{"metric": {}, "values": list(zip(stamps, number_texts(value), strict=True))}]}
     found = []
     for i, row in sorted(enumerate(value.labels), key=lambda pair: pair[1]):
-        cells = zip(stamps, value.values[i].tolist(), value.present[i].tolist(), strict=True)
-        pairs = [[t, number_text(v)] for t, v, here in cells if here]
-        if pairs:
-            found.append({"metric": dict(row), "values": pairs})
+        here = value.present[i]
+        if here.any():
+            texts = number_texts(value.values[i][here])
+            found.append({"metric": dict(row), "values": list(zip(compress(stamps, here.tolist()), texts, strict=True))})
     return {"resultType": "matrix", "result": found}
 
 
@@ -253,6 +265,8 @@ OPERATIONS = (
     _row("values", "GET", "/label/{id}/values", values, "List a label's values", *_SPAN),
     _row("metadata", "GET", "/metadata", metadata, "List the metrics", "metric", "limit_per_metric"),
     _row("buildinfo", "GET", "/status/buildinfo", build, "Say who answers"),
+    _row("rules", "GET", "/rules", rules, "List the rules of alerts", "type"),
+    _row("alerts", "GET", "/alerts", alerts, "List the alerts"),
     Operation(
         name="prometheus.write",
         method="POST",

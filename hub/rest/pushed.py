@@ -7,7 +7,7 @@ from typing import Any
 from actors.samples import Line
 from hub.codec import decode
 from paranet.errors import Fault, InvalidInput
-from paranet.metrics.labels import LABEL_NAME, METRIC_NAME, NAME, Labels, labels_of
+from paranet.metrics.labels import LABEL_NAME, METRIC_NAME, NAME, Labels
 
 MAX_LABELS = 64
 MAX_TEXT = 2048
@@ -136,9 +136,8 @@ def _known(metric: str, pairs: tuple[tuple[str, str], ...]) -> Labels:
     """Return an identity, checked once: the same series come again and again. Raise InvalidInput or TypeError."""
     if METRIC_NAME.fullmatch(metric) is None:
         raise TypeError
-    labels = dict(pairs)
-    check_labels(labels, "labels")
-    return labels_of(metric, labels)
+    check_labels(dict(pairs), "labels")
+    return tuple(sorted([*(pair for pair in pairs if pair[1]), (NAME, metric)]))  # the very pairs that the cache keeps anyway
 
 
 def check_labels(labels: Any, path: str) -> Mapping[str, str]:

@@ -56,7 +56,7 @@ def shown(page: Page) -> Callable[[web.Request], Awaitable[web.Response]]:
         if user.role < page.role:
             raise web.HTTPSeeOther("/")
         pages = [other for other in SIGNED_IN if other.listed and user.role >= other.role]
-        return _page(request, page.template, user=user.username, role=user.role.word, pages=pages, path=page.path)
+        return _page(request, page.template, user=user.username, role=user.role.word, pages=pages, name=page.name, path=page.path)
 
     return handler
 

@@ -25,7 +25,7 @@ HELLO_WITHIN = 10.0
 STRANGERS = 1000
 """sockets that may be open without a session: for their `hello` some seconds, for the door some ms, for their goodbyes"""
 ASK = 30.0
-QUERY = frozenset({"nodes", "metrics", "labels", "interval", "since", "ticket"})
+QUERY = frozenset({"nodes", "metrics", "labels", "interval", "changes", "since", "ticket"})
 
 
 async def everything(request: web.Request) -> web.StreamResponse:
@@ -74,7 +74,10 @@ def _from_query(request: web.Request, channel: str) -> Sub:
         interval = parse_seconds(query.get("interval", "0"))
     except ValueError as error:
         raise InvalidInput(f"?interval=: {error}") from None
-    wanted = FilterBody(**chosen, interval=interval)
+    changes = query.get("changes", "false")
+    if changes not in ("true", "false"):
+        raise InvalidInput(f"?changes=: must be true or false, not {changes[:60]!r}")
+    wanted = FilterBody(**chosen, interval=interval, changes=changes == "true")
     wanted.value()  # what is wrong with it is said before the upgrade
     return Sub(id=0, ch=channel, since=query.get("since"), filter=wanted)
 

@@ -32,25 +32,26 @@ class Hello:
 class FilterBody:
     """Which nodes and metrics are wanted, and which labels (`name=value`); left out or empty means all.
 
-    *interval*: the newest of each series, at most once in that time.
+    *interval*: the newest of each series, at most once in that time. *changes*: only values that are others than before.
     """
 
     nodes: tuple[str, ...] = ()
     metrics: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     interval: Seconds = attrs.field(default=Seconds(0.0))
+    changes: bool = False
 
     def value(self) -> Filter:
         """Return it as channels take it. Raise InvalidInput."""
         if self.interval and not SHORTEST <= self.interval <= LONGEST:
             raise InvalidInput(f"filter.interval: must be from {SHORTEST:g} to {LONGEST:g} s, not {self.interval:g}")
-        if not (self.nodes or self.metrics or self.labels or self.interval):
+        if not (self.nodes or self.metrics or self.labels or self.interval or self.changes):
             return EVERYTHING
         for label in self.labels:
             if LABEL_NAME.fullmatch(label.partition("=")[0]) is None or "=" not in label:
                 raise InvalidInput(f"filter.labels: must be name=value, not {label[:60]!r}")
         nodes, metrics, labels = map(frozenset, (self.nodes, self.metrics, self.labels))
-        return Filter(nodes=nodes, metrics=metrics, labels=labels, interval=self.interval)
+        return Filter(nodes=nodes, metrics=metrics, labels=labels, interval=self.interval, changes=self.changes)
 
 
 @attrs.frozen(kw_only=True)

@@ -15,6 +15,8 @@ BUSY = 0.8
 STRETCHED = 1.5
 """times its own latency above which a link is called slow"""
 MOST = 6
+MEASURED = ("links", "nodes", "slow")
+"""kinds of questions that are answered from measurements, those of a time past by their highest value"""
 
 
 @attrs.frozen(kw_only=True)
@@ -55,7 +57,9 @@ class Alarm:
 
 @attrs.frozen(kw_only=True)
 class Facts:
-    """What is known about the network now. *cpu* and *up* are by node, *installed* sets of intents; *changes* begin at *since*.
+    """What is known about the network now. *cpu* and *up* are by node, *installed* sets of intents.
+
+    *changes* begin at *since*; measurements with a *since* are the worst from then to now.
 
     *alarms* are the alerts that burn, the newest first.
     """
@@ -74,7 +78,8 @@ class Facts:
 def answer(question: Question, facts: Facts, language: str) -> str:
     """Return the answer to *question* in *language*, with figures."""
     words = say(language)["answer"]
-    return _ANSWERS[question.kind](question, facts, words)
+    told = _ANSWERS[question.kind](question, facts, words)
+    return told + words["window"].format(since=facts.since) if facts.since and question.kind in MEASURED else told
 
 
 def percent(share: float) -> str:
@@ -110,6 +115,13 @@ def _links(question: Question, facts: Facts, words: Mapping[str, str]) -> str:
         found = [f for f in facts.links if f.latency is not None and (f.latency < question.threshold) == question.below]
         shown = ", ".join(f"{f.link} ({f.node}) {seconds(round(f.latency or 0, 6))}" for f in found[:MOST])
         return _counted(len(found), len(links), question, seconds(question.threshold), shown, words)
+    if question.down:
+        out = [k for k, link in sorted(facts.topology.links.items()) if not link.enabled or facts.up.get(link.source.node) is False]
+        return words["links-down"].format(list=", ".join(out[:MOST])) if out else words["links-down-none"]
+    if question.metric == "loss":
+        lossy = sorted((f for f in facts.links if f.drops > (question.threshold or 0)), key=lambda f: -f.drops)
+        losing = [words["link-loss"].format(link=f.link, node=f.node, value=f"{f.drops:.3g}") for f in lossy[:MOST]]
+        return words["slow-all"].format(list=", ".join(losing)) if losing else words["loss-none"]
     threshold = question.threshold
     if threshold is None or threshold > 1:
         return words["links-busiest"].format(list=_shown(links))
@@ -123,6 +135,9 @@ def _counted(count: int, total: int, question: Question, threshold: str, shown: 
 
 
 def _nodes(question: Question, facts: Facts, words: Mapping[str, str]) -> str:
+    if question.down:
+        out = [n for n in sorted(facts.topology.nodes) if facts.up.get(n) is False]
+        return words["nodes-down"].format(count=len(out), list=", ".join(out[:MOST])) if out else words["nodes-down-none"]
     chosen = {n: c for n, c in facts.cpu.items() if not question.nodes or n in question.nodes}
     if question.threshold is not None:
         chosen = {n: c for n, c in chosen.items() if (c < question.threshold) == question.below}
@@ -180,7 +195,29 @@ def _path(question: Question, facts: Facts, words: Mapping[str, str]) -> str:
             return words["path"].format(
                 start=start, goal=goal, hops=" > ".join(path.hops), intent=words["by-intent"].format(name=path.intent)
             )
-    return words["path-none"].format(start=start, goal=goal)
+    told = words["path-none"].format(start=start, goal=goal)
+    hops = _way(facts.topology, start, goal)
+    return told + (words["path-possible"].format(hops=" > ".join(hops)) if hops else words["path-impossible"])
+
+
+def _way(topology: Topology, start: str, goal: str) -> list[str]:
+    """Return the nodes of a way with the fewest enabled links; empty when there is none."""
+    beside: dict[str, list[str]] = {}
+    for link in topology.links.values():
+        if link.enabled:
+            beside.setdefault(link.source.node, []).append(link.target.node)
+            if not link.directed:
+                beside.setdefault(link.target.node, []).append(link.source.node)
+    before, waiting = {start: ""}, [start]
+    for node in waiting:
+        for other in beside.get(node, ()):
+            if other not in before:
+                before[other] = node
+                waiting.append(other)
+    hops = [goal] if goal in before else []
+    while hops and hops[-1] != start:
+        hops.append(before[hops[-1]])
+    return hops[::-1]
 
 
 def _about(facts: Facts, nodes: set[str]) -> list[Alarm]:

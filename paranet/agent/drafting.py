@@ -5,15 +5,14 @@ from ipaddress import ip_address
 
 import attrs
 
-from paranet.agent.clauses import Clause, Mention
+from paranet.agent.clauses import OR, Clause, Mention
 from paranet.agent.known import Known
-from paranet.agent.measures import window
+from paranet.agent.measures import PERIODS, window
 from paranet.agent.resolve import ANY, End, Resolver, slug
 from paranet.agent.writing import Statement, rate, seconds, size, word, words
 from paranet.models.topology import Modality
 
 GATES = ("internet", "gateway")
-OR = ("or", "或", "或者")
 DEFAULT_GROUP = "232.1.1.1"
 
 
@@ -136,7 +135,7 @@ def _route_ends(clause: Clause, draft: Draft) -> tuple[list[tuple[tuple[End, ...
         starts, others = others, []
     elif not goals and starts and others and not clause.middleboxes:
         goals, others = others, []
-    others = [m for m in others if not all(t.has("noun", "network") for t in m.tags)]
+    others = [m for m in others if not all(t.has("noun", "network", "any_node") for t in m.tags)]
     if others and starts and goals:
         unclear = others[0]
         draft.ask("part", draft.resolver.text[unclear.start : unclear.end], ("pass", "avoid"))
@@ -206,6 +205,9 @@ def _ways(clause: Clause, draft: Draft) -> tuple[tuple[End, ...] | None, tuple[E
         found[mention.role == "avoid"].append((mention.start, draft.nodes([mention])))
     for tag, avoided in clause.middleboxes:
         if tag.has("middlebox", "any"):
+            continue
+        if tag.has("op", "balance") and not draft.known.find(draft.resolver.text[tag.start : tag.end]):
+            clause.ops.append(("balance", tag))  # no box does it: the paths do
             continue
         ends = draft.resolver.middlebox(tag)
         draft.failed = draft.failed or ends is None
@@ -305,7 +307,9 @@ def write_cache(clause: Clause, draft: Draft) -> None:
     at = draft.nodes(places)
     if at is None:
         return None
-    capacity, ttl = clause.measured("size"), clause.measured("time")
+    capacity, kept = clause.measured("size"), clause.measured("time")
+    period = next((t.value_of("period") for t in clause.flags if t.has("period")), None)
+    ttl = kept.value if kept else PERIODS[period] if period else None
     if not names:
         return draft.ask("which-content", options=("/video",))
     if not at:
@@ -317,7 +321,7 @@ def write_cache(clause: Clause, draft: Draft) -> None:
         name = draft.resolver.text[mention.start : mention.end]
         attributes = [("at", f"[{', '.join(e.written for e in at)}]"), ("prefix", f'"{name}"'), ("capacity", size(capacity.value))]
         attributes += [("policy", policy)] if policy else []
-        attributes += [("ttl", seconds(ttl.value))] if ttl else []
+        attributes += [("ttl", seconds(ttl))] if ttl else []
         end = End(kind="name", label=name)
         draft.statements.append(Statement(keyword="cache", name=f"cache-{slug([end])}", attributes=tuple(attributes)))
     return None
@@ -360,7 +364,7 @@ def _is_group_address(mention: Mention, draft: Draft) -> bool:
 
 def write_region(clause: Clause, draft: Draft) -> None:
     """Add a region from its corners."""
-    numbers = clause.numbers
+    numbers = [tag.value or 0.0 for tag in clause.numbers]
     named = clause.mentions[:1]
     name = draft.resolver.text[named[0].start : named[0].end] if named else ""
     corners = list(zip(numbers[::2], numbers[1::2], strict=False))

@@ -15,10 +15,14 @@ FIRST, USUAL, LAST = 50, 100, 900
 """the places of permits, denies, and denies of all the rest"""
 
 
+MOST_SINGLE = 64
+"""rules that one limit for each of a group may become"""
+
+
 def write_filters(clause: Clause, draft: Draft) -> None:
     """Add what is allowed or forbidden."""
     permits = [op for op, _ in clause.ops if op in ("deny", "permit")][-1:] != ["deny"]
-    only, exception = clause.says("constraint", "only"), clause.says("constraint", "except")
+    only, exception = clause.says("constraint", "only", "rest"), clause.says("constraint", "except")
     kinds = _kinds(clause, draft)
     if kinds is None:
         return
@@ -27,7 +31,7 @@ def write_filters(clause: Clause, draft: Draft) -> None:
         return
     when = window(clause.clocks)
     label = "-".join(dict.fromkeys(k.id for k in _apps(clause))) or (
-        "port-" + "-".join(port for _, port in clause.ports) if clause.ports else ""
+        "port-" + "-".join(port for _, port, _ in clause.ports) if clause.ports else ""
     )
     exact = [(s, t, m) for s, t in pairs for m in (kinds or [()])]
     spared = draft.ends(clause.by_role("except"))
@@ -46,8 +50,7 @@ def write_filters(clause: Clause, draft: Draft) -> None:
     if only and permits and clause.clocks and _only_then(clause):
         _filters(draft, "deny", LAST, exact, "rest", None)
     elif only and permits:
-        rest = [(s, t, ()) if kinds else ((), t, ()) for s, t in pairs]
-        _filters(draft, "deny", LAST, rest, "rest", when)
+        _filters(draft, "deny", LAST, [_rest(_only(clause), *one) for one in exact], "rest", when)
         draft.note("only", weight=0.85)
 
 
@@ -81,6 +84,29 @@ def _only_then(clause: Clause) -> bool:
     """Tell whether `only` is said of the time: `only from 8 to 10`, `只能在早上8点`."""
     word = next(t for t in clause.flags if t.has("constraint", "only"))
     return any(0 <= c.start - word.end <= 1 for c in clause.clocks)
+
+
+def _only(clause: Clause) -> set[str]:
+    """Return what `only` is said of, which is what follows it, or what ends the clause before it: who, where, or which packets."""
+    places = [(m.start, m.end, "who" if m.role == "from" else "where") for m in clause.by_role("from", "to")]
+    places += [(t.start, t.end, "what") for t in clause.apps]
+    places += [(at, at + 1, "what") for _, _, at in clause.ports]
+    found = set()
+    for word in (t for t in clause.flags if t.has("constraint", "only")):
+        ahead = min((p for p in places if p[0] >= word.end), default=None)
+        behind = max((p for p in places if p[1] <= word.start), default=None)
+        if (near := ahead or behind) is not None:
+            found.add(near[2])
+    return found or ({"what"} if clause.apps or clause.ports else {"who"})
+
+
+def _rest(
+    only: set[str], sources: tuple[End, ...], targets: tuple[End, ...], match: Match
+) -> tuple[tuple[End, ...], tuple[End, ...], Match]:
+    """Return the traffic beside the only one that may pass."""
+    sources = () if "who" in only else sources
+    targets = () if "where" in only and "who" not in only else targets
+    return sources, targets, () if "what" in only else match
 
 
 def _match(sources: Sequence[End], targets: Sequence[End], rest: Match) -> Match:
@@ -155,7 +181,7 @@ def _kinds(clause: Clause, draft: Draft) -> list[Match] | None:
     protocol = next((p for p in ("udp", "tcp") if any(t.text == p for t in clause.apps)), "tcp")
     if clause.ports:
         found = [m for m in found if len(m) > 1]
-        found += [(("protocol", said if said in ("tcp", "udp") else protocol), ("port", port)) for said, port in clause.ports]
+        found += [(("protocol", said if said in ("tcp", "udp") else protocol), ("port", port)) for said, port, _ in clause.ports]
     for mention in clause.by_role("app"):
         ends = service(mention, draft)
         if ends is None:
@@ -194,6 +220,10 @@ def write_limits(clause: Clause, draft: Draft) -> None:
     word = "quota" if quota and not measure and not quota.loose else "limit"
     if not any(s or t for s, t in pairs) and not kinds:
         draft.note("everything", weight=0.7)
+    if any(m.each for m in clause.mentions):
+        pairs = _singly(pairs)
+        if len(pairs) > MOST_SINGLE:
+            return draft.ask("too-many", str(len(pairs)))
     for sources, targets in pairs:
         for match in kinds or [()]:
             ends = [slug(e) for e in (sources, targets) if e]
@@ -205,11 +235,18 @@ def write_limits(clause: Clause, draft: Draft) -> None:
     return None
 
 
+def _singly(pairs: Sequence[tuple[tuple[End, ...], tuple[End, ...]]]) -> list[tuple[tuple[End, ...], tuple[End, ...]]]:
+    """Return the traffic of everybody for himself: each has a limit of his own."""
+    return [((s,) if s else (), (t,) if t else ()) for ss, ts in pairs for s in ss or (None,) for t in ts or (None,)]
+
+
 def _limited(clause: Clause, draft: Draft, narrow: bool) -> list[tuple[tuple[End, ...], tuple[End, ...]]] | None:
     """Return the traffic of a limit: down to somebody, up from them, or both ways."""
     pairs = _pairs(clause, draft, narrow)
     if pairs is None:
         return None
+    if clause.says("metric", "both_ways"):
+        return [*pairs, *((t, s) for s, t in pairs if (t, s) not in pairs)]
     if clause.says("metric", "download") and len(pairs) == 1 and not pairs[0][1] and pairs[0][0] and not clause.by_role("from"):
         return [((), pairs[0][0])]
     if clause.says("metric", "upload") and len(pairs) == 1 and not pairs[0][0]:
@@ -235,6 +272,8 @@ def _rates(clause: Clause, measure: Measure | None, quota: Measure | None, draft
 def write_priority(clause: Clause, draft: Draft) -> None:
     """Add a class that goes before the rest, or after it."""
     low = clause.does("deprioritize")
+    if low and (clause.does("prioritize") or any(t.text == "first" for t in clause.flags)):
+        return draft.ask("what-first", options=tuple(a.id for a in _apps(clause)))
     kinds = _kinds(clause, draft)
     pairs = _pairs(clause, draft, True) if kinds is not None else None
     if kinds is None or pairs is None:

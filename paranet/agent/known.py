@@ -41,6 +41,7 @@ class Known:
         for kind, label, nodes in self._collections():
             self._add(Referent(kind=kind, label=label, nodes=nodes), (label,))
         self._share_synonyms()
+        self.atoms = frozenset(self.phrases.atoms())
         self._choices = [k for k in self._by_key if len(k) > 2]
 
     def with_installed(self, owners: Iterable[str]) -> "Known":
@@ -112,6 +113,11 @@ class Known:
             for referent in self._by_key[choice]:
                 best[referent] = max(best.get(referent, 0.0), score)
         return sorted(best.items(), key=lambda item: -item[1])
+
+    def resembles(self, phrase: str) -> bool:
+        """Tell whether *phrase* may be a misspelt name."""
+        text = " ".join(key(phrase))
+        return len(text) > 1 and process.extractOne(text, self._choices, scorer=fuzz.ratio, score_cutoff=SURE) is not None
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -3,11 +3,13 @@
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from typing import Any, Generic, TypeVar
 
 import attrs
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
 
 T = TypeVar("T")
 
@@ -18,8 +20,8 @@ _ATOM = re.compile(
     |(?P<name>(?<![a-z0-9_/.])/[a-z0-9][a-z0-9_.%=~+-]*(?:/[a-z0-9_.%=~+-]+)*)
     |(?P<clock>(?<![\d:])\d{{1,2}}:\d{{2}}(?![\d:]))
     |(?P<number>(?:(?<![a-z0-9_.)-])[+-])?(?<![a-z0-9_.])\d+(?:,\d{{3}})*(?:\.\d+)?)
-    |(?P<word>[^\W\d_{_CJK}](?:[^\W_{_CJK}]|\.(?=[a-z]\b))*(?:['’](?!s\b)[a-z]+)?)
-    |(?P<possessive>['’]s\b)
+    |(?P<word>[^\W\d_{_CJK}](?:[^\W_{_CJK}]|\.(?=[a-z]\b))*(?:'(?!s\b)[a-z]+)?)
+    |(?P<possessive>'s\b)
     |(?P<cjk>[{_CJK}])
     |(?P<digits>\d+)
     |(?P<mark>[^\s_-])""",
@@ -46,20 +48,22 @@ class Concept:
 
 
 def fold(text: str) -> str:
-    """Return *text* in lower case and half width, every character where it was."""
-    return "".join(_folded(c) for c in text)
+    """Return *text* in lower case, half width and simplified characters, every character where it was."""
+    text = text.translate(_forms())
+    lower = text.lower()
+    return lower if len(lower) == len(text) else "".join(c.lower() if len(c.lower()) == 1 else c for c in text)
 
 
-def _folded(char: str) -> str:
-    if "\uff01" <= char <= "\uff5e":
-        char = chr(ord(char) - 0xFEE0)
-    lower = char.lower()
-    return lower if len(lower) == 1 else char
+@cache
+def _forms() -> Mapping[int, int]:
+    """Return the plain form of every character that has another one."""
+    wide = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x2019: ord("'")}
+    return wide | {ord(form): ord(said[0]) for said in _table("forms.toml")["forms"].split() for form in said[1:]}
 
 
 def atoms(text: str) -> tuple[Atom, ...]:
     """Cut *text* (folded) into atoms. Hyphens, underscores and blanks stand between them."""
-    return tuple(Atom(m[0].replace("’", "'"), m.lastgroup or "mark", m.start(), m.end()) for m in _ATOM.finditer(text))
+    return tuple(Atom(m[0], m.lastgroup or "mark", m.start(), m.end()) for m in _ATOM.finditer(text))
 
 
 def key(text: str) -> tuple[str, ...]:
@@ -83,6 +87,15 @@ class Phrases(Generic[T]):
         meanings = branch.setdefault("", [])
         if meaning not in meanings:
             meanings.append(meaning)
+
+    def atoms(self) -> Iterable[str]:
+        """Yield every atom of every phrase."""
+        branches = [self._tree]
+        while branches:
+            for atom, below in branches.pop().items():
+                if atom:
+                    yield atom
+                    branches.append(below)
 
     def longest(self, text: tuple[Atom, ...], at: int) -> tuple[int, list[T]]:
         """Return how many atoms from *at* the longest phrase there has, and its meanings; 0 for none."""
@@ -110,15 +123,41 @@ class App:
     dscp: int | None = None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class Lexicon:
     """All that is known without a network. *synonyms* are the phrases of each people, place and middlebox, with cities by name."""
 
     phrases: Phrases[Concept]
     apps: Mapping[str, App]
     synonyms: tuple[tuple[str, ...], ...]
+    atoms: frozenset[str]
+    """all words that stand in a phrase"""
+
+    @cached_property
+    def _long(self) -> tuple[str, ...]:
+        return tuple(sorted(a for a in self.atoms if len(a) >= SHORTEST - 1 and a.isascii() and a.isalpha()))
+
+    def base(self, word: str) -> str | None:
+        """Return the form of a known verb or noun that *word* is another form of: `traversal` no, `applies`, `routed`, `shaping` yes."""
+        for ending, rest in _ENDINGS:
+            stem = word.removesuffix(ending) + rest
+            if word.endswith(ending) and len(stem) >= SHORTEST - 1 and stem in self.atoms:
+                return stem
+        return None
+
+    def nearest(self, word: str) -> str | None:
+        """Return the one word that *word* is but for one slip of the pen; None when there is none or *word* is short."""
+        if len(word) < SHORTEST or not word.isascii():
+            return None
+        found = process.extract(word, self._long, scorer=OSA.distance, score_cutoff=1 + (len(word) > 8), limit=2)
+        alike = [f for f in found if f[0][0] == word[0]]
+        return alike[0][0] if alike and (len(alike) == 1 or alike[0][1] < alike[1][1]) else None
 
 
+_ENDINGS = (("ies", "y"), ("ied", "y"), ("es", "e"), ("es", ""), ("s", ""), ("ed", "e"), ("ed", ""), ("ing", "e"), ("ing", ""), ("er", "e"))
+"""endings of English words and what stands instead of them in the plain form"""
+SHORTEST = 5
+"""letters of a word that may be misspelt"""
 SAME = ("people", "place", "middlebox")
 """categories whose phrases may each be the name of a node or a group"""
 
@@ -141,7 +180,7 @@ def lexicon() -> Lexicon:
         for phrase in app.names:
             phrases.add(key(phrase), Concept("app", app.id))
     cities = [(name, *said) for name, said in _table("places.toml")["places"].items()]
-    return Lexicon(phrases=phrases, apps=apps, synonyms=(*(tuple(s) for s in same.values()), *cities))
+    return Lexicon(phrases=phrases, apps=apps, synonyms=(*(tuple(s) for s in same.values()), *cities), atoms=frozenset(phrases.atoms()))
 
 
 def _said(phrase: str) -> tuple[str, ...]:

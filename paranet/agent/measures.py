@@ -8,7 +8,9 @@ from paranet.agent.tags import Tag
 from paranet.models.units import BANDWIDTH, TIME
 
 _SIZES = {"B": 1.0, "KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12}
-_PERIODS = {"second": 1.0, "hour": 3600.0, "day": 86400.0, "week": 604800.0, "month": 2592000.0}
+PERIODS = {"second": 1.0, "hour": 3600.0, "day": 86400.0, "week": 604800.0, "month": 2592000.0}
+NUMERAL = 6
+"""words of one number"""
 _METRES = {"m": 1.0, "km": 1e3}
 _UNITS = (("rate", "rate", BANDWIDTH), ("span", "time", TIME), ("distance", "distance", _METRES))
 
@@ -39,6 +41,8 @@ class Clock:
     start: int
     end: int
     marked: str = ""
+    half: bool = False
+    """the half of the day was said, or it is a time of 24 hours"""
 
 
 Item = Tag | Measure | Clock
@@ -60,16 +64,14 @@ def measure(tags: Sequence[Tag]) -> list[Item]:
 
 def _quantity(tags: Sequence[Tag], at: int) -> tuple[Measure | None, int]:
     number = tags[at]
-    if number.value is None or at + 1 >= len(tags):
+    if number.has("share", "of") and at + 1 < len(tags) and (share := tags[at + 1]).value is not None:  # 百分之八十
+        return _made("percent", share.value / 100, (share.start, share.end), (number.start, share.end)), 2
+    if number.has("share", "half") and (_bounds(tags, at - 1) or _bounds(tags, at + 1)):  # over half of, 一半以上
+        return _made("percent", 0.5, (number.start, number.end), (number.start, number.end)), 1
+    value, next_at = _number(tags, at)
+    if value is None or next_at >= len(tags):
         return None, 0
-    scale = 1.0
-    next_at = at + 1
-    if tags[next_at].value is not None and tags[next_at].has("number") and tags[next_at].value in (100.0, 1000.0):  # two hundred
-        scale, next_at = tags[next_at].value or 1.0, next_at + 1
-        if next_at >= len(tags):
-            return None, 0
     unit = tags[next_at]
-    value = number.value * scale
     count = next_at - at + 1
     parts = (number.start, tags[next_at - 1].end), (unit.start, unit.end)
     for category, kind, factors in _UNITS:
@@ -77,9 +79,33 @@ def _quantity(tags: Sequence[Tag], at: int) -> tuple[Measure | None, int]:
             return _made(kind, value * factors[unit.value_of(category) or ""], *parts), count
     if unit.has("size"):
         return _sized(tags, at, next_at, value * _SIZES[unit.value_of("size") or "B"])
-    if unit.text == "%":
-        return _made("percent", value / 100, *parts), count
+    if unit.has("share", "percent", "tenth"):
+        return _made("percent", value / (10 if unit.has("share", "tenth") else 100), *parts), count
     return _counted(tags, at, next_at, value, parts)
+
+
+def _bounds(tags: Sequence[Tag], at: int) -> bool:
+    return 0 <= at < len(tags) and (tags[at].has("constraint", "above", "below") or tags[at].text == "more than")
+
+
+def _number(tags: Sequence[Tag], at: int) -> tuple[float | None, int]:
+    """Return a number of one or more words (`two hundred and fifty`) and where it ends; None for none."""
+    value, last = tags[at].value, tags[at].value
+    at += 1
+    end = min(at + NUMERAL, len(tags))
+    while value is not None and last is not None and at < end:
+        joined = tags[at].text == "and" and last >= 100 and at + 1 < end
+        following = tags[at + joined]
+        if following.value is None or not following.has("number"):
+            break
+        if following.value in (100.0, 1000.0) and last < following.value:
+            value *= following.value
+        elif following.value < last and (last in (100.0, 1000.0) or (last % 10 == 0 and 20 <= last <= 90 and following.value < 10)):
+            value += following.value
+        else:
+            break
+        last, at = following.value, at + 1 + joined
+    return value, at
 
 
 def _made(kind: str, value: float, number: tuple[int, int], unit: tuple[int, int]) -> Measure:
@@ -93,10 +119,12 @@ def _counted(
     unit = tags[unit_at]
     if value != int(value):
         return None, 0
+    if unit.has("route", "strip") and (unit_at + 1 == len(tags) or tags[unit_at + 1].kind == "mark"):  # 走3条
+        return _made("paths", value, *parts), unit_at - at + 1
     if unit.has("route", "paths"):
         return _made("disjoint" if unit.has("route", "backup") else "paths", value, *parts), unit_at - at + 1
     followed = next((n for n in range(unit_at + 1, min(unit_at + 3, len(tags))) if tags[n].has("route", "paths")), None)
-    if followed is not None and (unit.blank or unit.has("filler") or unit.has("route")):
+    if followed is not None and (unit.blank or unit.has("filler") or unit.has("route") or unit.has("op", "balance")):
         apart = any(t.has("route", "backup") for t in tags[unit_at : followed + 1])
         return _made("disjoint" if apart else "paths", value, parts[0], (unit.start, tags[followed].end)), followed - at + 1
     return None, 0
@@ -111,7 +139,7 @@ def _sized(tags: Sequence[Tag], at: int, unit_at: int, size: float) -> tuple[Mea
             break
         if not (tags[follower].has("metric") or tags[follower].has("marker", "for", "at") or tags[follower].has("filler")):
             break
-    period = _PERIODS[tags[last].value_of("period") or "day"] if last != unit_at else None
+    period = PERIODS[tags[last].value_of("period") or "day"] if last != unit_at else None
     number, unit = (tags[at].start, tags[unit_at - 1].end), (tags[unit_at].start, tags[last].end)
     if period == 1.0:
         return _made("rate", size * 8, number, unit), last - at + 1
@@ -127,6 +155,9 @@ def _clock(tags: Sequence[Tag], at: int) -> tuple[Clock | None, int]:
         if half is not None and half.has("clock", "am", "pm") and hour <= 12:
             return _time(first.start, half.end, _hour(hour, half), minute), 2
         return _time(first.start, first.end, hour, minute), 1
+    spoken, used = _spoken(tags, at + 1) if first.has("clock", "noon") and at + 1 < len(tags) else (None, 0)
+    if spoken is not None:  # 中午12点
+        return attrs.evolve(spoken, start=first.start), used + 1
     if first.has("clock", "noon"):
         return _time(first.start, first.end, 12, 0), 1
     if first.has("clock", "midnight"):
@@ -135,7 +166,7 @@ def _clock(tags: Sequence[Tag], at: int) -> tuple[Clock | None, int]:
         made, count = _clock(tags, at + 1)
         if made is not None and made.minutes <= 12 * 60:
             late = _hour(made.minutes // 60, first)
-            return Clock(minutes=late * 60 + made.minutes % 60, start=first.start, end=made.end), count + 1
+            return Clock(minutes=late * 60 + made.minutes % 60, start=first.start, end=made.end, half=True), count + 1
         return (attrs.evolve(made, start=first.start), count + 1) if made else (None, 0)
     return _spoken(tags, at)
 
@@ -149,13 +180,13 @@ def _spoken(tags: Sequence[Tag], at: int) -> tuple[Clock | None, int]:
     if unit.has("clock", "am", "pm"):
         return _time(first.start, unit.end, _hour(int(first.value), unit), 0), 2
     if unit.has("clock", "half"):
-        return _time(first.start, unit.end, int(first.value), 30), 2
-    if unit.has("clock", "oclock") and unit.text != "h":
+        return _time(first.start, unit.end, int(first.value), 30, half=False), 2
+    if unit.has("clock", "oclock") and (unit.text != "h" or (at > 0 and tags[at - 1].has("marker", "from", "to", "until", "between"))):
         minutes = tags[at + 2] if at + 2 < len(tags) else None
         follower = tags[at + 3] if at + 3 < len(tags) else None
         if minutes is not None and minutes.value is not None and 0 < minutes.value < 60 and follower is not None and follower.text == "分":
-            return _time(first.start, follower.end, int(first.value), int(minutes.value)), 4
-        return _time(first.start, unit.end, int(first.value), 0), 2
+            return _time(first.start, follower.end, int(first.value), int(minutes.value), half=False), 4
+        return _time(first.start, unit.end, int(first.value), 0, half=False), 2
     return None, 0
 
 
@@ -167,8 +198,8 @@ def _hour(hour: int, half: Tag) -> int:
     return 0 if hour == 12 else hour
 
 
-def _time(start: int, end: int, hour: int, minute: int) -> Clock | None:
-    return Clock(minutes=hour * 60 + minute, start=start, end=end) if hour * 60 + minute <= 1440 and minute < 60 else None
+def _time(start: int, end: int, hour: int, minute: int, *, half: bool = True) -> Clock | None:
+    return Clock(minutes=hour * 60 + minute, start=start, end=end, half=half) if hour * 60 + minute <= 1440 and minute < 60 else None
 
 
 def _bare_hours(items: list[Item]) -> list[Item]:
@@ -182,7 +213,24 @@ def _bare_hours(items: list[Item]) -> list[Item]:
             items[at] = Clock(minutes=(int(number.value) + (12 if late else 0)) * 60, start=number.start, end=number.end)
     for at in range(len(items) - 3):
         _two_hours(items, at)
+    for at in range(len(items) - 1):
+        _joined_hours(items, at)
     return items
+
+
+def _joined_hours(items: list[Item], at: int) -> None:
+    """Read `9-17` as hours; not after `port`, and not before a unit."""
+    first, second = items[at : at + 2]
+    before, after = items[at - 1] if at else None, items[at + 2] if at + 2 < len(items) else None
+    if not (isinstance(first, Tag) and isinstance(second, Tag) and first.kind == second.kind == "number" and second.start - first.end == 1):
+        return
+    spoken = isinstance(before, Tag) and (before.has("marker", "port") or before.kind == "number")
+    if spoken or (isinstance(after, Tag) and (after.has("marker", "port") or after.kind == "number")):
+        return
+    hours = [t.value for t in (first, second) if t.value is not None and t.value == int(t.value) and 0 <= t.value <= 24]
+    if len(hours) == 2 and hours[0] < hours[1]:
+        items[at] = Clock(minutes=int(hours[0]) * 60, start=first.start, end=first.end)
+        items[at + 1] = Clock(minutes=int(hours[1]) * 60, start=second.start, end=second.end)
 
 
 def _two_hours(items: list[Item], at: int) -> None:
@@ -221,8 +269,20 @@ def _mark(items: list[Item]) -> list[Item]:
             mark = "end"
         if isinstance(before, Tag) and before.text == "before":
             mark = "end"
+        if mark == "end" and isinstance(found[-1] if found else None, Clock):
+            item = _same_half(found[-1], item)  # type: ignore[arg-type]  # just seen to be a Clock
         found.append(attrs.evolve(item, marked=mark or "start", start=start))
     return found
+
+
+def _same_half(first: Clock, second: Clock) -> Clock:
+    """Read `6` in `下午1点到6点` as an hour of the afternoon."""
+    later = second.minutes + 12 * 60
+    return (
+        attrs.evolve(second, minutes=later)
+        if first.half and not second.half and second.minutes <= first.minutes < later <= 1440
+        else second
+    )
 
 
 def _periods_before(items: list[Item]) -> list[Item]:
@@ -232,7 +292,7 @@ def _periods_before(items: list[Item]) -> list[Item]:
             for back in range(at - 1, max(at - 5, -1), -1):
                 before = items[back]
                 if isinstance(before, Tag) and before.has("period"):
-                    period = _PERIODS[before.value_of("period") or "day"]
+                    period = PERIODS[before.value_of("period") or "day"]
                     items[at] = attrs.evolve(item, period=period, loose=False)
                     break
                 if not isinstance(before, Tag):

@@ -74,12 +74,21 @@ class Resolver:
     guessed: list[tuple[str, str]] = attrs.field(factory=list)
     likeness: float = 1.0
 
+    def correct(self, tags: Iterable[Tag]) -> None:
+        """Remember which words were taken for others, for the reader to see."""
+        for tag in tags:
+            if tag.slipped and not tag.has("filler"):
+                self.guessed.append((self.text[tag.start : tag.end], tag.text))
+                self.likeness = min(self.likeness, 0.9)
+
     def ends(self, mentions: Iterable[Mention]) -> tuple[End, ...] | None:
         """Return what the mentions stand for; None when one of them cannot be told."""
         found: list[End] = []
         sound = True
         for mention in mentions:
             ends = self.end(mention)
+            if mention.each and ends is not None:
+                ends = tuple(End(kind="node", label=n, nodes=(n,)) if e.kind == "group" else e for e in ends for n in e.nodes or ("",))
             sound = sound and ends is not None
             found += ends or ()
         return _narrowed(found) if sound else None

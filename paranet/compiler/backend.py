@@ -15,7 +15,7 @@ from paranet.compiler.p4 import Switches
 from paranet.compiler.router import Router
 from paranet.compiler.trees import Planter, write_tree
 from paranet.models.device import Row
-from paranet.models.intent import Isolation, NamePromise, Path, Reach, RegionPromise, Reservation
+from paranet.models.intent import GroupPromise, Isolation, NamePromise, Path, Reach, RegionPromise, Reservation
 from paranet.models.topology import Modality
 
 
@@ -29,6 +29,7 @@ class Built:
     isolations: tuple[Isolation, ...]
     names: tuple[NamePromise, ...]
     regions: tuple[RegionPromise, ...]
+    groups: tuple[GroupPromise, ...]
     reservations: tuple[Reservation, ...]
 
 
@@ -39,7 +40,7 @@ class Build:
         self._board = Board(context.log)
         self.router = Router(context.topology, context.log)
         self.hops = Hops(context.topology, context.owners.addresses)
-        self._planter = Planter(context.log)
+        self._planter = Planter(context.topology, context.log)
         self._marker = Marker(context, self.router.network(Modality.IP), self._board)
         self._names = Names(self.hops, self._board, context.log)
         self._compass = Compass(context, self.router.network(Modality.GEO), self.hops, self._board)
@@ -58,6 +59,7 @@ class Build:
             isolations=tuple(self._marker.isolations),
             names=tuple(routed.names),
             regions=tuple(compass.promises),
+            groups=tuple(planter.promises),
             reservations=(*routed.reservations, *planter.reservations),
         )
 

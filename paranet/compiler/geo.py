@@ -17,9 +17,10 @@ import attrs
 from paranet.compiler.board import Board
 from paranet.compiler.context import Area, Context
 from paranet.compiler.diagnostics import Log
+from paranet.compiler.explain import listed, still_avoided
 from paranet.compiler.hops import Hops
 from paranet.compiler.ir import GeoOp, RegionOp
-from paranet.compiler.paths import Edge, Network, Query
+from paranet.compiler.paths import Edge, Network, Query, cheapest
 from paranet.models.device import Span
 from paranet.models.geometry import distance_to
 from paranet.models.intent import Path, RegionPromise
@@ -73,7 +74,7 @@ class Compass:
             value = {"next_hops": hops, "mode": way.mode}
             self._board.add(node, "geo.forward", op.region, value, {op.intent}, op.span)
         for source in op.sources:
-            self.promises.append(RegionPromise(intent=op.intent, source=source, region=op.region))
+            self.promises.append(RegionPromise(intent=op.intent, source=source, region=op.region, avoid=tuple(sorted(op.avoid_nodes))))
             self.paths.append(_path(op, source, onward))
 
     def _place(self, node: str, region: str, polygon: Sequence[tuple[float, float]], intent: str, span: Span) -> None:
@@ -91,7 +92,30 @@ class Compass:
             message = f"no node that speaks geo lies in region {op.region!r}"
         else:
             message = f"no links over nodes that speak geo lead from {', '.join(lost)} into region {op.region!r}"
-        self._log.error("PN230", op.span, message)
+            if left := self._avoidable(op, lost, places, inside):
+                self._log.error("PN230", op.place("avoid"), f"{message} past what it avoids", hint=f"write {listed('avoid', left)}")
+                return
+        self._log.error("PN230", op.place("from") if unplaced else op.place("to"), message)
+
+    def _avoidable(self, op: GeoOp, lost: Sequence[str], places: Mapping[str, Location], inside: Sequence[str]) -> list[str] | None:
+        """Return what can be avoided so that packets of all sources arrive, None where that is not the reason or there is no way."""
+        network = Network(self._context.topology, places.keys())
+        wanted, left = {*op.avoid_nodes, *op.avoid_links}, {*op.avoid_nodes, *op.avoid_links}
+        for source in lost if wanted else ():
+            still = still_avoided([_into(op, source, n, left) for n in inside], network)
+            if still is None:
+                return None
+            left = still
+        for name in sorted(wanted - left):  # what was lifted for one source may have become needless by another
+            if all(any(cheapest(network, _into(op, s, n, left | {name})) for n in inside) for s in op.sources):
+                left.add(name)
+        return sorted(left) if wanted else None
+
+
+def _into(op: GeoOp, source: str, target: str, avoided: set[str]) -> Query:
+    """Return the query for a way into a region, to one of the nodes in it, past those of *op*'s places that are *avoided*."""
+    nodes, links = avoided.intersection(op.avoid_nodes), avoided.intersection(op.avoid_links)
+    return Query(source=source, stops=(target,), avoid_nodes=frozenset(nodes), avoid_links=frozenset(links))
 
 
 def position(location: Location, properties: Mapping[str, object]) -> Mapping[str, object]:

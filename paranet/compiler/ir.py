@@ -50,6 +50,11 @@ class GeoOp:
     avoid_nodes: tuple[str, ...] = ()
     avoid_links: tuple[str, ...] = ()
     span: Span
+    given: Mapping[str, Attribute] = attrs.field(factory=dict)
+
+    def place(self, attribute: str) -> Span:
+        """Return where *attribute* stands, or the whole statement."""
+        return self.given[attribute].value.span if attribute in self.given else self.span
 
 
 @attrs.frozen(kw_only=True)
@@ -130,7 +135,23 @@ class MulticastOp:
     avoid_links: tuple[str, ...] = ()
     bandwidth: float = 0.0
     span: Span
-    places: Mapping[str, Span] = attrs.field(factory=dict)
+    given: Mapping[str, Attribute] = attrs.field(factory=dict)
+
+    def route(self, member: str) -> RouteOp:
+        """Return what carries packets to one member alone."""
+        given = {**self.given, "to": self.given["members"]} if "members" in self.given else self.given
+        return RouteOp(
+            intent=self.intent,
+            modality=self.modality,
+            source=self.source,
+            target=member,
+            prefix=self.group,
+            avoid_nodes=self.avoid_nodes,
+            avoid_links=self.avoid_links,
+            bandwidth=self.bandwidth,
+            span=self.span,
+            given=given,
+        )
 
 
 Operation = RouteOp | GeoOp | RegionOp | FilterOp | ClassOp | CacheOp | MulticastOp

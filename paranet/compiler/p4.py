@@ -116,8 +116,8 @@ class Switches:
         op = tree.op
         version = "ipv6" if ":" in op.group else "ipv4"
         group = group_id(op.group)
-        for node in sorted(self.nodes & tree.outgoing.keys()):
-            ports = [self._hops.port(node, e.link) for e in tree.outgoing[node]]
+        for node in sorted(self.nodes & {op.source, *tree.incoming}):
+            ports = [self._hops.port(node, e.link) for e in tree.outgoing.get(node, ())]
             replicas = [{"egress_port": port, "instance": 1} for port in sorted(ports)]
             self._board.add(node, "p4.mcast", str(group), {"replicas": replicas}, {op.intent}, op.span)
             match = {f"hdr.{version}.dstAddr": op.group}

@@ -39,7 +39,8 @@ Edges = Mapping[str, Sequence[Edge]]
 class Query:
     """A path is wanted from *source* to *stops* in order, the last of which is the target, passing none of them early.
 
-    *forced* are nodes that may be left by one edge only. With *fastest* latency stands in for cost.
+    *forced* are nodes that may be left by one edge only. With *fastest* latency stands in for cost. With a *toll* what is to be avoided
+    may be passed, at that cost each time.
     """
 
     source: str
@@ -50,6 +51,7 @@ class Query:
     latency: float = math.inf
     forced: Mapping[str, Edge] = attrs.field(factory=dict)
     fastest: bool = False
+    toll: float = 0.0
 
 
 @attrs.frozen(kw_only=True)
@@ -115,21 +117,31 @@ class Network:
         """Return every different amount of bandwidth that is left somewhere, ascending."""
         return sorted({room for origin, edges in self._edges.items() for e in edges if (room := self.room(origin, e)) > 0})
 
+    @property
+    def whole_cost(self) -> float:
+        """The cost of all edges together, which is more than that of any path."""
+        return sum(edge.cost for edges in self._edges.values() for edge in edges)
+
     def usable(self, query: Query) -> Edges:
         """Return the edges that the query may use."""
         found: dict[str, Sequence[Edge]] = dict(self._edges)
         if query.bandwidth or query.avoid_nodes or query.avoid_links:
             for origin, edges in found.items():
                 found[origin] = [e for e in edges if self.permits(query, origin, e)]
+        if query.toll:
+            found = {n: [e._replace(cost=e.cost + query.toll * self._shunned(query, e)) for e in edges] for n, edges in found.items()}
         if query.fastest:
             found = {origin: [e._replace(cost=e.latency) for e in edges] for origin, edges in found.items()}
         for origin, only in query.forced.items():
             found[origin] = [e for e in found.get(origin, ()) if (e.link, e.node) == (only.link, only.node)]
         return found
 
+    def _shunned(self, query: Query, edge: Edge) -> int:
+        return (edge.node in query.avoid_nodes) + (edge.link in query.avoid_links)
+
     def permits(self, query: Query, origin: str, edge: Edge) -> bool:
         """Tell whether the query may use the edge, forced nodes aside."""
-        if edge.node in query.avoid_nodes or origin in query.avoid_nodes or edge.link in query.avoid_links:
+        if not query.toll and (edge.node in query.avoid_nodes or origin in query.avoid_nodes or edge.link in query.avoid_links):
             return False
         return not query.bandwidth or query.bandwidth <= self.room(origin, edge) * _SLACK
 
@@ -139,7 +151,7 @@ def cheapest(network: Network, query: Query) -> Found | None:
 
     The answer is exact without waypoints, and with them as long as the enumeration fits its budget.
     """
-    if len(query.stops) == 1 and not query.fastest and (found := _along(network, query)):
+    if len(query.stops) == 1 and not query.fastest and not query.toll and (found := _along(network, query)):
         return found
     edges = network.usable(query)
     if len(query.stops) == 1 and query.latency == math.inf:

@@ -124,7 +124,6 @@ def read_multicast(statement: Statement, context: Context) -> tuple[MulticastOp,
     if both := {source, *members} & set(avoid_nodes):
         log.error("PN220", found["avoid"].value.span, f"the tree cannot avoid {min(both)!r}, which it connects")
         return ()
-    places = {name: a.value.span for name, a in found.items()}
     op = MulticastOp(
         intent=intent,
         modality=Modality(protocol),
@@ -135,7 +134,7 @@ def read_multicast(statement: Statement, context: Context) -> tuple[MulticastOp,
         avoid_links=avoid_links,
         bandwidth=bandwidth,
         span=statement.span,
-        places=places,
+        given=found,
     )
     return (op,)
 

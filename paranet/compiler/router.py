@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping
 import attrs
 
 from paranet.compiler.diagnostics import Log
-from paranet.compiler.explain import explain
+from paranet.compiler.explain import explain, would_do
 from paranet.compiler.ir import RouteOp
+from paranet.compiler.pairs import Reserves, same
 from paranet.compiler.paths import Edge, Found, Network, Query, Reserved, cheapest, speakers
-from paranet.compiler.spread import disjoint_pair, equal_ways, shares, walks
+from paranet.compiler.spread import equal_ways, shares, walks
 from paranet.models.device import Span
 from paranet.models.intent import NamePromise, Path, Reach, Reservation
 from paranet.models.topology import Modality, Topology
@@ -92,7 +93,7 @@ class Router:
         hops, edges = [node], []
         while node != op.target:
             edge, entry = toward.get(node), tree.get(node)
-            if edge is None or (entry and not _same(entry.edges[0], edge)):
+            if edge is None or (entry and not same(entry.edges[0], edge)):
                 return None
             if op.bandwidth and op.bandwidth > network.room(node, edge):
                 return None
@@ -111,11 +112,12 @@ class Router:
         found = [f for q in queries if (f := cheapest(network, q))]
         if found:
             return min(found, key=lambda f: (f.cost, f.latency, f.hops))
-        free = attrs.evolve(queries[0], forced={})
-        if forced and (wanted := cheapest(network, free)):
-            self._conflict(op, wanted, tree)
+        free = [f for q in queries if forced and (f := cheapest(network, attrs.evolve(q, forced={})))]
+        if free:
+            instead = None if self._log.full else would_do(queries, network)
+            self._conflict(op, min(free, key=lambda f: (f.cost, f.latency, f.hops)), tree, instead)
         else:
-            explain(attrs.evolve(op, target=targets[0]), free, network, self._topology, self._log)
+            explain(op, queries, network, self._topology, self._log)
         return None
 
     def _take(self, op: RouteOp, found: Found, tree: Tree) -> None:
@@ -138,7 +140,7 @@ class Router:
             return
         if backup and op.modality is Modality.NDN and (node := _circling(_both(found, backup), tree)):
             message = f"{op.intent!r} can have no backup: Interests that turn to it could come back to {node}"
-            self._log.error("PN309", op.place("backup"), message, hint="avoid the node")
+            self._log.error("PN309", op.place("backup"), message, hint="write no backup, or avoid the node")
             return
         for node, edges in ways.items():
             entry = tree.setdefault(node, Entry(edges, op.span, set()))
@@ -154,39 +156,20 @@ class Router:
         self._note(op, found, backup, tree)
 
     def _pair(self, op: RouteOp, found: Found, tree: Tree) -> tuple[Found, Found] | None:
-        """Return the path and one that shares no node with it, or at least no link."""
-        network = self.network(op.modality, (op.source, op.target))
-        forced = {n: entry.edges[0] for n, entry in tree.items() if n != op.source}
-        query = _query(op, op.target, forced)
-        edges = network.usable(query)
-        if not op.via and (pair := disjoint_pair(edges, op.source, op.target)) and pair[0].latency <= query.latency:
-            kept = tree.get(op.source)
-            if kept is None or _same(kept.edges[0], pair[0].edges[0]):
-                return pair
-            if _same(kept.edges[0], pair[1].edges[0]):
-                return pair[1], pair[0]
-        others = attrs.evolve(query, stops=(op.target,), latency=math.inf)
-        for nodes in (frozenset(found.hops[1:-1]), frozenset[str]()):
-            links = frozenset(e.link for e in found.edges)
-            rest = attrs.evolve(others, avoid_nodes=others.avoid_nodes | nodes, avoid_links=others.avoid_links | links)
-            if second := cheapest(network, rest):
-                return found, second
-        for node, edge in zip(found.hops, found.edges, strict=False):
-            if cheapest(network, attrs.evolve(others, avoid_links=others.avoid_links | {edge.link})) is None:
-                message = f"{op.intent!r} can have no disjoint backup: every way from {op.source} to {op.target} uses link {edge.link}"
-                hint = f"begin the route at {edge.node}" if node == op.source else f"end the route at {node}, or add a link beside it"
-                self._log.error("PN309", op.place("backup"), message, hint=hint)
-                return None
-        message = f"{op.intent!r} can have no disjoint backup: no second way avoids every link of {' > '.join(found.hops)}"
-        self._log.error("PN309", op.place("backup"), message)
-        return None
+        """Return the path and a second one, None after reporting why there is none."""
+        forced = {n: entry.edges[0] for n, entry in tree.items()}
+        reserves = Reserves(op, _query(op, op.target, {}), self.network(op.modality, (op.source, op.target)), forced)
+        pair = reserves.pair(found)
+        if pair is None:
+            reserves.explain(found, self._log)
+        return pair
 
     def _protect(self, op: RouteOp, backup: Found, tree: Tree) -> None:
         """Enter the backup: beside the way where the paths meet, as a way of its own elsewhere."""
         for node, edge in zip(backup.hops, backup.edges, strict=False):
             entry = tree.setdefault(node, Entry((edge,), op.span, set()))
             entry.owners.add(op.intent)
-            if not any(_same(edge, e) for e in entry.edges):
+            if not any(same(edge, e) for e in entry.edges):
                 entry.backup = entry.backup or edge
 
     def _widen(self, op: RouteOp, found: Found, tree: Tree) -> dict[str, tuple[Edge, ...]] | None:
@@ -200,7 +183,8 @@ class Router:
             return ways
         there = "is one path" if count < 2 else f"are {count} paths"
         message = f"{op.intent!r} wants {op.ecmp} equal paths: there {there} of the least cost, {found.cost:g}"
-        self._log.error("PN308", op.place("ecmp"), message, hint="give links the same cost, or ask for fewer")
+        fewer = f"ecmp: {count}" if count > 1 else "no ecmp"
+        self._log.error("PN308", op.place("ecmp"), message, hint=f"write {fewer}, or give links the same cost")
         return None
 
     def _inherit(self, op: RouteOp, tree: Tree) -> bool:
@@ -244,7 +228,15 @@ class Router:
         elif op.modality is Modality.NDN:
             producers = (op.target,) if op.strategy == "multicast" else op.targets
             promise = NamePromise(
-                intent=op.intent, consumer=op.source, name=op.prefix, producers=producers, width=op.ecmp, backup=op.backup
+                intent=op.intent,
+                consumer=op.source,
+                name=op.prefix,
+                producers=producers,
+                width=op.ecmp,
+                backup=op.backup,
+                via=op.via,
+                avoid=tuple(sorted(op.avoid_nodes)),
+                latency=op.latency,
             )
             routed.names.append(promise)
 
@@ -277,11 +269,11 @@ class Router:
             modality=op.modality,
         )
 
-    def _conflict(self, op: RouteOp, wanted: Found, tree: Tree) -> None:
-        """Report the first node at which the path that *op* needs leaves the tree of its prefix."""
+    def _conflict(self, op: RouteOp, wanted: Found, tree: Tree, instead: str | None) -> None:
+        """Report the first node at which the path that *op* needs leaves the tree of its prefix; with *instead* it could follow it."""
         for node, edge in zip(wanted.hops, wanted.edges, strict=False):
             entry = tree.get(node)
-            if entry and not _same(entry.edges[0], edge):
+            if entry and not same(entry.edges[0], edge):
                 first = ", ".join(map(repr, sorted(entry.owners)))
                 other = entry.edges[0]
                 message = (
@@ -289,6 +281,7 @@ class Router:
                     f"but {first} sends it to {other.node} (link {other.link})"
                 )
                 hint = "forwarding by destination cannot do both; give them the same constraints or different prefixes"
+                hint += f", or write {instead}" if instead else ""
                 self._log.error("PN306", op.span, message, hint=hint)
                 return
 
@@ -329,7 +322,3 @@ def _both(found: Found, backup: Found) -> Mapping[str, tuple[Edge, ...]]:
         for node, edge in zip(way.hops, way.edges, strict=False):
             ways[node] = (*ways.get(node, ()), edge)
     return ways
-
-
-def _same(one: Edge, other: Edge) -> bool:
-    return (one.link, one.node) == (other.link, other.node)

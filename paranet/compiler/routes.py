@@ -100,7 +100,7 @@ class _Reader:
             self._log.error("PN220", self._found["avoid"].value.span, f"the path cannot avoid {min(both)!r}, which 'from' names")
             return ()
         span = self._statement.span
-        return (GeoOp(intent=intent, sources=sources, region=region, avoid_nodes=nodes, avoid_links=links, span=span),)
+        return (GeoOp(intent=intent, sources=sources, region=region, avoid_nodes=nodes, avoid_links=links, span=span, given=self._found),)
 
     def _routes(self, intent: str | None, modality: Modality) -> tuple[RouteOp, ...]:
         context, found = self._context, self._found

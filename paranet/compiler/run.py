@@ -38,6 +38,7 @@ class Run:
                 isolations=built.isolations,
                 names=built.names,
                 regions=built.regions,
+                groups=built.groups,
                 reservations=built.reservations,
             )
 

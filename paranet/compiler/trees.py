@@ -7,10 +7,12 @@ import attrs
 
 from paranet.compiler.board import Board
 from paranet.compiler.diagnostics import Log
+from paranet.compiler.explain import explain
 from paranet.compiler.hops import Hops
 from paranet.compiler.ir import MulticastOp
 from paranet.compiler.paths import Edge, Edges, Network, Query
-from paranet.models.intent import Path, Reservation
+from paranet.models.intent import GroupPromise, Path, Reservation
+from paranet.models.topology import Topology
 
 
 @attrs.frozen(kw_only=True)
@@ -25,11 +27,12 @@ class Branching:
 class Planter:
     """Grows a tree for each operation on what earlier ones left."""
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, topology: Topology, log: Log) -> None:
+        self._topology = topology
         self._log = log
         self.paths: list[Path] = []
         self.reservations: list[Reservation] = []
-        self.trees: list[Branching] = []
+        self.promises: list[GroupPromise] = []
 
     def grow(self, op: MulticastOp, network: Network) -> Branching | None:
         """Return the tree, None after reporting the members that cannot be reached."""
@@ -42,11 +45,9 @@ class Planter:
         )
         came = _reach(network.usable(query), op.source)
         missing = [m for m in op.members if m not in came]
+        for member in missing:
+            explain(op.route(member), [attrs.evolve(query, stops=(member,))], network, self._topology, self._log)
         if missing:
-            shown = ", ".join(missing)
-            wished = [w for w in ("avoid", "bandwidth") if w in op.places]
-            because = f" under {' and '.join(wished)}" if wished else ""
-            self._log.error("PN301", op.places["members"], f"no path from {op.source} to {shown}{because}")
             return None
         incoming = {n: came[n] for m in op.members for n in _way(came, m)}
         outgoing: dict[str, list[Edge]] = {}
@@ -56,10 +57,10 @@ class Planter:
                 network.reserve(origin, edge, op.bandwidth)
                 self.reservations.append(Reservation(intent=op.intent, link=edge.link, bandwidth=op.bandwidth, source=origin))
         sorted_out = {n: tuple(sorted(edges, key=lambda e: (e.node, e.link))) for n, edges in outgoing.items()}
+        promise = GroupPromise(intent=op.intent, source=op.source, group=op.group, members=op.members, avoid=tuple(sorted(op.avoid_nodes)))
+        self.promises.append(promise)
         self.paths += [_path(op, came, m) for m in op.members]
-        tree = Branching(op=op, incoming=incoming, outgoing=sorted_out)
-        self.trees.append(tree)
-        return tree
+        return Branching(op=op, incoming=incoming, outgoing=sorted_out)
 
 
 def write_tree(tree: Branching, hops: Hops, board: Board, *, only: frozenset[str] | None = None) -> None:

@@ -124,6 +124,11 @@ class HotSeries:
         values[:] = np.frombuffer(self._values, dtype=np.float64)[-new:]
         self.saved = self.unsealed
 
+    def clear(self) -> None:
+        """Forget all, unsealed samples too."""
+        self.unsealed = self.saved = 0
+        self.cool()
+
     def cool(self) -> None:
         """Forget all but unsealed samples."""
         kept = self.tail(self.unsealed)

@@ -102,7 +102,8 @@ class Isolation:
 class NamePromise:
     """What an NDN route promised: an Interest in *name* from node *consumer* reaches one of the nodes *producers*.
 
-    There are at least *width* different ways to them; with *backup* a second one that shares no link with the first.
+    There are at least *width* different ways to them; with *backup* a second one that shares no link with the first. Each passes *via* in
+    order and none of *avoid*, and takes no longer than *latency* (s).
     """
 
     intent: str
@@ -111,15 +112,30 @@ class NamePromise:
     producers: tuple[str, ...]
     width: int = 1
     backup: bool = False
+    via: tuple[str, ...] = ()
+    avoid: tuple[str, ...] = ()
+    latency: float | None = None
 
 
 @attrs.frozen(kw_only=True)
 class RegionPromise:
-    """What a GEO route promised: packets from node *source* to *region* are delivered inside it."""
+    """What a GEO route promised: packets from node *source* to *region* are delivered inside it, passing none of *avoid*."""
 
     intent: str
     source: str
     region: str
+    avoid: tuple[str, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class GroupPromise:
+    """What a multicast promised: packets from node *source* to the address *group* reach all *members*, passing none of *avoid*."""
+
+    intent: str
+    source: str
+    group: str
+    members: tuple[str, ...]
+    avoid: tuple[str, ...] = ()
 
 
 @attrs.frozen(kw_only=True)
@@ -145,4 +161,5 @@ class Compiled:
     isolations: tuple[Isolation, ...] = ()
     names: tuple[NamePromise, ...] = ()
     regions: tuple[RegionPromise, ...] = ()
+    groups: tuple[GroupPromise, ...] = ()
     reservations: tuple[Reservation, ...] = ()

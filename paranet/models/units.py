@@ -54,17 +54,17 @@ def parse_ratio(text: str) -> Ratio:
     return Ratio(parse_quantity(text, {"%": 0.01}, what="ratio"))
 
 
-def format_bandwidth(value: float) -> str:
-    """Return the shortest exact form: 1e10 -> `10Gbps`."""
+def format_bandwidth(value: float, digits: int = 6) -> str:
+    """Return a short readable form, exact where *digits* are enough: 1e10 -> `10Gbps`."""
     for unit, factor in (("Tbps", 1e12), ("Gbps", 1e9), ("Mbps", 1e6), ("kbps", 1e3)):
         if value >= factor:
-            return f"{value / factor:g}{unit}"
-    return f"{value:g}bps"
+            return f"{value / factor:.{digits}g}{unit}"
+    return f"{value:.{digits}g}bps"
 
 
-def format_seconds(value: float) -> str:
-    """Return a short readable form: 0.005 -> `5ms`."""
+def format_seconds(value: float, digits: int = 4) -> str:
+    """Return a short readable form, exact where *digits* are enough: 0.005 -> `5ms`."""
     for unit, factor in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
         if value >= factor:
-            return f"{value / factor:.4g}{unit}"
-    return f"{value * 1e9:.4g}ns" if value else "0s"
+            return f"{value / factor:.{digits}g}{unit}"
+    return f"{value * 1e9:.{digits}g}ns" if value else "0s"

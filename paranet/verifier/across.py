@@ -1,20 +1,23 @@
 """Across protocols: nodes speak what their rows are of, links bear what is reserved, and intents do not contradict each other."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 
+import attrs
+
 from paranet.models.device import Row
-from paranet.models.intent import Isolation, Reach, Reservation
+from paranet.models.intent import Isolation, Reservation
 from paranet.models.topology import Modality, Topology
 from paranet.verifier.forwarding import Ownership
-from paranet.verifier.packets import windows
+from paranet.verifier.packets import BITS, FAMILY, Entry, Packets, boxes, example, in_order, screen, windows
 from paranet.verifier.part import NodeChange, NodeRow
 from paranet.verifier.prefixes import Prefix, text
 from paranet.verifier.promises import Promises
 from paranet.verifier.report import Findings, Step
 
-POLICIES = ("ip.acl", "ip.qos")
+CLASS = "ip.qos"
+POLICIES = (FAMILY, CLASS)
 _SLACK = 1 + 1e-9  # sums of floats may differ from their bound in the last digits
 
 
@@ -69,8 +72,9 @@ class PromisesPart:
     def __init__(self, topology: Topology, promises: Promises) -> None:
         self._findings = Findings()
         reservations(topology, promises.reservations, self._findings)
-        opposed_routes(promises.reaches, self._findings)
-        denied_routes(promises, Ownership(topology), self._findings)
+        found = list(wishes(promises))
+        opposed(found, self._findings)
+        denied(found, promises.isolations, Ownership(topology), self._findings)
 
     def change(self, changes: Iterable[NodeChange]) -> None:
         """Have nothing to do."""
@@ -101,41 +105,67 @@ def reservations(topology: Topology, wanted: Iterable[Reservation], findings: Fi
             findings.violate("reservation", message, header={"link": link_id}, hops=hops, intents=intents)
 
 
-def opposed_routes(reaches: Iterable[Reach], findings: Findings) -> None:
-    """Name pairs of routes of the same packets that cannot both hold."""
-    by_packets: dict[tuple[str, str], list[Reach]] = {}
-    for reach in reaches:
-        by_packets.setdefault((reach.source, reach.prefix), []).append(reach)
-    for found in by_packets.values():
-        for one, other in combinations(found, 2):
+@attrs.frozen
+class Wish:
+    """What one intent wants of packets (*told* in a header) from node *source*: to end at one of *ends*, or at *all* of them."""
+
+    intent: str
+    source: str
+    told: tuple[str, str]
+    ends: tuple[str, ...]
+    via: tuple[str, ...] = ()
+    avoid: tuple[str, ...] = ()
+    all: bool = False
+
+
+def wishes(promises: Promises) -> Iterator[Wish]:
+    """Yield what routes and groups promise of packets and Interests."""
+    for r in promises.reaches:
+        yield Wish(r.intent, r.source, ("dst", r.prefix), (r.target,), r.via, r.avoid)
+    for n in promises.names:
+        yield Wish(n.intent, n.consumer, ("name", n.name), n.producers, n.via, n.avoid)
+    for g in promises.groups:
+        yield Wish(g.intent, g.source, ("dst", g.group), g.members, (), g.avoid, all=True)
+
+
+def opposed(found: Iterable[Wish], findings: Findings) -> None:
+    """Name pairs of intents about the same packets that cannot both hold."""
+    by_packets: dict[tuple[str, tuple[str, str]], list[Wish]] = {}
+    for wish in found:
+        by_packets.setdefault((wish.source, wish.told), []).append(wish)
+    for alike in by_packets.values():
+        for one, other in combinations(alike, 2):
             if one.intent != other.intent:
                 findings.count("contradiction")
                 if reason := _apart(one, other) or _apart(other, one):
                     message = f"{one.intent!r} and {other.intent!r} contradict each other: {reason}"
-                    header, intents = {"dst": one.prefix}, (one.intent, other.intent)
+                    header, intents = dict([one.told]), (one.intent, other.intent)
                     findings.violate("contradiction", message, header=header, hops=(one.source,), intents=intents)
 
 
-def denied_routes(promises: Promises, ownership: Ownership, findings: Findings) -> None:
-    """Name pairs of a route and a deny that leaves nothing of it, at some time of the day."""
-    by_source: dict[str, list[Reach]] = {}
-    for reach in promises.reaches:
-        by_source.setdefault(reach.source, []).append(reach)
-    for isolation in promises.isolations:
-        for reach in (reach for source in isolation.source_nodes for reach in by_source.get(source, ())):
+def denied(found: Iterable[Wish], isolations: Iterable[Isolation], ownership: Ownership, findings: Findings) -> None:
+    """Name pairs of an intent that carries packets and a deny that leaves nothing of them, at some time of the day."""
+    by_source: dict[str, list[Wish]] = {}
+    for wish in found:
+        if wish.told[0] == "dst":
+            by_source.setdefault(wish.source, []).append(wish)
+    for isolation in isolations:
+        for wish in (wish for source in isolation.source_nodes for wish in by_source.get(source, ())):
             findings.count("contradiction")
-            if _denied(reach, isolation, ownership):
+            if _denied(wish, isolation, ownership):
                 when = f" at {isolation.when}" if isolation.when else ""
-                message = f"{isolation.intent!r} denies all that {reach.intent!r} carries from {reach.source!r} to {reach.prefix}{when}"
-                hops, intents = (reach.source, reach.target), (reach.intent, isolation.intent)
-                findings.violate("contradiction", message, header={"dst": reach.prefix}, hops=hops, intents=intents)
+                message = f"{isolation.intent!r} denies all that {wish.intent!r} carries from {wish.source!r} to {wish.told[1]}{when}"
+                hops, intents = (wish.source, wish.ends[0]), (wish.intent, isolation.intent)
+                findings.violate("contradiction", message, header=dict([wish.told]), hops=hops, intents=intents)
 
 
-def _apart(one: Reach, other: Reach) -> str | None:
+def _apart(one: Wish, other: Wish) -> str | None:
     """Return why packets cannot keep both promises."""
-    if one.target != other.target:
-        return f"{one.prefix} from {one.source!r} ends at {one.target!r} by one, at {other.target!r} by the other"
-    if shunned := [n for n in (*one.via, one.target) if n in other.avoid]:
+    if not (one.all or other.all) and set(one.ends).isdisjoint(other.ends):
+        ends = [" or ".join(map(repr, w.ends)) for w in (one, other)]
+        return f"{one.told[1]} from {one.source!r} ends at {ends[0]} by one, at {ends[1]} by the other"
+    needed = (*one.via, *one.ends) if one.all or len(one.ends) == 1 else one.via
+    if shunned := [n for n in needed if n in other.avoid]:
         return f"{one.intent!r} has to pass {shunned[0]!r}, which {other.intent!r} has to avoid"
     both = [n for n in one.via if n in other.via]
     if both != [n for n in other.via if n in one.via]:
@@ -143,12 +173,12 @@ def _apart(one: Reach, other: Reach) -> str | None:
     return None
 
 
-def _denied(reach: Reach, isolation: Isolation, ownership: Ownership) -> bool:
-    """Tell whether a deny means all packets of a route."""
+def _denied(wish: Wish, isolation: Isolation, ownership: Ownership) -> bool:
+    """Tell whether a deny means all packets of a route or a group."""
     if any(isolation.match.get(field) for field in ("protocol", "source_port", "destination_port")):
         return False
-    prefix = Prefix.of(reach.prefix)
-    own = [Prefix.of(text(prefix.version, address)) for address in ownership.addresses(reach.source, prefix.version)]
+    prefix = Prefix.of(wish.told[1])
+    own = [Prefix.of(text(prefix.version, address)) for address in ownership.addresses(wish.source, prefix.version)]
     sources, destinations = (
         [Prefix.of(str(bound)) for bound in (given, isolation.match.get(field)) if bound]
         for given, field in ((isolation.source_prefix, "source"), (isolation.destination_prefix, "destination"))
@@ -162,10 +192,17 @@ def _holds(outer: Prefix, inner: Prefix) -> bool:
 
 
 class PolicyCheck:
-    """Names pairs of intents whose access list entries or QoS classes treat the same packets differently at the same time."""
+    """Names pairs of intents whose access list entries or QoS classes treat the same packets differently at the same time.
+
+    Also classes of packets that the node's access list drops, all of them.
+    """
 
     def __call__(self, rows: Mapping[str, list[Row]], findings: Findings) -> None:
         for node, found in rows.items():
+            entries = in_order(node, found)
+            for row in found if entries else ():
+                if row.family == CLASS:
+                    _starved(node, row, entries, findings)
             alike: dict[tuple[str, str], list[Row]] = {}
             for row in found:
                 match = json.dumps(row.value.get("match"), sort_keys=True, default=str)
@@ -180,9 +217,32 @@ class PolicyCheck:
                         findings.violate("contradiction", message, header=_header(one, minutes), hops=(node,), steps=steps)
 
 
+def _starved(node: str, row: Row, entries: Sequence[Entry], findings: Findings) -> None:
+    """Report a class that no packet comes to."""
+    match = row.value.get("match")
+    by: dict[Step, None] = {}
+    meant: dict[int, Packets] = {}
+    try:
+        meant = {v: boxes(match, v, when=row.value.get("when")) for v in BITS} if isinstance(match, Mapping) else {}
+    except ValueError:
+        return
+    for version, wanted in meant.items():
+        verdict = screen(entries, wanted, version) if wanted else None
+        if verdict and verdict.passed:
+            return
+        by |= dict.fromkeys(verdict.by if verdict else ())
+    if by:
+        findings.count("contradiction")
+        whose = " and ".join(sorted({repr(", ".join(s.owners) or s.key) for s in by}))
+        message = f"{whose} denies all packets that {', '.join(row.owners) or row.key!r} treats on {node!r}"
+        version = next(v for v, wanted in meant.items() if wanted)
+        header = example(meant[version], version)
+        findings.violate("contradiction", message, header=header, hops=(node,), steps=[Step.of(node, row), *by])
+
+
 def _differ(one: Row, other: Row) -> str | None:
     """Return in what two rows for the same packets differ; QoS classes of different priorities are in order."""
-    names = ("action",) if one.family == "ip.acl" else ("rate", "dscp")
+    names = ("action",) if one.family == "ip.acl" else ("rate", "burst", "dscp")
     if one.family == "ip.qos" and one.value.get("priority") != other.value.get("priority"):
         return None
     found = [(n, one.value.get(n), other.value.get(n)) for n in names if one.value.get(n) != other.value.get(n)]

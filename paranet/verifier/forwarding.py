@@ -53,10 +53,15 @@ def named_hops(value: Mapping[str, object], name: str = "next_hops") -> list[tup
 
 
 def route(node: str, row: Row, links: Links) -> tuple[int, Rule] | None:
-    """Return the IP version and the rule that an `ip.route` row means, None for somebody else's that matches no packet."""
+    """Return the IP version and the rule that an `ip.route` row means, None for somebody else's that matches no packet.
+
+    A key that is not in canonical form is none of ours: so there is one row a prefix on a node.
+    """
     try:
         prefix = Prefix.of(row.key)
     except ValueError:
+        return None
+    if prefix.text != row.key:
         return None
     hops, faults = [], []
     for neighbour, link in named_hops(row.value):

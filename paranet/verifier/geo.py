@@ -142,6 +142,10 @@ class GeoCheck:
         way = [promise.source]
         while (at := onward.get(way[-1])) and at.mode != "deliver" and at.hops and at.hops[0] not in way:
             way.append(at.hops[0])
+        for node in promise.avoid:
+            if node in way:
+                message = f"packets of {promise.intent!r} for region {promise.region!r} pass {node!r}, which they must avoid"
+                self._violate(promise.region, message, way, findings, check="avoidance", intents=(promise.intent,))
         last = onward.get(way[-1])
         if last is None or last.mode != "deliver" or self._far(way[-1], promise.region, way[-1]) != 0.0:
             message = f"packets of {promise.intent!r} for region {promise.region!r} are not delivered inside it: they end at {way[-1]!r}"

@@ -9,6 +9,13 @@ from paranet.verifier.prefixes import Prefix
 from paranet.verifier.walks import Event, State, Walk
 
 
+def meant(isolation: Isolation, version: int) -> Packets:
+    """Return the packets that must not arrive. Raise ValueError when prefixes or match are none."""
+    found = boxes(isolation.match, version, when=isolation.when)
+    bounds = {"source": isolation.source_prefix, "destination": isolation.destination_prefix}
+    return overlap(found, boxes({name: prefix for name, prefix in bounds.items() if prefix}, version))
+
+
 class IsolationCheck:
     """Checks one isolation. Packets arrive at a node that owns their destination, or where a reach of *targets* says they end.
 
@@ -19,15 +26,8 @@ class IsolationCheck:
         self._isolation = isolation
         self._network = network
         self.prefix = Prefix.of(isolation.destination_prefix) if isolation.destination_prefix else None
-        self._meant = {version: self._packets(version) for version in BITS}
+        self._meant = {version: meant(isolation, version) for version in BITS}
         self._targets = [(prefix, reach.target) for prefix, reach in targets]
-
-    def _packets(self, version: int) -> Packets:
-        """Return the packets that must not arrive."""
-        isolation = self._isolation
-        found = boxes(isolation.match, version, when=isolation.when)
-        bounds = {"source": isolation.source_prefix, "destination": isolation.destination_prefix}
-        return overlap(found, boxes({name: prefix for name, prefix in bounds.items() if prefix}, version))
 
     @property
     def intent(self) -> str:

@@ -1,5 +1,6 @@
 """NDN: Interests in every prefix reach a producer and never circle, faces and strategies exist, caches fit their nodes."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 
 import attrs
@@ -10,12 +11,14 @@ from paranet.models.topology import Topology
 from paranet.models.units import SIZE, parse_quantity
 from paranet.verifier.circles import circles, turned
 from paranet.verifier.forwarding import Links, named_hops
+from paranet.verifier.judge import SLACK
 from paranet.verifier.report import Findings, Step
 
 RIB, FACE, STRATEGY, STORE = "ndn.rib", "ndn.face", "ndn.strategy", "ndn.cs"
 FAMILIES = (RIB, FACE, STRATEGY, STORE)
 STRATEGIES = ("best-route", "multicast", "asf", "random", "access", "self-learning")
 """those of NFD, the first is what it does unless told otherwise"""
+COPYING = "multicast"
 NFD = "/localhost/nfd/strategy/"
 
 Name = tuple[str, ...]
@@ -27,11 +30,12 @@ def components(name: str) -> Name:
 
 @attrs.frozen
 class Entry:
-    """A row of a node's RIB: next hops over links that are there by rising cost, and why others are not."""
+    """A row of a node's RIB: next hops over links that are there by rising cost, and why others are not. *equal* of them cost the least."""
 
     step: Step
     hops: tuple[str, ...]
     links: tuple[str, ...]
+    equal: int
     faults: tuple[str, ...]
     producer: bool
 
@@ -47,7 +51,8 @@ def _entry(node: str, row: Row, links: Links) -> Entry:
             found.append((float(cost) if isinstance(cost, (int, float)) else 0.0, neighbour, link))
     found.sort(key=lambda hop: hop[0])
     hops, over = tuple(h[1] for h in found), tuple(h[2] for h in found)
-    return Entry(Step.of(node, row), hops, over, tuple(faults), row.value.get("producer") is True)
+    equal = sum(cost == found[0][0] for cost, _, _ in found)
+    return Entry(Step.of(node, row), hops, over, equal, tuple(faults), row.value.get("producer") is True)
 
 
 def _hops(row: Row) -> list[Mapping[str, object]]:
@@ -140,6 +145,62 @@ class NdnCheck:
             elif shared := sorted(usual & second):
                 message = f"the backup of {promise.intent!r} takes link {shared[0]!r}, as Interests usually do"
                 self._unmet("backup", message, promise, name, findings, way)
+        self._course(promise, name, findings)
+
+    def _course(self, promise: NamePromise, name: Name, findings: Findings) -> None:
+        """Judge what Interests pass on the ways they usually go, and how long these take; every copy of a `multicast` may go its own."""
+        copied = self._strategy(promise.consumer, name) == COPYING
+        for check, wanted in (("avoidance", promise.avoid), ("waypoint", promise.via), ("latency", promise.latency)):
+            if wanted:
+                findings.count(check)
+        ways: dict[tuple[str, int], tuple[str, ...]] = {(promise.consumer, 0): (promise.consumer,)}
+        open_ = list(ways)
+        while open_ and (promise.avoid or promise.via):
+            node, passed = open_.pop()
+            way = ways[node, passed]
+            if node in promise.avoid:
+                message = f"Interests of {promise.intent!r} in {promise.name} pass {node!r}, which they must avoid"
+                self._unmet("avoidance", message, promise, name, findings, way)
+            if node in promise.producers and passed < len(promise.via) and not copied:
+                message = f"Interests of {promise.intent!r} reach {node!r} without passing {promise.via[passed]!r} in its turn"
+                self._unmet("waypoint", message, promise, name, findings, way)
+            for neighbour in self._usual(node, name)[0]:
+                state = neighbour, passed + (passed < len(promise.via) and promise.via[passed] == neighbour)
+                if state not in ways:
+                    ways[state] = (*way, neighbour)
+                    open_.append(state)
+        if promise.latency is not None and not copied:
+            latency, way = self._slowest(promise, name)
+            if latency > promise.latency * SLACK:
+                message = f"Interests of {promise.intent!r} take {1e3 * latency:.6g} ms, more than {1e3 * promise.latency:.6g} ms"
+                self._unmet("latency", message, promise, name, findings, way)
+
+    def _usual(self, node: str, name: Name) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the next hops, and the links to them, that Interests take unless these fail."""
+        entry = self.lookup(node, name)
+        if entry is None or entry.producer:
+            return (), ()
+        strategy = self._strategy(node, name)
+        count = 1 if strategy == STRATEGIES[0] else entry.equal if strategy == "asf" else len(entry.hops)
+        return entry.hops[:count], entry.links[:count]
+
+    def _slowest(self, promise: NamePromise, name: Name) -> tuple[float, tuple[str, ...]]:
+        """Return the latency (s) and the nodes of the slowest usual way to a producer (where they do not circle)."""
+        best: dict[str, tuple[float, tuple[str, ...]]] = {}
+        begun: set[str] = set()
+        open_ = [promise.consumer]
+        while open_:
+            node = open_[-1]
+            hops, links = self._usual(node, name)
+            if node not in begun:
+                begun.add(node)
+                open_ += [n for n in hops if n not in begun]
+                continue
+            open_.pop()
+            ahead = [(best[n][0] + self._links.latency((k,)), (node, *best[n][1])) for n, k in zip(hops, links, strict=True) if n in best]
+            end = 0.0 if node in promise.producers else -math.inf
+            best.setdefault(node, max(ahead, default=(end, (node,))))
+        return best[promise.consumer]
 
     def _unmet(self, check: str, words: str, promise: NamePromise, name: Name, findings: Findings, way: tuple[str, ...]) -> None:
         steps = [entry.step for node in way if (entry := self.lookup(node, name))]

@@ -9,12 +9,10 @@ import attrs
 
 from paranet.models.device import Row
 from paranet.verifier.report import Findings, Step
-from paranet.verifier.switches import PORTS, TABLE, Switches
+from paranet.verifier.switches import GROUP, GROUPS, PORTS, TABLE, Switches
 
-PIPELINE, GROUP = "p4.pipeline", "p4.mcast"
+PIPELINE = "p4.pipeline"
 FAMILIES = (PIPELINE, TABLE, GROUP)
-GROUPS = ("group", "mcast_grp", "multicast_group")
-"""parameters of actions that are multicast groups"""
 
 Json = Mapping[str, Any]
 

@@ -165,6 +165,12 @@ def entry(node: str, row: Row) -> Entry | None:
     return Entry(step=Step(node, FAMILY, row.key, row.owners), order=(sequence, row.key), permit=action == "permit", matches=matches)
 
 
+def in_order(node: str, rows: Iterable[Row]) -> tuple[Entry, ...]:
+    """Return the entries of a node's access list among *rows*, as they are asked."""
+    found = (read for row in rows if row.family == FAMILY and (read := entry(node, row)))
+    return tuple(sorted(found, key=lambda e: e.order))
+
+
 @attrs.frozen
 class Verdict:
     """What an access list lets pass, and the entries that took something away."""

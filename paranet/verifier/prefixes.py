@@ -5,6 +5,8 @@ from ipaddress import IPv4Address, IPv6Address, ip_network
 
 import attrs
 
+_LENGTHS = frozenset(map(str, range(33)))
+
 
 @attrs.frozen
 class Prefix:
@@ -19,9 +21,9 @@ class Prefix:
     @staticmethod
     @lru_cache(maxsize=65536)  # the same prefixes are on all devices
     def of(text: str) -> "Prefix":
-        """Raise ValueError when *text* is no IP prefix."""
+        """Return the prefix, its *text* in canonical form. Raise ValueError when *text* is no IP prefix."""
         address, _, bits = text.partition("/")
-        if ":" not in address and bits.isascii() and bits.isdecimal() and int(bits) <= 32:  # the usual form, five times as fast
+        if ":" not in address and bits in _LENGTHS:  # the usual form, five times as fast
             value, size = int(IPv4Address(address)), 1 << (32 - int(bits))
             if value % size == 0:
                 return Prefix(4, value, value + size - 1, int(bits), text)

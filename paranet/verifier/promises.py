@@ -2,7 +2,7 @@
 
 import attrs
 
-from paranet.models.intent import Compiled, Isolation, NamePromise, Reach, RegionPromise, Reservation
+from paranet.models.intent import Compiled, GroupPromise, Isolation, NamePromise, Reach, RegionPromise, Reservation
 
 
 @attrs.frozen(kw_only=True)
@@ -13,6 +13,7 @@ class Promises:
     isolations: tuple[Isolation, ...] = ()
     names: tuple[NamePromise, ...] = ()
     regions: tuple[RegionPromise, ...] = ()
+    groups: tuple[GroupPromise, ...] = ()
     reservations: tuple[Reservation, ...] = ()
 
     @classmethod
@@ -23,5 +24,6 @@ class Promises:
             isolations=tuple(p for c in compiled for p in c.isolations),
             names=tuple(p for c in compiled for p in c.names),
             regions=tuple(p for c in compiled for p in c.regions),
+            groups=tuple(p for c in compiled for p in c.groups),
             reservations=tuple(p for c in compiled for p in c.reservations),
         )

@@ -5,7 +5,7 @@ from collections.abc import Hashable, Iterable, Mapping
 import attrs
 
 from paranet.models.device import Change, Delta, Row, RowKey, Rows
-from paranet.models.intent import Isolation, NamePromise, Reach, RegionPromise, Report, Reservation, Violation
+from paranet.models.intent import GroupPromise, Isolation, NamePromise, Reach, RegionPromise, Report, Reservation, Violation
 from paranet.models.topology import Topology
 from paranet.verifier import across, geo, multicast, ndn, p4, packets
 from paranet.verifier.forwarding import Links, Routes
@@ -42,7 +42,7 @@ class Verifier:
         self._parts: list[Part] = [
             IpPart(topology, links, promises, of((*Routes.families, packets.FAMILY)), Routes(links)),
             SwitchPart(topology, links, promises, self._rows, switches),
-            whole((multicast.FAMILY,), multicast.MulticastCheck(topology, links)),
+            whole(multicast.FAMILIES, multicast.MulticastCheck(topology, links, switches, promises)),
             whole(ndn.FAMILIES, ndn.NdnCheck(topology, links, promises.names)),
             whole(geo.FAMILIES, geo.GeoCheck(topology, links, promises.regions)),
             whole(p4.FAMILIES, p4.P4Check(switches)),
@@ -86,6 +86,7 @@ def verify(
     isolations: Iterable[Isolation] = (),
     names: Iterable[NamePromise] = (),
     regions: Iterable[RegionPromise] = (),
+    groups: Iterable[GroupPromise] = (),
     reservations: Iterable[Reservation] = (),
 ) -> Report:
     """Return the verdict on the rows of every node. docs/verifier.md lists the checks. Raise ValueError like `Verifier`."""
@@ -94,6 +95,7 @@ def verify(
         isolations=tuple(isolations),
         names=tuple(names),
         regions=tuple(regions),
+        groups=tuple(groups),
         reservations=tuple(reservations),
     )
     return Verifier(topology, rows_by_node, promises).report()

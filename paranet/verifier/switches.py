@@ -4,7 +4,8 @@ Packets of a route over P4 follow the entries on nodes that speak P4, and `ip.ro
 as over IP, so the same engine answers it, on rules from other rows.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from ipaddress import ip_address
 from typing import Any
 
 import attrs
@@ -17,13 +18,17 @@ from paranet.verifier.forwarding import Links
 from paranet.verifier.incremental import Rule
 from paranet.verifier.prefixes import Prefix
 
-TABLE = "p4.table"
+TABLE, GROUP = "p4.table", "p4.mcast"
 PORTS = ("port", "egress_port", "egress_spec")
 """parameters of actions that are egress ports"""
+GROUPS = ("group", "mcast_grp", "multicast_group")
+"""parameters of actions that are multicast groups"""
 _FIELDS: Mapping[str, tuple[str, int]] = {
     "MyIngress.ipv4_lpm": ("hdr.ipv4.dstAddr", 4),
     "MyIngress.ipv6_lpm": ("hdr.ipv6.dstAddr", 6),
 }
+_COPYING = {"MyIngress.ipv4_mcast": "hdr.ipv4.dstAddr", "MyIngress.ipv6_mcast": "hdr.ipv6.dstAddr"}
+"""tables of the program `l3` whose entries copy packets, and the field that they match"""
 
 
 @attrs.frozen
@@ -82,6 +87,20 @@ class Switches:
         fitting = [way for way in ways if mac in ("", way.mac)]
         return fitting, None if fitting else f"sends out of port {port} to {mac}, which is nobody's address there"
 
+    def copies(self, node: str, rows: Iterable[Row]) -> Iterator[tuple[str, tuple[Row, ...], tuple[tuple[str, str], ...]]]:
+        """Yield each group whose packets *rows* of the switch copy, by which of them, and to which (neighbour, link)."""
+        if node not in self._nodes:
+            return
+        held = list(rows)
+        groups = {row.key: row for row in held if row.family == GROUP}
+        for row in held:
+            if row.family == TABLE and (address := _copied(row)):
+                params: Any = row.value.get("params")
+                number = next((params[name] for name in GROUPS if name in params), None) if isinstance(params, Mapping) else None
+                group = groups.get(str(number))
+                ways = [way for port in _ports(group) for way in self.ways(node).get(port, [])] if group else []
+                yield address, (row, group) if group else (row,), tuple((way.neighbour, way.link) for way in ways)
+
     def ways(self, node: str) -> Mapping[int, list[Way]]:
         """Return where the node's ports lead, by number: named interfaces but loopbacks first, then links that end at none of these."""
         if node not in self._ways:
@@ -100,6 +119,23 @@ def _ways(topology: Topology, node: str) -> Mapping[int, list[Way]]:
         number = named.index(near.interface) + 1 if near.interface in named else len(found) + 1
         found.setdefault(number, []).append(Way(far.node, link.id, port_mac(far.node, far.interface)))
     return found
+
+
+def _copied(row: Row) -> str | None:
+    """Return the address whose packets an entry copies."""
+    match, field = row.value.get("match"), _COPYING.get(str(row.value.get("table")))
+    if not isinstance(match, Mapping) or list(match) != [field]:
+        return None
+    try:
+        return str(ip_address(str(match[field])))
+    except ValueError:
+        return None
+
+
+def _ports(group: Row) -> list[int]:
+    replicas: Any = group.value.get("replicas")
+    found = [r.get("egress_port") for r in replicas if isinstance(r, Mapping)] if isinstance(replicas, (list, tuple)) else []
+    return [port for port in found if isinstance(port, int)]
 
 
 def _prefix(row: Row) -> Prefix | None:

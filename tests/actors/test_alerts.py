@@ -25,7 +25,7 @@ from actors.alerting import (
 from actors.alerts import AlertEvaluator, Reflag, Tick
 from actors.channels import Outlets, Subscribe
 from actors.chunks import ChunkStore
-from actors.notifier import EXPIRES, Due, Receivers, Refresh
+from actors.notifier import EXPIRES, Again, Due, Receivers, Refresh
 from actors.runtime import ActorSystem, Ref
 from actors.runtime.inspect import describe
 from actors.samples import Ingest, Line
@@ -46,12 +46,15 @@ NETWORK = {"nodes": [{"id": "a"}, {"id": "b"}], "links": [{"id": "a-b", "source"
 
 @attrs.define
 class Post:
-    """A receiver that keeps what it gets; *statuses* are what it answers before 200."""
+    """A receiver that keeps what it gets; *statuses* are what it answers before 200, and the address *refusing* is always answered 400."""
 
     bodies: list[Any] = attrs.field(factory=list)
     statuses: list[int] = attrs.field(factory=list)
+    refusing: str = ""
 
     async def __call__(self, url: str, body: bytes) -> int:
+        if url == self.refusing:
+            return 400
         if self.statuses:
             return self.statuses.pop(0)
         self.bodies.append((url, json.loads(body)))
@@ -354,6 +357,75 @@ async def test_a_receiver_that_fails_is_tried_again(bench: Bench) -> None:
     await bench.turn()
     await bench.told()
     assert ("failed", "HTTP 400: not tried again") in await bench.decisions()
+
+
+async def test_each_receiver_is_told_what_it_has_not_heard(tmp_path: Path, clock: Clock) -> None:
+    """Who refused a notice gets it again with the next; that it is over hears who heard that it fires, also after a restart."""
+    hook, manager = "http://x/hook", "http://am"
+    async with evaluating(tmp_path, clock, webhook=hook, alertmanager=manager) as bench:
+        await bench.put(expr="heat > 5")
+        await bench.feed("heat", 9, node="a")
+        await bench.turn()
+        bench.post.refusing = hook
+        await bench.told()
+        assert sorted(await bench.decisions()) == [("failed", "HTTP 400: not tried again"), ("sent", "attempt 1")]
+        bench.post.refusing = manager
+        await bench.told()
+        assert [url for url, _ in bench.post.bodies] == [f"{manager}/api/v2/alerts", hook]
+        assert sorted((await bench.decisions())[2:]) == [("not-sent", "told already"), ("sent", "attempt 1")]
+        await bench.feed("heat", 9, node="b")
+        bench.post.refusing = hook
+        await bench.turn(1)
+        await bench.told()
+        assert [[alert["labels"]["node"] for alert in body] for _, body in bench.post.bodies[2:]] == [["b"]]
+    clock.now += 60
+    async with evaluating(tmp_path, clock, webhook=hook, alertmanager=manager) as bench:
+        for node in "ab":
+            await bench.feed("heat", 1, node=node)
+        await bench.turn()
+        await bench.told()
+        bodies = dict(bench.post.bodies)
+        assert [alert["labels"]["node"] for alert in bodies[hook]["alerts"]] == ["a"]
+        assert sorted(alert["labels"]["node"] for alert in bodies[f"{manager}/api/v2/alerts"]) == ["a", "b"]
+        assert ("not-sent", "it was not told that it fired") in await bench.decisions()
+
+
+async def test_a_late_attempt_does_not_undo_what_is_newer(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That an alert fires is not told after the word that it is over."""
+    monkeypatch.setattr("actors.notifier.BACKOFF", (3600.0,))
+    await bench.put(expr="heat > 5")
+    await bench.feed("heat", 9, node="a")
+    bench.post.statuses = [503]
+    await bench.turn()
+    assert await bench.told() == []
+    late = Again(group="Hot", receiver="webhook", alerts=await bench.shown(), attempt=1)
+    bench.clock.now += 1
+    await bench.feed("heat", 1, node="a")
+    await bench.turn()
+    await bench.told()
+    bench.system.ref("alerts/notifier").tell(late)
+    assert [body["status"] for body in await bench.told()] == ["resolved"]
+    assert (await bench.decisions())[-1] == ("not-sent", "overtaken by what came of it since")
+
+
+async def test_one_busy_receiver_makes_no_other_forget(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who was told is remembered for each receiver apart, however many decisions the log has seen since."""
+    monkeypatch.setattr("actors.alertbook.KEEP", 1)
+    monkeypatch.setattr("actors.alertbook.KEEP_TOLD", 2)
+    control = await Database.open(tmp_path / "control.sqlite3", "control")
+    book = AlertBook(control)
+
+    async def sent(receiver: str, alert: str, at: float, state: str = "firing") -> None:
+        await book.decide([(at, alert, {"decision": "sent", "state": state, "receiver": receiver, "reason": "attempt 1"})])
+
+    await sent("webhook", "x", 1.0)
+    for at in (2.0, 3.0, 4.0):
+        await sent("alertmanager", f"y{at:g}", at)
+    assert await book.told() == {("webhook", "x"): 1.0, ("alertmanager", "y3"): 3.0, ("alertmanager", "y4"): 4.0}
+    await sent("alertmanager", "y4", 5.0, "resolved")
+    assert await book.told() == {("webhook", "x"): 1.0, ("alertmanager", "y3"): 3.0}
+    assert len(await book.decisions(None, 10, 1 << 62)) == 1
+    await control.close()
 
 
 async def test_flapping_is_seen_and_quiet(bench: Bench) -> None:

@@ -17,7 +17,7 @@ from tests.actors.conftest import Clock
 from tests.actors.recorder import Recorder, continuous
 
 
-def by_node(item: dict[str, Any], wanted: Filter) -> dict[str, Any] | None:
+def by_node(item: dict[str, Any], wanted: Filter, seen: dict[Any, Any]) -> dict[str, Any] | None:
     return item if item["node"] in wanted.nodes else None
 
 

@@ -15,13 +15,16 @@ from actors.leases import TTL
 from actors.orders import CancelDeployment, GetLeases
 from actors.storage import Database
 from actors.telemetry import TelemetryCollector
+from actors.topology import ImportTopology
 from paranet.controller.driver import Sample
 from paranet.controller.simulator.flash import MemoryFlash
 from paranet.controller.simulator.network import SimulatedNetwork
 from paranet.errors import DevicesBusy
+from paranet.models.topology import Demand, Topology
+from paranet.models.units import Bandwidth
 from paranet.orchestrator.gates import Condition, Gates
 from paranet.orchestrator.waves import Strategy
-from tests.actors.deploying import AFTER, BEFORE, Hub, T, flash, hub, live, plan, powered
+from tests.actors.deploying import AFTER, BEFORE, NETWORK, Hub, T, flash, hub, live, plan, powered
 from tests.actors.recorder import WITHIN
 
 AT_ONCE = Strategy(kind="all-at-once")
@@ -38,12 +41,18 @@ async def network(memory: MemoryFlash) -> SimulatedNetwork:
     return await powered(memory)
 
 
+def wanted(*flows: str) -> Topology:
+    """The topology with demands of those names."""
+    demands = {flow: Demand(id=flow, source="a", target="d", rate=Bandwidth(1e6)) for flow in flows}
+    return attrs.evolve(NETWORK, demands=demands)
+
+
 @pytest.fixture
 async def house(tmp_path: Path, network: SimulatedNetwork, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Hub]:
     """A hub with telemetry, to which tests hand the readings; a gate looks often."""
     monkeypatch.setattr("actors.gates.LOOK_EVERY", 0.005)
     database = await Database.open(tmp_path / "telemetry.sqlite3", "telemetry")
-    async with hub(tmp_path, network, interval=0.05) as opened:
+    async with hub(tmp_path, network, interval=0.05, topology=wanted("one", "two")) as opened:
         make = partial(
             TelemetryCollector,
             ChunkStore(database),
@@ -176,6 +185,19 @@ async def test_flows_that_are_not_seen_any_more_are_inconclusive(house: Hub, met
     """They were there before, so silence is no pass."""
     assert await judged(house, meter, one=1.0) == "throughput is inconclusive: no figures of flow two"
     assert live(network) == BEFORE
+
+
+async def test_flows_that_nobody_wants_any_more_are_not_waited_for(house: Hub, meter: Meter, network: SimulatedNetwork) -> None:
+    """A topology that was replaced a moment ago has other demands; those that stayed still count."""
+    for _ in range(3):
+        meter.flows(one=1.0, two=0.9)
+    await house.system.ref("topology").ask(ImportTopology(author="t", topology=wanted("one")), timeout=T)
+    deploy_id = await house.begin(plan(), AT_ONCE, gates=Gates())
+    recorder = await house.follow(deploy_id)
+    await recorder.until(lambda r: any(i["state"] == "gating" for i in r.items))
+    for _ in range(3):
+        meter.flows(one=0.4)
+    assert (await house.ended(deploy_id)).reason == "throughput fell: flow one delivers 40% of what it offers, it was 100%"
 
 
 async def test_devices_do_not_go_back_while_a_gate_looks(house: Hub, meter: Meter, network: SimulatedNetwork) -> None:

@@ -13,14 +13,14 @@ from typing import Any
 
 import pytest
 
-from actors.channels import Filter, Outlets, Subscribe
+from actors.channels import Filter, Outlets, Position, Subscribe
 from actors.chunks import Batch, ChunkStore
 from actors.device import Readings
 from actors.runtime import ActorSystem, Ref
 from actors.runtime.inspect import state_of
 from actors.samples import Ingest, Line, QueryRange, ReadMetrics
 from actors.storage import Database
-from actors.telemetry import Flush, Save, Sweep, TelemetryCollector, select
+from actors.telemetry import Flush, Save, Sweep, TelemetryCollector
 from paranet.controller.driver import Sample
 from paranet.errors import StorageFailed, TooLarge
 from paranet.metrics.labels import labels_of
@@ -50,10 +50,12 @@ class Bench:
         found = await self.collector.ask(request, timeout=T)
         return {(p.metric["__name__"], p.metric["node"]): list(p.points) for p in found}
 
-    async def attach(self, path: str, wanted: Filter | None = None) -> Recorder:
+    async def attach(self, path: str, wanted: Filter | None = None, since: Position | None = None) -> Recorder:
         recorder = Recorder()
         self.outlets.add(path, recorder)
-        await self.collector.ask(Subscribe(channel="telemetry", subscriber=path, reply_to=0, filter=wanted or Filter()), timeout=T)
+        await self.collector.ask(
+            Subscribe(channel="telemetry", subscriber=path, reply_to=0, since=since, filter=wanted or Filter()), timeout=T
+        )
         return recorder
 
     async def save(self) -> None:
@@ -183,7 +185,7 @@ async def test_what_is_on_no_chunk_is_in_the_journal(tmp_path: Path, clock: Cloc
 
 async def test_the_journal_stays_short(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     """Open chunks are written in rounds; what they hold leaves the journal."""
-    monkeypatch.setattr("actors.telemetry.CHECKPOINT", 3)
+    monkeypatch.setattr("actors.backlog.CHECKPOINT", 3)
     async with collecting(tmp_path, clock) as bench:
         for at in times(30):
             bench.feed(at, cpu=1.0)
@@ -295,6 +297,45 @@ async def test_the_number_of_series_has_a_limit(tmp_path: Path, clock: Clock) ->
             assert (await bench.counts())["over_limit"] == 2
 
 
+async def test_silent_series_make_room_for_others(tmp_path: Path, clock: Clock) -> None:
+    """When their newest sample is too old, however few they had; on disk and in memory, after a restart too."""
+    async with collecting(tmp_path, clock, max_series=2) as bench:
+        for node in "ab":
+            bench.feed(START, node, cpu=1.0)
+        await bench.save()
+        bench.feed(START + 1000, "b", cpu=1.0)
+        clock.now = START / 1000 + 3600.5
+        await bench.sweep()
+        assert (await bench.counts())["series"] == 1
+        bench.feed(START + 3_600_500, "c", cpu=3.0)
+        await bench.save()
+        assert sorted(await bench.read()) == [("cpu", "b"), ("cpu", "c")]
+    async with collecting(tmp_path, clock, max_series=2) as bench:
+        clock.now += 1
+        await bench.sweep()
+        bench.feed(START + 3_601_600, "d", cpu=4.0)
+        await bench.save()
+        assert sorted(await bench.read()) == [("cpu", "c"), ("cpu", "d")]
+        assert await bench.database.fetch("SELECT labels FROM series ORDER BY id") == [('{"node":"c"}',), ('{"node":"d"}',)]
+
+
+async def test_a_lower_limit_mixes_nothing_up(tmp_path: Path, clock: Clock) -> None:
+    """Series that are left on disk keep their ids: a new one does not get samples under their labels."""
+    async with collecting(tmp_path, clock) as bench:
+        for node, at in (("a", START), ("b", START + 2000), ("c", START + 2000)):
+            bench.feed(at, node, cpu=1.0)
+        await bench.save()
+    async with collecting(tmp_path, clock, max_series=2) as bench:
+        clock.now = START / 1000 + 3601
+        await bench.sweep()  # a is gone; c was never taken up
+        bench.feed(START + 3_601_000, "d", cpu=4.0)
+        await bench.save()
+    async with collecting(tmp_path, clock) as bench:
+        found = await bench.read()
+        assert found["cpu", "d"] == [(START + 3_601_000, 4.0)]
+        assert found["cpu", "c"] == [(START + 2000, 1.0)]
+
+
 async def test_a_flood_of_series_stops_at_the_limit(tmp_path: Path, clock: Clock) -> None:
     """100,000 series against 20,000: each that is too many is counted, ten are named, and what is known goes on."""
     async with collecting(tmp_path, clock, max_series=20_000) as bench:
@@ -330,7 +371,7 @@ async def test_a_damaged_chunk_is_left_out(tmp_path: Path, clock: Clock, caplog:
 
 
 async def test_what_is_too_old_is_deleted(tmp_path: Path, clock: Clock) -> None:
-    """Chunks whose last sample is older than the retention, at the next sweep; then the series itself."""
+    """Chunks whose last sample is older than the retention, at the next sweep; rollups eight times as late, then the series itself."""
     async with collecting(tmp_path, clock) as bench:
         for at in times(600):
             bench.feed(at, cpu=1.0)
@@ -340,7 +381,44 @@ async def test_what_is_too_old_is_deleted(tmp_path: Path, clock: Clock) -> None:
         clock.now = START / 1000 + 3600 + 601
         await bench.sweep()
         assert await bench.database.fetch("SELECT count(*) FROM chunk") == [(0,)]
+        question = QueryRange(promql="sum_over_time(cpu[1m])", start=START + 120_000, end=START + 480_000, step=60_000)
+        answer = await bench.collector.ask(question, timeout=T)
+        assert isinstance(answer.result.value, Vector)
+        assert (answer.tier, answer.result.value.values.tolist()) == ("1m", [[60.0] * 7])
+        clock.now = START / 1000 + 8 * 3600 + 661
+        await bench.sweep()
         assert (await bench.counts())["series"] == 0
+        assert await bench.database.fetch("SELECT * FROM series") == []
+
+
+@pytest.mark.parametrize("away", [4000, 40_000])
+async def test_a_device_that_was_away_for_long_is_taken_up_again(tmp_path: Path, clock: Clock, away: int) -> None:
+    """Its samples get to disk, whether rollups of it are left or not."""
+    async with collecting(tmp_path, clock) as bench:
+        for at in times(600):
+            bench.feed(at, cpu=1.0)
+        await bench.save()
+        clock.now += away
+        await bench.sweep()
+        for at in times(600, first=600 + away):
+            bench.feed(at, cpu=2.0)
+        await bench.save()
+        assert await bench.database.fetch("SELECT t0, n FROM chunk") == [(START + 1000 * (600 + away), 600)]
+        assert await bench.database.fetch("SELECT count(*) FROM series") == [(1,)]
+
+
+async def test_where_there_is_no_room_silent_series_go_with_their_rollups(tmp_path: Path, clock: Clock) -> None:
+    """A limit full of devices that are long gone lets new ones in."""
+    async with collecting(tmp_path, clock, max_series=1) as bench:
+        for at in times(600):
+            bench.feed(at, "gone", cpu=1.0)
+        await bench.save()
+        clock.now += 4000
+        await bench.sweep()
+        bench.feed(START + 4_600_000, "new", cpu=2.0)
+        await bench.save()
+        assert [*await bench.read()] == [("cpu", "new")]
+        assert await bench.database.fetch("SELECT count(*) FROM rollup") == [(0,)]
 
 
 async def test_a_cap_on_bytes_makes_the_oldest_go(tmp_path: Path, clock: Clock) -> None:
@@ -428,26 +506,29 @@ async def test_filters_choose_nodes_and_metrics(bench: Bench) -> None:
         assert [(item["node"], item["values"]) for item in recorder.items] == wanted
 
 
-def test_labels_choose_series() -> None:
-    """Of one name any value will do, of several names all must be there; values may be any text."""
-    item = {"ts": 1, "node": "a", "values": {'tx{link="l",interface="e"}': 1.0, 'tx{link="m",interface="e"}': 2.0, 'x{a="b\\"\\\\,"}': 3.0}}
-    for labels, wanted in (
-        ({"link=l"}, {1.0}),
-        ({"link=l", "link=m"}, {1.0, 2.0}),
-        ({"link=l", "link=m", "interface=e"}, {1.0, 2.0}),
-        ({"link=l", "interface=f"}, set()),
-        ({'a=b"\\,'}, {3.0}),
-    ):
-        found = select(item, Filter(labels=frozenset(labels)))
-        assert set(found["values"].values() if found else ()) == wanted
+async def test_a_filter_for_changes_spares_what_stays(bench: Bench) -> None:
+    """After the snapshot, which has everything; whoever comes later to the same filter, and who resumes, misses no change."""
+    wanted = Filter(changes=True)
 
+    async def tick(at: int, cpu: float, load: float) -> None:
+        bench.feed(at, cpu=cpu, load=load)
+        bench.collector.tell(Flush())
+        await bench.read()
 
-def test_a_metric_is_chosen_with_all_its_labels() -> None:
-    """And an item of which nothing is left is none."""
-    item = {"ts": 1, "node": "a", "values": {'tx{link="l"}': 1.0, 'tx{link="m"}': 2.0, "tx_rate": 3.0}}
-    assert select(item, Filter(metrics=frozenset({"tx"}))) == {**item, "values": {'tx{link="l"}': 1.0, 'tx{link="m"}': 2.0}}
-    assert select(item, Filter(metrics=frozenset({"t"}))) is None
-    assert select(item, Filter(nodes=frozenset({"b"}), metrics=frozenset({"tx"}))) is None
+    await tick(START, cpu=1.0, load=5.0)
+    first = await bench.attach("ws/1", wanted)
+    plain = await bench.attach("ws/2")
+    await tick(START + 1, cpu=1.0, load=5.0)
+    await tick(START + 2, cpu=2.0, load=5.0)
+    second = await bench.attach("ws/3", wanted)
+    await tick(START + 3, cpu=2.0, load=5.0)
+    await tick(START + 4, cpu=1.0, load=6.0)
+    assert [item["values"] for item in first.items] == [{"cpu": 2.0}, {"cpu": 1.0, "load": 6.0}]
+    assert [item["values"] for item in second.items] == [{"cpu": 1.0, "load": 6.0}]
+    assert [item["ts"] for item in plain.items] == [START + i for i in range(1, 5)]
+    position = Position(epoch=first.of("events")[0]["epoch"], offset=first.of("events")[0]["to"])
+    resumed = await bench.attach("ws/4", wanted, position)
+    assert [item["values"] for item in resumed.items] == [{"cpu": 2.0, "load": 5.0}, {"cpu": 1.0, "load": 6.0}]
 
 
 async def test_the_snapshot_forgets_nodes_that_went_silent(bench: Bench, clock: Clock) -> None:

@@ -50,6 +50,16 @@ async def test_a_change_is_compiled_in_the_process_as_anywhere(bench: Workshop) 
         assert await bench.build(changed) == run(changed)
 
 
+def test_a_row_that_somebody_holds_otherwise() -> None:
+    """The violation names the row, its device and both intents."""
+    (mine,) = (r for r in run(job())[0].rows["r1"] if r.family == "ip.route")
+    theirs = attrs.evolve(mine, value={"next_hops": []}, owners=("other/way",))
+    _, report = run(attrs.evolve(job(), installed={"r1": {theirs.id: theirs}}))
+    (found,) = report.violations
+    assert (found.check, found.intents, found.witness.hops) == ("ownership", ("other/way", "work/web"), ("r1",))
+    assert found.rows == (f"r1 ip.route {mine.key}",)
+
+
 async def test_a_result_is_kept_for_its_topology(bench: Workshop) -> None:
     """The same source on the same revision is compiled once, on another revision again."""
     first, _ = await bench.build(job())

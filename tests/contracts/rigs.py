@@ -180,7 +180,6 @@ class LinuxRig:
     keeps = False
 
     def __init__(self, folder: Path) -> None:
-        namespaces.skip_without()
         self._folder = folder
         self._faults = Faults()
         self._stack = AsyncExitStack()

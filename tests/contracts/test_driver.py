@@ -12,9 +12,10 @@ from paranet.errors import DeviceError
 from paranet.models.device import Change, Delta
 from paranet.models.topology import Modality
 from tests.contracts.rigs import FACTORIES, Rig
+from tests.namespaces import needs_namespaces
 
 
-@pytest.fixture(params=FACTORIES)
+@pytest.fixture(params=[pytest.param(name, marks=needs_namespaces if name == "linux" else ()) for name in FACTORIES])
 async def rig(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Rig]:
     made = FACTORIES[request.param](tmp_path)
     await made.open()

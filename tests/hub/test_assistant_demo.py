@@ -90,6 +90,7 @@ async def troubled(settings: Settings) -> AsyncIterator[Api]:
         ("what changed since midnight?", "alert link-down (link r1-r2): firing"),
         ("how is the network?", "LinkDown"),
         ("which links are above 80%?", "No link is above 80%"),
+        ("were any links above 99% in the last 10 minutes?", "(The worst since"),
         ("有哪些告警？", "LinkDown"),
         ("为什么r1这么慢？", "Link r1-r2 is down"),
         ("零点以来有什么变化？", "告警 link-down"),

@@ -68,7 +68,7 @@ async def test_a_parameter_is_given_once(untouched: Api) -> None:
 
 async def test_an_unknown_parameter_of_a_socket_is_refused(untouched: Api) -> None:
     """At the upgrade, with 400."""
-    for query in ["nods=r1", "interval=1s&nodes=r1&x=1"]:
+    for query in ["nods=r1", "interval=1s&nodes=r1&x=1", "changes=yes", "changes="]:
         await refused(untouched, 400, "invalid", "GET", f"/ws/telemetry?{query}")
 
 

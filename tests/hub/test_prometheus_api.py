@@ -1,5 +1,6 @@
 """Prometheus' read API and remote-write, as Grafana and Prometheus use them."""
 
+import asyncio
 import struct
 import time
 from typing import Any
@@ -76,8 +77,10 @@ async def test_what_grafana_asks_to_fill_its_menus(filled: Api) -> None:
     _, body = await ask(filled, "/series", **{"match[]": "jobs_total"})
     assert body["data"] == [{"__name__": "jobs_total", "node": "a"}, {"__name__": "jobs_total", "node": "b"}]
     names = (await ask(filled, "/labels"))[1]["data"]
-    assert set(names) - {"type", "reason", "state"} == {"__name__", "node"}  # those are of the hub's own figures
     assert names == sorted(names)
+    assert {"__name__", "node"} <= set(names)
+    pushed = {"match[]": '{__name__=~"heat|jobs_total"}'}
+    assert (await ask(filled, "/labels", **pushed))[1]["data"] == ["__name__", "node"]
     assert (await ask(filled, "/labels", "POST", **{"match[]": "heat"}))[1]["data"] == ["__name__", "node"]
     metrics = (await ask(filled, "/label/__name__/values"))[1]["data"]
     assert [name for name in metrics if not name.startswith("paranet_hub_")] == ["heat", "jobs_total"]
@@ -85,6 +88,31 @@ async def test_what_grafana_asks_to_fill_its_menus(filled: Api) -> None:
     _, body = await ask(filled, "/metadata")
     assert body["data"]["jobs_total"] == [{"type": "counter", "help": "", "unit": ""}]
     assert "version" in (await ask(filled, "/status/buildinfo"))[1]["data"]
+
+
+async def test_rules_and_alerts_as_prometheus_shows_them(filled: Api) -> None:
+    """Rules that are switched on, in their groups, with what burns of them; nothing is recorded."""
+    rule = {"name": "Hot", "expr": "heat > 5", "for": "10m", "group": "mine", "severity": "critical", "interval": 3600, "trigger": "sample"}
+    assert (await filled.call("POST", "/monitor/alerts/rules", json=rule))[0] == 201
+    now = [{"metric": "heat", "labels": {"node": "a"}, "ts": int(time.time() * 1000), "value": 7.5}]
+    assert (await filled.call("POST", "/monitor/metrics", json=now))[0] == 200
+    async with asyncio.timeout(20):
+        while not (burning := (await ask(filled, "/alerts"))[1]["data"]["alerts"]):
+            pass
+    (alert,) = burning
+    assert (alert["state"], alert["value"], alert["labels"]["node"]) == ("pending", "7.5", "a")
+    groups = {group["name"]: group for group in (await ask(filled, "/rules"))[1]["data"]["groups"]}
+    (shown,) = groups["mine"]["rules"]
+    assert (shown["name"], shown["query"], shown["duration"], shown["state"], shown["alerts"]) == (
+        "Hot",
+        "heat > 5",
+        600,
+        "pending",
+        burning,
+    )
+    assert (shown["type"], shown["health"], shown["labels"]) == ("alerting", "ok", {"severity": "critical"})
+    assert (await ask(filled, "/rules", type="record"))[1]["data"] == {"groups": []}
+    assert (await ask(filled, "/rules", type="x"))[0] == 400
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Telemetry as clients see it: live on its channel, afterwards over REST."""
 
+import time
 from collections.abc import AsyncIterator
 
 import attrs
@@ -55,6 +56,21 @@ async def test_a_filter_by_labels(ticking: Api) -> None:
     async with connected(ticking) as socket:
         await socket.say(type="sub", id=1, ch="telemetry", filter={"labels": ["link"]})
         assert (await socket.hear("error"))["error"]["code"] == "invalid"
+
+
+async def test_a_filter_for_changes(ticking: Api) -> None:
+    """In the address as in `sub`: what is pushed comes once, however often the same value is pushed."""
+    now = int(time.time() * 1000)
+    async with connected(ticking, "/ws/telemetry?nodes=probe&changes=true") as socket, connected(ticking) as other:
+        await other.subscribe("telemetry", filter={"nodes": ["probe"], "changes": True})
+        for i, value in enumerate((1, 1, 2)):
+            body = [{"metric": "heat", "labels": {"node": "probe"}, "ts": now + i, "value": value}]
+            assert (await ticking.call("POST", "/monitor/metrics", json=body))[0] == 200
+        for one in (socket, other):
+            told: list[float] = []
+            while told[-1:] != [2.0]:
+                told += [item["values"]["heat"] for item in (await one.until("events"))["items"]]
+            assert told == [1.0, 2.0]
 
 
 async def test_who_comes_later_starts_with_the_newest_readings(ticking: Api) -> None:

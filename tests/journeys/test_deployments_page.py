@@ -63,7 +63,7 @@ async def test_a_deployment_is_followed_and_rolled_back(page: Page, hub: Hub, cl
 
 
 async def test_a_closed_gate_says_why(page: Page, hub: Hub, client: aiohttp.ClientSession) -> None:
-    """The finding of the gate is on the page, and it is the reason of the ending."""
+    """The finding of the gate is on the page, and it is the reason of the ending; what it looked at is drawn with its threshold."""
     await _open(page, hub)
     await measured(client)
     condition = {"metric": "paranet_node_up", "op": "<", "threshold": 0, "count": 1}
@@ -72,6 +72,14 @@ async def test_a_closed_gate_says_why(page: Page, hub: Hub, client: aiohttp.Clie
     await expect(_item(page, deploy_id)).to_have_attribute("data-state", "rolled_back", timeout=LATER)
     await expect(page.locator(".reason")).to_contain_text("paranet_node_up < 0 does not hold")
     await expect(page.locator(".finding")).to_contain_text("it was 1")
+    chart = page.locator(".gate-chart").filter(has_text="paranet_node_up < 0")
+    await expect(chart.locator("rect.closed")).to_have_count(1, timeout=SOON)
+    await expect(chart).to_have_attribute("data-value", "1")
+    threshold, value = chart.locator(".threshold"), await chart.locator("path").get_attribute("d")
+    assert value is not None
+    heights = {float(point.split()[1]) for point in value.removeprefix("M").split("L")}
+    assert float(await threshold.get_attribute("y1") or "nan") - 60 > max(heights) > 0  # 1 above 0, over the whole time
+    await expect(page.locator(".gate-chart").filter(has_text="Traffic delivered").locator("path")).to_have_count(1, timeout=SOON)
 
 
 async def test_a_deployment_is_cancelled_and_holds_its_devices_until_then(page: Page, hub: Hub, client: aiohttp.ClientSession) -> None:

@@ -1,5 +1,6 @@
 """Every page, in both languages and themes, wide and narrow: nothing bars anybody, nothing overflows."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from hub.web.views import SIGNED_IN
-from tests.journeys.hub import ROOT, Hub, running, signed_in
+from tests.journeys.hub import ROOT, Hub, running
 from tests.journeys.screenshots import READY, browser, signed
 
 pytestmark = [pytest.mark.journey, pytest.mark.browser]
@@ -52,47 +53,40 @@ async def _overflow(page: Page) -> list[str]:
     return [f"{page.url} is {wide[0]} of {wide[1]} px: {await page.evaluate(STICKING_OUT)}"]
 
 
+async def _looked_at(page: Page, url: str, there: str) -> list[str]:
+    """What is wrong with a page, wide and light, then narrow and dark: colours depend on the theme only, places on the width only."""
+    await page.set_viewport_size({"width": 1280, "height": 800})
+    await page.emulate_media(color_scheme="light")
+    await page.goto(url)
+    await expect(page.locator(there).first).to_be_visible(timeout=LATER)
+    found = await _objections(page) + await _overflow(page)
+    await page.emulate_media(color_scheme="dark")
+    await page.set_viewport_size({"width": 390, "height": 844})
+    return found + await _objections(page) + await _overflow(page)
+
+
 @pytest.mark.skipif(not AXE.is_file() and os.environ.get("CI") != "true", reason="axe-core is missing: npm ci --ignore-scripts")
 @pytest.mark.parametrize("language", ["en-GB", "zh-CN"])
 async def test_no_page_bars_anybody_or_overflows(chrome: Browser, tmp_path: Path, language: str) -> None:
-    """axe-core finds nothing serious (WCAG 2.2 AA), light or dark, nor is a page wider than its window at 1280 and 390 px."""
-    objections: list[str] = []
-    async with running(tmp_path / "data", "--demo") as hub, signed_in(hub):
-        context = await chrome.new_context(viewport={"width": 1280, "height": 800}, locale=language, bypass_csp=True)
+    """axe-core finds nothing serious (WCAG 2.2 AA) at 1280 px in light and 390 px in dark, nor is a page wider than its window."""
+    async with running(tmp_path / "data", "--demo") as hub:
+        context = await chrome.new_context(locale=language, bypass_csp=True)
         page = await context.new_page()
-        await page.goto(f"{hub.url}/login")
-        objections += await _objections(page) + await _overflow(page)
+        objections = await _looked_at(page, f"{hub.url}/login", "form")
         await page.close()
         page = await signed(context, hub)
         for view in SIGNED_IN:
-            objections += await _looked_at(page, hub, view.path)
+            objections += await _looked_at(page, f"{hub.url}{view.path}", READY[view.path])
     assert objections == []
-
-
-async def _looked_at(page: Page, hub: Hub, path: str) -> list[str]:
-    await page.set_viewport_size({"width": 1280, "height": 800})
-    await page.emulate_media(color_scheme="light")
-    await page.goto(f"{hub.url}{path}")
-    await expect(page.locator(READY[path]).first).to_be_visible(timeout=LATER)
-    found = await _objections(page) + await _overflow(page)
-    await page.emulate_media(color_scheme="dark")
-    found += await _objections(page)
-    await page.set_viewport_size({"width": 390, "height": 844})
-    return found + await _overflow(page)
 
 
 async def test_every_page_tells_when_the_hub_is_away_and_finds_it_again(chrome: Browser, tmp_path: Path) -> None:
     """Each says of when its data is and goes on by itself, none is loaded anew; on paper a deployment is its report only."""
     async with running(tmp_path / "data", "--demo") as hub:
         context = await chrome.new_context(viewport={"width": 1280, "height": 800}, locale="en-GB")
-        pages = {"/": await signed(context, hub)}
-        for view in SIGNED_IN[1:]:
-            pages[view.path] = await context.new_page()
-            await pages[view.path].goto(f"{hub.url}{view.path}")
-        for path, page in pages.items():
-            await expect(page.locator(READY[path]).first).to_be_attached(timeout=LATER)
-            await expect(page.locator("#live")).to_have_attribute("data-state", "live", timeout=LATER)
-            await page.evaluate("window.sameAsBefore = true")
+        await (await signed(context, hub)).close()
+        pages = {view.path: await context.new_page() for view in SIGNED_IN}
+        await asyncio.gather(*(_opened(page, hub, path) for path, page in pages.items()))
         await _on_paper(pages["/deployments"])
         hub.process.terminate()
         await hub.process.wait()
@@ -103,6 +97,13 @@ async def test_every_page_tells_when_the_hub_is_away_and_finds_it_again(chrome: 
                 await expect(page.locator("#banner")).to_be_hidden(timeout=LATER)
                 assert await page.evaluate("window.sameAsBefore") is True
         await context.close()
+
+
+async def _opened(page: Page, hub: Hub, path: str) -> None:
+    await page.goto(f"{hub.url}{path}")
+    await expect(page.locator(READY[path]).first).to_be_attached(timeout=LATER)
+    await expect(page.locator("#live")).to_have_attribute("data-state", "live", timeout=LATER)
+    await page.evaluate("window.sameAsBefore = true")
 
 
 async def _on_paper(page: Page) -> None:

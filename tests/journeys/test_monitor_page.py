@@ -1,12 +1,14 @@
 """The monitor in a real browser: charts and PromQL, an alert from its beginning to its silence, a rule tried and kept, the log."""
 
+from collections.abc import AsyncIterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.journeys.hub import Hub, measured
+from tests.journeys.hub import Hub, measured, running
 from tests.journeys.test_browser import SOON, Watch, page, sign_in
 
 __all__ = ["page"]
@@ -15,6 +17,13 @@ pytestmark = [pytest.mark.journey, pytest.mark.browser]
 
 LATER = 25_000
 """ms; rules are looked at every few seconds"""
+
+
+@pytest.fixture
+async def hub(tmp_path: Path) -> AsyncIterator[Hub]:
+    """A hub that hardly waits for alerts of one group."""
+    async with running(tmp_path / "data", "--demo", PARANET_ALERTS_GROUP_WAIT="0.2") as started:
+        yield started
 
 
 async def _open(page: Page, hub: Hub, tab: str) -> None:
@@ -87,6 +96,7 @@ async def test_a_rule_is_tried_and_saved(page: Page, hub: Hub, client: aiohttp.C
     await page.get_by_role("button", name="Save").click()
     await expect(page.get_by_role("alert")).to_contain_text("line 1, column", timeout=SOON)
     await page.get_by_label("Expression").fill("paranet_node_up == 1")
+    await page.get_by_label("Looked at every").fill("1s")
     await page.get_by_role("button", name="Test on").click()
     await expect(page.get_by_role("region", name="What it would have done")).to_contain_text("firing", timeout=SOON)
     await page.get_by_role("button", name="Save").click()

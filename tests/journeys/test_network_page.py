@@ -7,6 +7,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.journeys.hub import Hub
+from tests.journeys.scenes import drop
 from tests.journeys.test_browser import SOON, Watch, page, sign_in
 
 __all__ = ["page"]
@@ -110,6 +111,27 @@ async def test_a_node_is_found_and_what_is_on_it_read(page: Page, hub: Hub) -> N
     async with page.expect_download() as given:
         await page.get_by_role("link", name="GraphML").click()
     assert (await given.value).suggested_filename.endswith(".graphml")
+
+
+async def test_a_file_is_refused_or_added(page: Page, hub: Hub, client: aiohttp.ClientSession) -> None:
+    """What is wrong with a file is told before anything is taken in; one that is laid on top takes nothing away."""
+    await _open(page, hub)
+    dialog, take = page.get_by_role("dialog"), page.get_by_role("button", name="Import", exact=True)
+    await drop(page, "broken.json", b'{"nodes": [{"id": 7}]}')
+    await expect(dialog.get_by_role("alert")).to_contain_text("nodes[0].id", timeout=SOON)
+    await expect(take).to_be_disabled()
+    await _press(page, "Leave it")
+    await drop(page, "more.json", b'{"nodes": [{"id": "oslo", "location": {"latitude": 59.9, "longitude": 10.8}}]}')
+    await expect(dialog).to_contain_text("12 Nodes go", timeout=SOON)
+    await page.get_by_label("On top of the network there is").check()
+    await expect(dialog).not_to_contain_text("Nodes go", timeout=SOON)
+    await expect(dialog).to_contain_text("+1 Nodes come")
+    await take.click()
+    await expect(page.locator("[data-node]")).to_have_count(13, timeout=SOON)
+    await _press(page, "Edit")
+    await _press(page, "Undo")
+    await expect(page.locator("[data-node]")).to_have_count(12, timeout=SOON)
+    assert await _node(client, "madrid") is not None
 
 
 async def test_people_are_taken_in_and_have_tokens(page: Page, hub: Hub) -> None:

@@ -1,9 +1,11 @@
-"""The operators' page in a real browser: the tree of actors, one of them restarted, the audit log."""
+"""The operators' page in a real browser: the tree of actors, one of them restarted, what the records show and what is done about it."""
 
+import aiohttp
 import pytest
 from playwright.async_api import Page, expect
 
 from tests.journeys.hub import Hub
+from tests.journeys.scenes import waits
 from tests.journeys.test_browser import SOON, Watch, page, sign_in
 
 __all__ = ["page"]
@@ -55,3 +57,37 @@ async def test_the_tree_is_used_by_keyboard(page: Page, hub: Hub) -> None:
     await expect(device).to_be_focused()
     await page.keyboard.press("ArrowLeft")
     await expect(child).to_have_count(0)
+
+
+async def test_records_are_acted_upon(page: Page, hub: Hub, client: aiohttp.ClientSession) -> None:
+    """A dead letter is replayed, in vain while nobody is there; a client is cut off; a ring of waits is drawn as one."""
+    await _open(page, hub)
+    async with client.post("/api/v1/system/actors/device%2Fberlin/drain") as response:
+        assert response.status == 200, await response.text()
+    records = page.get_by_role("region", name="Records")
+    await page.get_by_role("tab", name="Dead letters").click()
+    await _replay(page)
+    await expect(records.get_by_role("alert")).to_have_text("It was refused again.", timeout=SOON)
+    async with client.post("/api/v1/system/actors/device/restart") as response:
+        assert response.status == 200, await response.text()
+    await expect(page.locator('[data-path="device"]').get_by_title("children")).to_have_text("12", timeout=SOON)
+    await _replay(page)
+    await expect(records.get_by_role("status")).to_have_text("Replayed.", timeout=SOON)
+    async with client.ws_connect("/ws/alerts", protocols=("paranet.v1.json",)) as other:
+        await page.get_by_role("tab", name="Clients").click()
+        row = records.get_by_role("row").filter(has_text="alerts")
+        await row.get_by_role("button", name="Disconnect").click(timeout=SOON)
+        await row.get_by_role("button", name="Confirm disconnect").click()
+        await expect(row).to_have_count(0, timeout=SOON)
+        while not other.closed:
+            await other.receive(timeout=SOON / 1000)
+    await waits(page)
+    graph = page.get_by_role("img", name="Wait-for graph, with a ring: assistant, intents")
+    await expect(graph.locator("path.ring")).to_have_count(2, timeout=SOON)
+    await expect(graph.locator('[data-wait="chat assistant"].ring')).to_have_count(0)
+
+
+async def _replay(page: Page) -> None:
+    letter = page.get_by_role("tabpanel").get_by_role("row").filter(has_text="device/berlin").first
+    await letter.get_by_role("button", name="Replay").click(timeout=SOON)
+    await page.get_by_role("button", name="Confirm replay").click()

@@ -1,6 +1,5 @@
 """The one story: a network dropped in, an intent written, deployed and watched, a link cut, the alert taken notice of, all undone."""
 
-import base64
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -10,6 +9,7 @@ from playwright.async_api import Browser, Page, expect
 
 from hub.web.languages import catalogue
 from tests.journeys.hub import Hub, running, signed_in
+from tests.journeys.scenes import FILE, drop
 from tests.journeys.test_browser import SOON, Watch
 from tests.journeys.test_every_page import chrome
 
@@ -17,16 +17,9 @@ __all__ = ["chrome"]
 
 pytestmark = [pytest.mark.journey, pytest.mark.browser]
 
-FILE = Path(__file__).parent / "files" / "ten_cities.graphml"
 LATER = 30_000
 """ms; a deployment looks at its gates, a rule waits for its time"""
 QUESTIONS = {"en": "what is installed?", "zh": "现在有哪些意图？"}
-DROP = """(stage, [name, content]) => {
-  const data = new DataTransfer();
-  data.items.add(new File([Uint8Array.from(atob(content), (one) => one.charCodeAt(0))], name));
-  const dropped = { dataTransfer: data, bubbles: true, cancelable: true };
-  for (const type of ["dragover", "drop"]) stage.dispatchEvent(new DragEvent(type, dropped));
-}"""
 
 
 class Reader:
@@ -84,8 +77,7 @@ async def _sign_in(reader: Reader, hub: Hub) -> None:
 async def _drop(reader: Reader) -> None:
     """A file is dropped on the map; what would come and go is told before anything does."""
     page = reader.page
-    content = base64.b64encode(FILE.read_bytes()).decode()
-    await page.locator("#stage").evaluate(DROP, [FILE.name, content])
+    await drop(page, FILE.name, FILE.read_bytes())
     dialog = page.get_by_role("dialog")
     await expect(dialog).to_contain_text("lisbon", timeout=SOON)
     await expect(dialog).to_contain_text("stockholm")

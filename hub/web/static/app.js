@@ -16,7 +16,7 @@ import { Rest } from "./rest.js";
 import { Shell } from "./shell.js";
 import { Viewport } from "./viewport.js";
 
-const TOOLS = 40; // px over the map in which its tools stand
+const GAP = 11; // px above what stands over the map
 const IDLE = 5_000; // ms after which the page is drawn anew even if nothing came: figures grow stale
 
 const network = new Network();
@@ -24,7 +24,7 @@ const session = new Session();
 const client = new ParaNetClient({ session });
 const rest = new Rest(session);
 const [stage, map, tools, panel, legend] = ["stage", "map", "tools", "panel", "legend"].map((name) => document.getElementById(name));
-const frame = { width: 0, height: 0, due: false, rest: null, restKey: "", scene: null, sceneKey: "" };
+const frame = { width: 0, height: 0, above: 46, due: false, rest: null, restKey: "", scene: null, sceneKey: "" };
 const shell = new Shell(client, { newest: () => network.newest, draw });
 const crowd = new Crowd();
 let file = null; // to be imported
@@ -82,7 +82,7 @@ function paint() {
   stage.setAttribute("aria-busy", "false");
   if (network.nodes.size > 0 && frame.width > 0) paintMap(sceneNow());
   else render(html`<${Empty} />`, map);
-  render(html`<${Tools} ...${{ network, focus, viewport, shell, edit, onFile }} />`, tools);
+  render(html`<${Tools} ...${{ network, focus, viewport, shell, edit, onFile, onHead }} />`, tools);
   render(html`<${Panel} ...${{ network, focus, shell, edit }} />`, panel);
   render(html`<${Legend} />`, legend);
   render(file && html`<${ImportDialog} key=${file.name} ...${{ file, rest, edits: edit.edits }} onClose=${() => onFile(null)} />`, document.getElementById("dialog"));
@@ -106,8 +106,8 @@ function paintMap(scene) {
 function sceneNow() {
   const { width, height } = frame;
   const [nodes, links] = [[...network.nodes.values()], [...network.links.values()]];
-  const restKey = `${network.revision} ${nodes.length} ${width} ${height}`;
-  if (frame.restKey !== restKey) Object.assign(frame, { restKey, rest: survey(nodes, width, height, TOOLS) });
+  const restKey = `${network.revision} ${nodes.length} ${width} ${height} ${frame.above}`;
+  if (frame.restKey !== restKey) Object.assign(frame, { restKey, rest: survey(nodes, width, height, frame.above) });
   const { k, x, y } = viewport.view;
   const sceneKey = `${restKey} ${k} ${x} ${y} ${viewport.moving} ${edit.moved}`;
   if (frame.sceneKey === sceneKey) return frame.scene;
@@ -231,5 +231,10 @@ new ResizeObserver(([{ contentRect }]) => {
   Object.assign(frame, { width: Math.floor(contentRect.width), height: Math.floor(contentRect.height) });
   draw();
 }).observe(stage);
+const heads = new ResizeObserver(([{ borderBoxSize }]) => {
+  frame.above = Math.ceil(borderBoxSize[0].blockSize) + GAP; // what stands over the map covers none of it
+  draw();
+});
+const onHead = (element) => element && heads.observe(element);
 setInterval(draw, IDLE);
 client.connect();

@@ -109,6 +109,7 @@ function Page() {
           (one) => html`<li key=${one.id}><button type="button" aria-current=${one.id === id ? "true" : undefined} title=${one.title} onClick=${() => open(one.id)}>${one.title}</button></li>`,
         )}
       </ul>
+      ${list?.length === 0 && html`<p class="none">${t("No conversation yet.")}</p>`}
       ${next && html`<button type="button" onClick=${() => readList(true)}>${t("Older ones")}</button>`}
     </nav>
     <section class="talk" aria-label=${t("Assistant")}>

@@ -25,7 +25,7 @@ export function Messages({ talk, client, operates, onAnswer }) {
     </div>`;
 }
 
-const EXAMPLES = [t("connect madrid to vienna via zurich"), t("limit traffic from london to paris to 10 Mbps"), t("which links are above 80%?")];
+const EXAMPLES = [t("connect london to vienna via frankfurt"), t("limit traffic from london to paris to 10 Mbps"), t("which links are above 80%?")];
 
 function Welcome({ onAnswer }) {
   return html`

@@ -5,6 +5,7 @@ import { KINDS, kindOf, loadStep } from "./kinds.js";
 const NEAR = 12; // px from which a pointer means a node
 const NAMES = ["ground", "ink", "line", "soft", "bad", "bad-ground", "accent", "load-none", ...[0, 1, 2, 3, 4].map((i) => `load-${i}`), ...Object.keys(KINDS).map((kind) => `kind-${kind}`)];
 const FAINT = 0.18;
+const DASHES = { off: [7, 5], down: [3, 5], none: [2, 5] };
 
 /** Colours as they are in the page's theme: a canvas knows no custom properties. */
 function palette() {
@@ -70,7 +71,7 @@ export class Crowd {
       const shape = scene.shapes.get(link.id);
       if (!shape || outside(shape.a, shape.b, width, height)) continue;
       const load = network.utilization(link);
-      const look = !link.enabled ? "off" : load === undefined ? "none" : loadStep(load);
+      const look = !link.enabled ? "off" : network.down(link) ? "down" : load === undefined ? "none" : loadStep(load);
       const key = `${look} ${near && !near.links.has(link.id) ? "far" : ""}`;
       if (!strokes.has(key)) strokes.set(key, []);
       strokes.get(key).push(shape);
@@ -80,9 +81,9 @@ export class Crowd {
       const [look, far] = key.split(" ");
       const step = Number(look);
       pen.globalAlpha = far ? FAINT : 1;
-      pen.strokeStyle = this.#colours[Number.isNaN(step) ? "load-none" : `load-${step}`];
-      pen.lineWidth = Number.isNaN(step) ? 1.2 : 1.2 + step;
-      pen.setLineDash(look === "off" ? [7, 5] : look === "none" ? [2, 5] : []);
+      pen.strokeStyle = this.#colours[look === "down" ? "bad" : Number.isNaN(step) ? "load-none" : `load-${step}`];
+      pen.lineWidth = look === "down" ? 2.5 : Number.isNaN(step) ? 1.2 : 1.2 + step;
+      pen.setLineDash(DASHES[look] ?? []);
       pen.beginPath();
       for (const { a, b, via } of shapes) {
         pen.moveTo(a.x, a.y);

@@ -3,7 +3,8 @@
 import { html, useState } from "htm/preact";
 import { shortId } from "./deployments-list.js";
 import { t } from "./i18n.js";
-import { duration, Moment, ms, Note, Problem, Table, TwoStep, useAct, useAsked } from "./watch-parts.js";
+import { Table } from "./table.js";
+import { duration, Moment, ms, Note, Problem, TwoStep, useAct, useAsked } from "./watch-parts.js";
 
 const EVERY = 3_000; // ms between two looks at the leases
 const ROWS = 300; // rows of drift that are shown
@@ -57,7 +58,7 @@ export function Drift({ shell, onSelect }) {
       <button type="button" onClick=${again}>${t("Look again")}</button>
       <${TwoStep} text=${t("Restore")} confirm=${t("Confirm restore")} disabled=${picked.length === 0} onAct=${restore} />
       <${TwoStep} text=${t("Adopt")} confirm=${t("Confirm adopt")} disabled=${picked.length === 0} onAct=${adopt} />
-      <span class="sub">${t("{count} devices chosen", { count: picked.length })}</span>
+      <span class="sub">${t("devices chosen: {count}", { count: picked.length })}</span>
     </div>
     <${Note} note=${note} /><${Problem} error=${error} />
     ${away.length > 0 && html`<div class="problem" role="status"><p>${t("These could not be read:")}</p><ul>${away.map(([node, why]) => html`<li key=${node}>${node}: ${why}</li>`)}</ul></div>`}
@@ -69,13 +70,12 @@ export function Drift({ shell, onSelect }) {
 function Drifted({ node, rows, chosen, onPick }) {
   return html`
     <section class="drifted" aria-label=${node}>
-      <h2><label class="inline"><input type="checkbox" checked=${chosen} onChange=${({ target }) => onPick(node, target.checked)} /> ${node}</label> <span class="sub">${t("{count} rows", { count: rows.length })}</span></h2>
+      <h2><label class="inline"><input type="checkbox" checked=${chosen} onChange=${({ target }) => onPick(node, target.checked)} /> ${node}</label> <span class="sub">${t("rows: {count}", { count: rows.length })}</span></h2>
       <ul>
         ${rows.slice(0, ROWS).map((row) => {
           const [text, look] = KINDS[row.kind] ?? [row.kind, "busy"];
           return html`<li key="${row.family} ${row.key}">
-            <span class="chip state ${look}">${text}</span> <code>${row.family} ${row.key}</code>
-            ${row.owners.length > 0 && html`<span class="sub">${row.owners.join(", ")}</span>`}
+            <span class="chip state ${look}">${text}</span> <code>${row.family} ${row.key}</code>${row.owners.length > 0 && html` <span class="sub">${row.owners.join(", ")}</span>`}
             <pre class="diff">${row.expected && html`<span class="remove">${`${t("deployed")} ${JSON.stringify(row.expected)}\n`}</span>`}${row.actual && html`<span class="add">${`${t("shown")} ${JSON.stringify(row.actual)}\n`}</span>`}</pre>
           </li>`;
         })}

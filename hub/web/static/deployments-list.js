@@ -24,6 +24,18 @@ export const STATES = {
   cancelled: t("cancelled"),
   failed: t("failed"),
 };
+/** How far a device is: sign, word, look. */
+export const STEPS = {
+  planned: ["○", t("planned"), "wait"],
+  checked: ["◔", t("checked"), "wait"],
+  staged: ["◑", t("staged"), "ready"],
+  committing: ["◕", t("committing"), "ready"],
+  committed: ["●", t("committed"), "live"],
+  confirmed: ["✓", t("confirmed"), "good"],
+  restored: ["↺", t("restored"), "warn"],
+  refused: ["✕", t("refused"), "bad"],
+  failed: ["✕", t("failed"), "bad"],
+};
 const LOOKS = { succeeded: "good", failed: "bad", rolled_back: "warn", rolling_back: "warn", cancelled: "warn", cancelling: "warn" };
 
 export function StateChip({ state }) {
@@ -136,7 +148,7 @@ function Item({ item, selected, onSelect }) {
         onClick=${() => onSelect(item.deploy_id)}>
         <span class="title">${kindOf(item)} <code>${shortId(item.deploy_id)}</code></span>
         <${StateChip} state=${item.state} />
-        <span class="sub"><${Moment} at=${item.started_at} /> · ${item.author} · ${t("{count} devices", { count: item.devices })}</span>
+        <span class="sub"><${Moment} at=${item.started_at} /> · ${item.author} · ${t("devices: {count}", { count: item.devices })}</span>
         ${running && html`<span class="percent">${item.percent} %</span><${Bar} percent=${item.percent} />`}
       </button>
     </li>`;

@@ -1,7 +1,7 @@
 // The log of one deployment, from channel deploy/<id>.
 
 import { html, useEffect, useLayoutEffect, useRef, useState } from "htm/preact";
-import { STATES } from "./deployments-list.js";
+import { STATES, STEPS } from "./deployments-list.js";
 import { t } from "./i18n.js";
 import { Moment } from "./watch-parts.js";
 
@@ -49,7 +49,7 @@ export function Log({ log }) {
   }, [found.length, follow]);
   return html`
     <div class="log-head">
-      <h2>${t("Log")} <span class="sub">${t("{count} entries", { count: events.length })}</span></h2>
+      <h2>${t("Log")} <span class="sub">${t("entries: {count}", { count: events.length })}</span></h2>
       <label class="inline"><input type="checkbox" checked=${follow} onChange=${({ target }) => setFollow(target.checked)} /> ${t("Follow")}</label>
       <label class="inline">${t("Find")} <input type="search" value=${text} onInput=${({ target }) => setText(target.value)} spellcheck="false" /></label>
     </div>
@@ -72,6 +72,6 @@ export function Log({ log }) {
 
 function said({ state, wave, device, step, message }) {
   const where = wave === null ? "" : t("wave {number}", { number: wave + 1 });
-  const what = device === null ? (STATES[state] ?? state) : `${device} ${step}`;
+  const what = device === null ? (STATES[state] ?? state) : `${device} ${STEPS[step]?.[1] ?? step}`;
   return [what, device === null ? where : "", message].filter(Boolean).join(" · ");
 }

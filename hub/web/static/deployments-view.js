@@ -3,24 +3,13 @@
 import { html, useEffect, useRef, useState } from "htm/preact";
 import { Gates } from "./deployments-gates.js";
 import { Log, useLog } from "./deployments-log.js";
-import { Bar, ENDINGS, kindOf, shortId, StateChip } from "./deployments-list.js";
+import { Bar, ENDINGS, kindOf, shortId, StateChip, STEPS } from "./deployments-list.js";
 import { t } from "./i18n.js";
 import { duration, Moment, ms, Note, Problem, TwoStep, useAct, useAsked } from "./watch-parts.js";
 
 const DEVICES = 60; // devices of a wave that are shown at first
 const ROWS = 50; // rows of a device that are shown at first
 const CANCELLABLE = new Set(["queued", "planned", "validating", "staging", "committing", "gating"]);
-const STEPS = {
-  planned: ["○", t("planned"), "wait"],
-  checked: ["◔", t("checked"), "wait"],
-  staged: ["◑", t("staged"), "ready"],
-  committing: ["◕", t("committing"), "ready"],
-  committed: ["●", t("committed"), "live"],
-  confirmed: ["✓", t("confirmed"), "good"],
-  restored: ["↺", t("restored"), "warn"],
-  refused: ["✕", t("refused"), "bad"],
-  failed: ["✕", t("failed"), "bad"],
-};
 const ORDER = ["good", "live", "ready", "warn", "bad", "wait"];
 
 export function DeploymentView({ id, summary, shell, onSelect }) {

@@ -1,10 +1,10 @@
 // What was compiled, newest first; two of them side by side.
 
 import { html } from "htm/preact";
-import { t } from "./i18n.js";
+import { language, t } from "./i18n.js";
 import { Diff, tally } from "./intents-result.js";
 
-const TIME = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const TIME = new Intl.DateTimeFormat(language === "zh" ? "zh-CN" : "en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit" });
 
 export function History({ items, next, picked, comparison, problem, onOpen, onPick, onMore }) {
   if (items.length === 0 && !problem) return html`<p class="none">${t("Nothing has been compiled yet.")}</p>`;

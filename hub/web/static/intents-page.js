@@ -85,7 +85,7 @@ async function busily(action) {
   try {
     await action();
   } catch (problem) {
-    if (problem.code === "compile-failed") change({ findings: problem.errors, found: null, note: { text: problem.message, bad: true } });
+    if (problem.code === "compile-failed") change({ findings: problem.errors, found: null, note: { text: t("Errors in the source: {count}.", { count: problem.errors.length }), bad: true } });
     else change({ note: { text: problem.message, bad: true } });
   }
   change({ busy: false });

@@ -37,7 +37,8 @@ export const LOADS = ["0", "20", "40", "60", "80"]; // % from which each step co
 export const loadStep = (ratio) => Math.max(0, Math.min(4, Math.floor(ratio * 5)));
 
 /** Class of a link: its load step, or why it has none. */
-export function loadClass(link, utilization) {
+export function loadClass(link, utilization, down) {
   if (!link.enabled) return "load-off";
+  if (down) return "load-down";
   return utilization === undefined ? "load-unknown" : `load-${loadStep(utilization)}`;
 }

@@ -6,7 +6,7 @@ const STEPS = [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 3
 export const CROWD = 400; // nodes above which spreading is not worth its quadratic cost, nor a picture of elements
 const CELL = 64; // px of the squares in which what is taken is looked up
 
-/** The network's places at rest: {chart, frame, positions, radius}. The chart says what a place means, the frame how it comes to pixels; *above* px stay free. */
+/** The network's places at rest: {chart, frame, positions, above, radius}. The chart says what a place means, the frame how it comes to pixels; *above* px stay free. */
 export function survey(nodes, width, height, above = 0) {
   const margin = width < 560 ? { top: 28, right: 40, bottom: 40, left: 40 } : MARGIN;
   const [w, h] = [width - margin.left - margin.right, height - margin.top - margin.bottom - above];
@@ -17,7 +17,7 @@ export function survey(nodes, width, height, above = 0) {
   const positions = new Map(known.map(([id, at]) => [id, toPixels(frame, at)]));
   for (const [id, point] of onCircle(nodes.filter((node) => !positions.has(node.id)), box)) positions.set(id, point);
   if (nodes.length <= CROWD) spread([...positions.values()], box);
-  return { chart, frame, positions, radius: nodes.length <= 60 ? (width < 560 ? 7 : 9) : nodes.length <= 200 ? 6 : 4 };
+  return { chart, frame, positions, above, radius: nodes.length <= 60 ? (width < 560 ? 7 : 9) : nodes.length <= 200 ? 6 : 4 };
 }
 
 export const AT_REST = Object.freeze({ k: 1, x: 0, y: 0 });
@@ -32,7 +32,7 @@ export function seen(rest, links, { k, x, y }, width, height) {
   for (const [id, at] of rest.positions) positions.set(id, { x: at.x * k + x, y: at.y * k + y });
   return {
     positions,
-    graticule: rest.chart.lines ? graticule(rest.chart, frame, width, height) : [],
+    graticule: rest.chart.lines ? graticule(rest.chart, frame, width, height, rest.above) : [],
     radius: rest.radius,
     shapes: new Map(bend(links, positions)),
     placeAt: (px, py) => rest.chart.place((px - frame.dx) / frame.scale, (frame.dy - py) / frame.scale),
@@ -162,7 +162,7 @@ function* bend(links, positions) {
   }
 }
 
-function graticule({ longitudeOf, latitudeOf, uOf, vOf }, { scale, dx, dy }, width, height) {
+function graticule({ longitudeOf, latitudeOf, uOf, vOf }, { scale, dx, dy }, width, height, above) {
   const [west, east] = [longitudeOf(-dx / scale), longitudeOf((width - dx) / scale)];
   const [south, top] = [latitudeOf((dy - height) / scale), latitudeOf(dy / scale)];
   const step = STEPS.find((degrees) => (east - west) / degrees <= Math.max(3, width / 110)) ?? 30;
@@ -173,8 +173,8 @@ function graticule({ longitudeOf, latitudeOf, uOf, vOf }, { scale, dx, dy }, wid
   }
   for (let at = Math.ceil(Math.max(south, -80) / step) * step; at < Math.min(top, 80); at += step) {
     const y = dy - scale * vOf(at);
-    if (y < 18) continue; // its text would be cut off
-    lines.push({ x1: 0, y1: y, x2: width, y2: y, tx: 6, ty: y - 4, text: degrees(at, "N", "S") });
+    const hidden = y < 18 + above; // its text would be cut off, or lie under what stands over the map
+    lines.push({ x1: 0, y1: y, x2: width, y2: y, tx: 6, ty: y - 4, text: hidden ? "" : degrees(at, "N", "S") });
   }
   return lines;
 }

@@ -1,6 +1,6 @@
 // The sign-in form. A session that has only run out is renewed without asking.
 
-import { t } from "./i18n.js";
+import { offerLanguages, t } from "./i18n.js";
 import { Session } from "./paranet-client.js";
 import { forget, remember, remembered } from "./remember.js";
 
@@ -16,6 +16,7 @@ const REFUSALS = {
 
 function busy(is) {
   button.disabled = is;
+  button.textContent = is ? t("Signing in…") : t("Sign in");
   form.setAttribute("aria-busy", String(is));
 }
 
@@ -43,6 +44,7 @@ async function signIn() {
   refuse(REFUSALS[code] ?? detail ?? title ?? t("The hub answered {status}.", { status: response.status }), response.status < 500 ? password : undefined);
 }
 
+offerLanguages();
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
   if (button.disabled) return;

@@ -34,19 +34,19 @@ function Line({ network, link, scene, focus, near }) {
   const shape = scene.shapes.get(link.id);
   const { x, y } = shape;
   const path = pathOf(shape);
-  const load = network.utilization(link);
+  const [load, down] = [network.utilization(link), network.down(link)];
   const shown = is(focus.shown, "link", link.id);
-  const label = scene.labels.loads.has(link.id) || shown;
+  const said = down ? t("down") : load === undefined ? "" : percent(load).replace(" ", "");
   const ends = [link.source, link.target].map((end) => network.nodes.get(end.node)?.name ?? end.node);
   return html`
-    <g class="link ${loadClass(link, load)}${shown ? " shown" : ""}${near ? "" : " far"}" data-link=${link.id}
-      data-utilization=${load === undefined ? "" : load.toFixed(4)} ...${handles(focus, "link", link.id)} aria-label="${t("Link {ends}", { ends: ends.join(" – ") })}${load === undefined ? "" : ` ${percent(load).replace(" ", "")}`}">
+    <g class="link ${loadClass(link, load, down)}${shown ? " shown" : ""}${near ? "" : " far"}" data-link=${link.id}
+      data-utilization=${load === undefined ? "" : load.toFixed(4)} ...${handles(focus, "link", link.id)} aria-label="${t("Link {ends}", { ends: ends.join(" – ") })}${said && ` ${said}`}">
       <path class="reach" d=${path} />
       <path class="line" d=${path} stroke-width=${(1.75 + 5 * Math.min(1, load ?? 0)).toFixed(2)} />
-      ${label &&
-      load !== undefined &&
+      ${scene.labels.loads.has(link.id) &&
+      said &&
       html`<g class="load" aria-hidden="true">
-        <rect x=${x - 17} y=${y - 7.5} width="34" height="15" rx="7.5" /><text x=${x} y=${y}>${percent(load).replace(" ", "")}</text>
+        <rect x=${x - 17} y=${y - 7.5} width="34" height="15" rx="7.5" /><text x=${x} y=${y}>${said}</text>
       </g>`}
     </g>`;
 }

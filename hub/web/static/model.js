@@ -7,6 +7,7 @@ export const METRICS = [
   "paranet_node_up",
   "paranet_node_cpu_ratio",
   "paranet_node_dropped_packets_total",
+  "paranet_link_up",
   "paranet_link_utilization_ratio",
   "paranet_link_latency_seconds",
   "paranet_link_transmit_bytes_total",
@@ -17,6 +18,7 @@ export const METRICS = [
 ];
 
 const LINK_FIELDS = {
+  paranet_link_up: "up",
   paranet_link_utilization_ratio: "utilization",
   paranet_link_latency_seconds: "latency",
   paranet_link_transmit_bytes_total: "sent",
@@ -175,6 +177,11 @@ export class Network {
       sending: times(8, rate(port.sent, old?.sent, seconds)),
       drops: rate(port.dropped, old?.dropped, seconds),
     };
+  }
+
+  /** Whether an end says that the link is down. */
+  down(link) {
+    return [link.source, link.target].some((end) => this.#reading(end.node)?.now.ports.get(link.id)?.up === 0);
   }
 
   /** How full a link is: the fuller direction's utilisation, undefined while neither end tells. */

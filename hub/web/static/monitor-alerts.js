@@ -3,11 +3,12 @@
 import { html, useEffect, useState } from "htm/preact";
 import { t } from "./i18n.js";
 import { SilenceForm, Silences } from "./monitor-silences.js";
-import { Moment, Note, Problem, Table, TwoStep, useAct, useAsked } from "./watch-parts.js";
+import { Table } from "./table.js";
+import { Moment, Note, Problem, TwoStep, useAct, useAsked } from "./watch-parts.js";
 
 const MOST = 300; // alerts of a state that are drawn
 const EVERY = 3_000; // ms between two looks at the decisions, which no channel tells
-const STATES = { firing: [t("firing"), "bad"], recovering: [t("recovering"), "warn"], pending: [t("pending"), "warn"], resolved: [t("resolved"), "good"] };
+export const STATES = { inactive: [t("inactive"), "busy"], firing: [t("firing"), "bad"], recovering: [t("recovering"), "warn"], pending: [t("pending"), "warn"], resolved: [t("resolved"), "good"] };
 export const SEVERITIES = { critical: t("critical"), warning: t("warning"), info: t("info") };
 const RANK = Object.keys(SEVERITIES);
 const DECISIONS = { sent: [t("sent"), "good"], retry: [t("retry"), "warn"], failed: [t("failed"), "bad"], "not-sent": [t("not sent"), "busy"] };

@@ -2,7 +2,7 @@
 
 import { html, useEffect, useLayoutEffect, useRef, useState } from "htm/preact";
 import { t } from "./i18n.js";
-import { Moment, Problem } from "./watch-parts.js";
+import { Moment, ms, Problem } from "./watch-parts.js";
 
 const KEPT = 1_000; // entries that are followed
 const FOUND = 2_000; // entries that are found
@@ -29,7 +29,7 @@ export function LogTab({ shell, live }) {
   const [follow, setFollow] = useState(true);
   const [log, setLog] = useState({ items: [], next: null, error: null, busy: true });
   const box = useRef(null);
-  useEffect(() => (follow ? followed(shell, filter, setLog) : searched(shell, filter, setLog)), [follow, filter, follow || live]);
+  useEffect(() => (follow ? followed(shell, filter, setLog) : searched(shell, filter, setLog)), [follow, filter, live]);
   useLayoutEffect(() => {
     if (follow && box.current) box.current.scrollTop = box.current.scrollHeight;
   }, [log.items, follow]);
@@ -45,7 +45,7 @@ export function LogTab({ shell, live }) {
     <${Problem} error=${log.error} />
     <div class="log" ref=${box} role="log" aria-label=${t("Log")} aria-busy=${log.busy} tabindex="0" data-entries=${log.items.length}>
       <ol>${log.items.map((item) => html`<${Entry} key=${item.key} item=${item} />`)}</ol>
-      ${log.items.length === 0 && html`<p class="none">${log.busy ? t("Asking…") : t("No entry is like that.")}</p>`}
+      ${log.items.length === 0 && html`<p class="none">${log.busy ? t("Asking…") : filter === NONE ? t("Nothing is in the log yet. What the hub says appears here at once.") : t("No entry is like that.")}</p>`}
       ${!follow && log.next && (log.items.length < FOUND ? html`<button type="button" class="more" onClick=${older}>${t("Older")}</button>` : html`<p class="none">${t("The newest {count} are shown: filter for others.", { count: FOUND })}</p>`)}
     </div>`;
 }
@@ -62,22 +62,33 @@ function Entry({ item }) {
 let count = 0;
 const keyed = (item) => ({ ...item, key: (count += 1) });
 
-/** Shows what comes, newest last; returns what ends that. */
+const same = ({ at, logger, message }) => `${ms(at)} ${logger} ${message}`;
+
+/** Shows the newest entries and what comes, newest last; returns what ends that. */
 function followed(shell, filter, setLog) {
-  let items = [];
+  if (!shell.live) return undefined;
+  let [items, asked, over] = [[], false, false];
   let frame = null;
-  const show = () => (frame ??= requestAnimationFrame(() => ((frame = null), setLog({ items, next: null, error: null, busy: false }))));
-  const refused = ({ detail }) => detail.channel === "log" && setLog({ items, next: null, error: new Error(detail.detail), busy: false });
+  const show = () => (frame ??= requestAnimationFrame(() => ((frame = null), setLog({ items, next: null, error: null, busy: !asked }))));
+  const fail = (error) => over || setLog({ items, next: null, error, busy: false });
+  const refused = ({ detail }) => detail.channel === "log" && fail(new Error(detail.detail));
   shell.client.addEventListener("problem", refused);
   const end = shell.client.subscribe("log", {
-    onReset: () => ((items = []), show()),
     onEvents(news) {
       items = [...items, ...news.filter((item) => takes(filter, item)).map(keyed)].slice(-KEPT);
       show();
     },
   });
   setLog({ items, next: null, error: null, busy: true });
+  shell.client.ask("monitor.logs", params(filter)).then(({ body }) => {
+    if (over) return;
+    const known = new Set(items.map(same)); // what came while the hub was looking
+    items = [...body.items.filter((item) => !known.has(same(item))).reverse().map(keyed), ...items];
+    asked = true;
+    show();
+  }, fail);
   return () => {
+    over = true;
     end();
     shell.client.removeEventListener("problem", refused);
     cancelAnimationFrame(frame);

@@ -2,8 +2,9 @@
 
 import { html, useEffect, useState } from "htm/preact";
 import { t } from "./i18n.js";
-import { SEVERITIES } from "./monitor-alerts.js";
-import { Moment, Note, QueryProblem, Table, TwoStep, useAct, useAsked } from "./watch-parts.js";
+import { SEVERITIES, STATES } from "./monitor-alerts.js";
+import { Table } from "./table.js";
+import { Moment, Note, QueryProblem, TwoStep, useAct, useAsked } from "./watch-parts.js";
 
 const EVERY = 5_000; // ms between two looks at the rules' health
 const SHOWN = 200; // changes of a test run that are shown
@@ -136,8 +137,8 @@ function Editor({ shell, rule, isNew, onKept }) {
         rows=${trial.changes.slice(0, SHOWN).map((change) => [
           html`<${Moment} at=${change.at} />`,
           html`<span class="labels">${Object.entries(change.labels).map(([name, value]) => html`<code key=${name}>${name}="${value}"</code>`)}</span>`,
-          change.before,
-          change.after,
+          STATES[change.before]?.[0] ?? change.before,
+          STATES[change.after]?.[0] ?? change.after,
         ])} />
       ${(trial.truncated || trial.changes.length > SHOWN) && html`<p class="none">${t("Only the first {count} are shown.", { count: Math.min(SHOWN, trial.changes.length) })}</p>`}`}
   </article>`;

@@ -2,7 +2,8 @@
 
 import { html, useEffect, useState } from "htm/preact";
 import { t } from "./i18n.js";
-import { duration, Moment, Note, Problem, Table, TwoStep, useAct, useAsked } from "./watch-parts.js";
+import { Table } from "./table.js";
+import { duration, Moment, Note, Problem, TwoStep, useAct, useAsked } from "./watch-parts.js";
 
 const HOUR = 3600;
 const TIMES = [HOUR / 2, HOUR, 4 * HOUR, 24 * HOUR, 7 * 24 * HOUR]; // s

@@ -2,6 +2,7 @@
 
 import { html, useEffect, useState } from "htm/preact";
 import { t } from "./i18n.js";
+import { Problem } from "./watch-parts.js";
 
 const LISTED = 12; // ids of one kind that are named
 const WARNINGS = 8;
@@ -39,7 +40,7 @@ export function ImportDialog({ file, rest, edits, onClose }) {
         ${Object.entries(MODES).map(([name, text]) => html`<label key=${name}><input type="radio" name="mode" value=${name} checked=${mode === name} onChange=${() => setMode(name)} /> ${text}</label>`)}
       </fieldset>
       ${busy && !result && html`<p class="none" role="status">${t("The hub reads it…")}</p>`}
-      ${problem && html`<${Refusal} problem=${problem} />`}
+      <${Problem} error=${problem} />
       ${result && html`<${Difference} result=${result} />`}
       <div class="actions">
         <button type="button" onClick=${onClose}>${t("Leave it")}</button>
@@ -71,12 +72,4 @@ function Difference({ result }) {
         ${result.warnings.slice(0, WARNINGS).map(({ path, message }) => html`<li key="${path} ${message}">${path && html`<code>${path}</code> `}${message}</li>`)}
         ${result.warnings.length > WARNINGS && html`<li>${t("and {count} more", { count: result.warnings.length - WARNINGS })}</li>`}
       </ul>`}`;
-}
-
-function Refusal({ problem }) {
-  const faults = problem.errors ?? [];
-  return html`<div class="refusal" role="alert">
-    <p>${problem.message}</p>
-    <ul>${faults.slice(0, WARNINGS).map(({ path, message }) => html`<li key="${path} ${message}">${path && html`<code>${path}</code> `}${message}</li>`)}</ul>
-  </div>`;
 }

@@ -7,14 +7,15 @@ import { TwoStep } from "./operators-panel.js";
 const FOUND = 8;
 const FORMATS = { json: "JSON", yaml: "YAML", graphml: "GraphML", "node-link": "node-link JSON", netjson: "NetJSON", rfc8345: "RFC 8345", containerlab: "containerlab", netlab: "netlab", paranet: "ParaNet", geojson: "GeoJSON", dot: "DOT" };
 
-export function Tools({ network, focus, viewport, shell, edit, onFile }) {
+/** *onHead* is given what stands on top of the map. */
+export function Tools({ network, focus, viewport, shell, edit, onFile, onHead }) {
   return html`
-    <div class="tools-top">
+    <div class="tools-head" ref=${onHead}><div class="tools-top">
       <${Search} ...${{ network }} onFind=${(part) => focus.find(part)} />
       <${Files} operates=${shell.operates} onFile=${onFile} />
       ${shell.operates && html`<button type="button" aria-pressed=${edit.on} onClick=${() => edit.turn(!edit.on)}>${t("Edit")}</button>`}
     </div>
-    ${edit.on && html`<${EditTools} edit=${edit} focus=${focus} />`}
+    ${edit.on && html`<${EditTools} edit=${edit} focus=${focus} />`}</div>
     <div class="tools-zoom" role="group" aria-label=${t("Zoom")}>
       <button type="button" title=${t("Larger (+)")} aria-label=${t("Larger (+)")} onClick=${viewport.larger}>+</button>
       <button type="button" title=${t("Smaller (−)")} aria-label=${t("Smaller (−)")} onClick=${viewport.smaller}>−</button>

@@ -5,6 +5,7 @@ import { clock, milliseconds, NONE, scaled } from "./format.js";
 import { language, t } from "./i18n.js";
 import { Status } from "./operators-tree.js";
 import { WaitGraph } from "./operators-waits.js";
+import { Table } from "./table.js";
 
 const ARMED = 5_000; // ms in which the second step has to follow the first
 const LONGEST = 400; // characters of a value that are shown
@@ -109,7 +110,7 @@ export function LoopPanel({ lag, blocks, health }) {
     <${Table} head=${[t("At"), t("Actor"), t("Message"), t("For")]} none=${t("Nothing has held it.")}
       rows=${(blocks ?? []).map((b) => [clock(b.at * 1000), b.actor || NONE, b.message || NONE, milliseconds(b.seconds)])} />
     <${Stores} health=${health} />
-    <p class="none">${t("Select an actor to see its state and what may be done about it.")}</p>`;
+    <p class="none hint">${t("Select an actor to see its state and what may be done about it.")}</p>`;
 }
 
 // ---- the records below the tree
@@ -194,17 +195,6 @@ const outcomeOf = (ok, why) => (ok ? t("well") : html`<span class="chip bad">${w
 
 function Figure({ name, value, note, bad }) {
   return html`<div class=${bad ? "bad" : ""}><dt>${name}</dt><dd>${value}${note && html`<small>${note}</small>`}</dd></div>`;
-}
-
-function Table({ head, rows, none, numbers, keys }) {
-  if (rows.length === 0) return html`<p class="none">${none}</p>`;
-  return html`
-    <div class="scroller" tabindex="0" role="region" aria-label=${head.filter(Boolean).join(", ")}>
-      <table class=${numbers ? "numbers" : ""}>
-        <thead><tr>${head.map((text) => html`<th scope="col">${text}</th>`)}</tr></thead>
-        <tbody>${rows.map((row, i) => html`<tr key=${keys?.[i] ?? i}>${row.map((cell) => html`<td>${cell}</td>`)}</tr>`)}</tbody>
-      </table>
-    </div>`;
 }
 
 function shown(value) {

@@ -4,7 +4,7 @@ import { Component, html } from "htm/preact";
 import { milliseconds, NONE } from "./format.js";
 import { t } from "./i18n.js";
 
-const FOLDED = new Set(["device", "ws"]); // parents of one child per device or client
+const FOLDED = new Set(["chat", "device", "ws"]); // parents of one child per conversation, device or client
 const MANY = 40; // children from which on any parent starts folded
 const DEEPEST = 4; // levels that are indented
 

@@ -3,7 +3,7 @@
 import { html } from "htm/preact";
 import { t } from "./i18n.js";
 
-const BOX = { width: 150, height: 24, across: 60, down: 10 };
+const BOX = { width: 150, height: 24, across: 60, down: 14 };
 const MOST = 60; // waits that are drawn
 
 /** {columns: [[path]], ring: Set(path)}: each path as far right as the longest chain of waits that leads to it. */
@@ -33,6 +33,18 @@ function layered(waits) {
   return { columns: [...columns].map((column) => column ?? []), ring };
 }
 
+/** From the right of one box to the left of another. */
+function onwards(a, b) {
+  const [x1, y1, x2, y2] = [a.x + BOX.width, a.y + BOX.height / 2, b.x, b.y + BOX.height / 2];
+  return `M${x1} ${y1}C${x1 + 30} ${y1} ${x2 - 30} ${y2} ${x2} ${y2}m-6 -4l6 4l-6 4`;
+}
+
+/** Below the boxes, from the middle of one to one that is not right of it; round itself when they are the same. */
+function back(a, b) {
+  const [x1, y1, x2, y2] = [a.x + BOX.width / 2 + 12, a.y + BOX.height, b.x + BOX.width / 2 - 12, b.y + BOX.height];
+  return `M${x1} ${y1}C${x1} ${y1 + 16} ${x2} ${y2 + 16} ${x2} ${y2}m-4 6l4 -6l4 6`;
+}
+
 export function WaitGraph({ waits }) {
   if (waits.length === 0) return null;
   const drawn = waits.slice(0, MOST);
@@ -45,8 +57,7 @@ export function WaitGraph({ waits }) {
     <svg class="wait-graph" width=${width} height=${height} viewBox="-1 -1 ${width} ${height}" role="img" aria-label=${ring.size ? t("Wait-for graph, with a ring: {paths}", { paths: [...ring].join(", ") }) : t("Wait-for graph")}>
       ${drawn.map(({ asker, target, message }, i) => {
         const [a, b] = [place.get(asker), place.get(target)];
-        const [x1, y1, x2, y2] = [a.x + BOX.width, a.y + BOX.height / 2, b.x, b.y + BOX.height / 2];
-        return html`<path key=${i} class=${ring.has(asker) && ring.has(target) ? "ring" : ""} d="M${x1} ${y1}C${x1 + 30} ${y1} ${x2 - 30} ${y2} ${x2} ${y2}m-6 -4l6 4l-6 4"><title>${message}</title></path>`;
+        return html`<path key=${i} class=${ring.has(asker) && ring.has(target) ? "ring" : ""} data-wait="${asker} ${target}" d=${a.x < b.x ? onwards(a, b) : back(a, b)}><title>${message}</title></path>`;
       })}
       ${[...place].map(
         ([path, { x, y }]) => html`<g key=${path} class=${ring.has(path) ? "ring" : ""} transform="translate(${x} ${y})">

@@ -25,12 +25,13 @@ function Overview({ network, focus, shell, edit }) {
     .filter(({ load }) => load !== undefined)
     .sort((a, b) => b.load - a.load)
     .slice(0, BUSIEST);
+  const down = [...network.links.values()].filter((link) => link.enabled && network.down(link)).length;
   const reporting = network.newest === null ? t("no data yet") : silent ? t("without data: {count}", { count: silent }) : t("all reporting");
   return html`
     <header><p class="kicker">${t("Overview")}</p><h2>${t("Network")}</h2></header>
     <dl class="figures">
       <${Figure} name=${t("Nodes")} value=${network.nodes.size} note=${reporting} bad=${network.newest !== null && silent > 0} />
-      <${Figure} name=${t("Links")} value=${network.links.size} note=${t("revision {revision}", { revision: network.revision })} />
+      <${Figure} name=${t("Links")} value=${network.links.size} note=${down ? t("down: {count}", { count: down }) : t("revision {revision}", { revision: network.revision })} bad=${down > 0} />
       <${Figure} name=${t("Delivered")} value=${bitrate(delivered)} note=${offered !== undefined && t("{rate} offered", { rate: bitrate(offered) })} />
       <${Figure} name=${t("Dropped")} value=${packets(drops)} note=${drops >= 1 && t("most at {node}", { node: network.nodes.get(dropsMostlyAt).name })} bad=${drops >= 1} />
     </dl>
@@ -44,7 +45,7 @@ function NodePanel({ network, focus, node, shell, edit }) {
   const address = node.interfaces.find(({ name }) => name === "lo")?.address ?? node.interfaces.find(({ address }) => address)?.address;
   const rows = network.linksOf(node.id).map((link) => {
     const far = link.source.node === node.id ? link.target : link.source;
-    return { link, load: network.utilization(link), text: network.nodes.get(far.node)?.name ?? far.node };
+    return { link, load: network.utilization(link), down: network.down(link), text: network.nodes.get(far.node)?.name ?? far.node };
   });
   return html`
     <${Title} focus=${focus} kicker=${kindOf(node.type) === "other" ? node.type : kind} name=${node.name} />
@@ -86,7 +87,7 @@ function LinkPanel({ network, focus, link, shell, edit }) {
     <${Title} focus=${focus} kicker=${t("Link")} name="${source} – ${target}" />
     <p class="facts">
       <code>${link.id}</code><span class="chip">${capacity(link.bandwidth)}</span>
-      ${!link.enabled && html`<span class="chip bad">${t("disabled")}</span>`}
+      ${!link.enabled ? html`<span class="chip bad">${t("disabled")}</span>` : network.down(link) && STATUS.down}
     </p>
     ${edit.on && isSelected(focus, link) && html`<${LinkForm} key="form ${link.id}" ...${{ link, edit }} />`}
     <${Direction} ...${{ network, link }} from=${link.source.node} text="${source} → ${target}" />
@@ -132,11 +133,11 @@ function LinkList({ rows, focus }) {
   return html`
     <ul class="links">
       ${rows.map(
-        ({ link, load, text }) => html`
+        ({ link, load, down, text }) => html`
           <li key=${link.id}>
             <button type="button" onClick=${() => focus.select({ kind: "link", id: link.id })} title=${link.id}>
-              <span class="name">${text}</span><span class="value">${percent(load)}</span>
-              <svg class="bar ${loadClass(link, load)}" viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true">
+              <span class="name">${text}</span><span class=${down ? "value bad" : "value"}>${down ? t("down") : percent(load)}</span>
+              <svg class="bar ${loadClass(link, load, down)}" viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true">
                 <rect class="track" width="100" height="4" /><rect class="fill" width=${(100 * Math.min(1, load ?? 0)).toFixed(1)} height="4" />
               </svg>
             </button>

@@ -1,27 +1,16 @@
 // One's own profile: password, tokens for machines, language and theme, all sessions ended.
 
-import { html, render, useState } from "htm/preact";
-import { language, t } from "./i18n.js";
-import { ParaNetClient, Session } from "./paranet-client.js";
-import { chosenTheme, Shell, speak, THEMES, wear } from "./shell.js";
-import { Moment, Note, Problem, Table, TwoStep, useAct, useAsked } from "./watch-parts.js";
+import { html, useState } from "htm/preact";
+import { language, speak, t } from "./i18n.js";
+import { ROLES, shell, show } from "./people.js";
+import { chosenTheme, THEMES, wear } from "./shell.js";
+import { Table } from "./table.js";
+import { Moment, Note, Problem, TwoStep, useAct, useAsked } from "./watch-parts.js";
 
 const LANGUAGES = { en: "English", zh: "中文" };
 const LASTING = { 86400: t("a day"), 2592000: t("30 days"), 7776000: t("90 days"), 31536000: t("a year") }; // s
 const SCOPES = ["read", "topology", "intent", "chat", "deploy", "monitor", "alerts", "lab", "system", "*"];
 const SHORTEST = 8; // characters of a password
-
-const main = document.getElementById("main");
-const client = new ParaNetClient({ session: new Session() });
-const shell = new Shell(client, { draw });
-
-function draw() {
-  shell.show();
-  if (!shell.live && main.getAttribute("aria-busy") === "true") return;
-  document.getElementById("starting")?.remove();
-  main.setAttribute("aria-busy", "false");
-  render(html`<${Page} live=${shell.live} />`, main);
-}
 
 function Page({ live }) {
   const me = useAsked(shell, "auth.me", {}, { live });
@@ -36,8 +25,6 @@ function Page({ live }) {
       <${Sessions} />
     </div>`;
 }
-
-const ROLES = { viewer: t("viewer"), operator: t("operator"), admin: t("admin") };
 
 function Look() {
   const [theme, setTheme] = useState(chosenTheme());
@@ -103,7 +90,7 @@ function Tokens({ live }) {
         ])} />`}
       <form class="line" onSubmit=${onSubmit}>
         <label>${t("Token name")}<input name="name" required maxlength="128" autocomplete="off" /></label>
-        <label>${t("Good for")}<select name="lasting">${Object.entries(LASTING).map(([seconds, text]) => html`<option key=${seconds} value=${seconds} selected=${seconds === "2592000"}>${text}</option>`)}</select></label>
+        <label>${t("Good for")}<select name="lasting">${Object.entries(LASTING).map(([seconds, text]) => html`<option key=${seconds} value=${seconds} defaultSelected=${seconds === "2592000"}>${text}</option>`)}</select></label>
         <button class="primary" disabled=${scopes.length === 0}>${t("Make a token")}</button>
         <fieldset><legend>${t("Scopes")}</legend>
           ${SCOPES.map((scope) => html`<label key=${scope} class="inline"><input type="checkbox" checked=${scopes.includes(scope)} onChange=${() => flip(scope)} /> <code>${scope}</code></label>`)}
@@ -130,4 +117,4 @@ function Sessions() {
     </section>`;
 }
 
-client.connect();
+show(Page);

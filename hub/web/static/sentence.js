@@ -29,7 +29,7 @@ export function Sentence({ ask, language, onFill }) {
     <form class="sentence" onSubmit=${(event) => (event.preventDefault(), say(text))}>
       <label for="sentence">${t("Say what you want")}</label>
       <div class="line">
-        <input id="sentence" value=${text} maxlength="4000" autocomplete="off" placeholder=${t("connect madrid to vienna via zurich")} onInput=${(event) => setText(event.currentTarget.value)} />
+        <input id="sentence" value=${text} maxlength="4000" autocomplete="off" placeholder=${t("connect london to vienna")} onInput=${(event) => setText(event.currentTarget.value)} />
         <button disabled=${busy || !text.trim()}>${busy ? t("Working…") : t("Write it")}</button>
       </div>
       ${problem && html`<p class="note bad" role="alert">${problem}</p>`}

@@ -1,7 +1,7 @@
 // What all pages have around them (templates/_header.html): the connection's state, theme, language, signing out.
 
 import { clock } from "./format.js";
-import { language, t } from "./i18n.js";
+import { offerLanguages, t } from "./i18n.js";
 import { Session, State } from "./paranet-client.js";
 import { forget } from "./remember.js";
 
@@ -12,7 +12,6 @@ export const THEMES = {
   light: { sign: "☀", text: t("light"), told: t("Theme: light") },
   dark: { sign: "☾", text: t("dark"), told: t("Theme: dark") },
 };
-const YEAR = 31_536_000; // s
 
 const place = (id) => document.getElementById(id);
 
@@ -28,7 +27,7 @@ export class Shell {
     client.addEventListener("problem", ({ detail }) => console.warn(`${detail.channel ?? "hub"}: ${detail.code}: ${detail.detail}`));
     place("retry").addEventListener("click", client.retryNow);
     place("sign-out").addEventListener("click", () => this.#leave());
-    for (const button of document.querySelectorAll("[data-language]")) button.addEventListener("click", () => speak(button.dataset.language));
+    offerLanguages();
     place("theme").addEventListener("click", turn);
     showTheme();
   }
@@ -87,13 +86,6 @@ const ended = (reason) => t("The hub ended the connection ({reason}). Reload the
 function lost(newest) {
   if (!newest) return t("Connection lost, no data yet. Trying to reconnect.");
   return t("Connection lost, data from {time}. Trying to reconnect.", { time: clock(newest) });
-}
-
-/** Show this and all pages to come in another language. */
-export function speak(code) {
-  if (code === language) return;
-  document.cookie = `paranet_language=${code}; path=/; max-age=${YEAR}; samesite=strict`;
-  location.reload();
 }
 
 // ---- theme

@@ -1,25 +1,12 @@
 // The users, for admins: taken in, given a role or a new password, let go.
 
-import { html, render, useState } from "htm/preact";
+import { html, useState } from "htm/preact";
 import { t } from "./i18n.js";
-import { ParaNetClient, Session } from "./paranet-client.js";
-import { Shell } from "./shell.js";
-import { Moment, Note, Problem, Table, TwoStep, useAct, useAsked } from "./watch-parts.js";
+import { ROLES, shell, show } from "./people.js";
+import { Table } from "./table.js";
+import { Moment, Note, Problem, TwoStep, useAct, useAsked } from "./watch-parts.js";
 
-const ROLES = { viewer: t("viewer"), operator: t("operator"), admin: t("admin") };
 const MOST = 1_000; // users that are shown
-
-const main = document.getElementById("main");
-const client = new ParaNetClient({ session: new Session() });
-const shell = new Shell(client, { draw });
-
-function draw() {
-  shell.show();
-  if (!shell.live && main.getAttribute("aria-busy") === "true") return;
-  document.getElementById("starting")?.remove();
-  main.setAttribute("aria-busy", "false");
-  render(html`<${Page} live=${shell.live} />`, main);
-}
 
 function Page({ live }) {
   const me = useAsked(shell, "auth.me", {}, { live });
@@ -81,4 +68,4 @@ function Add({ onAdd }) {
     </section>`;
 }
 
-client.connect();
+show(Page);

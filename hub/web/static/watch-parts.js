@@ -1,4 +1,4 @@
-// Pieces that the deployments page and the monitor share: questions to the hub that are asked again, faults, tabs, tables, actions.
+// Pieces that the deployments page and the monitor share: questions to the hub that are asked again, faults, tabs, actions.
 
 import { html, useCallback, useEffect, useRef, useState } from "htm/preact";
 import { clock } from "./format.js";
@@ -114,18 +114,6 @@ export function Tabs({ tabs, tab, counts = {}, label, onTab, children }) {
         )}
       </div>
       ${children}
-    </div>`;
-}
-
-/** *rows* are lists of cells; *keys* say which row is which. */
-export function Table({ head, rows, keys, none, label }) {
-  if (rows.length === 0) return html`<p class="none">${none}</p>`;
-  return html`
-    <div class="scroller" tabindex="0" role="region" aria-label=${label}>
-      <table>
-        <thead><tr>${head.map((text) => html`<th scope="col">${text}</th>`)}</tr></thead>
-        <tbody>${rows.map((row, i) => html`<tr key=${keys?.[i] ?? i}>${row.map((cell) => html`<td>${cell}</td>`)}</tr>`)}</tbody>
-      </table>
     </div>`;
 }
 

@@ -45,7 +45,7 @@ function Way({ network, scene, way }) {
   const end = scene.positions.get(way.hops.at(-1));
   return html`<g class=${kind} data-way=${way.hops.join(" ")}>
     ${links.map((id) => scene.shapes.has(id) && html`<path key=${id} d=${pathOf(scene.shapes.get(id))} />`)}
-    ${way.chosen && end && html`<circle cx=${end.x} cy=${end.y} r=${scene.radius + 6} />`}
+    ${way.chosen && end && html`<circle cx=${end.x} cy=${end.y} r=${scene.radius + 3.5} />`}
   </g>`;
 }
 

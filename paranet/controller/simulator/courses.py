@@ -7,9 +7,9 @@ import attrs
 from paranet.controller.simulator import regions
 from paranet.controller.simulator.arcs import Arc, End
 from paranet.controller.simulator.filters import Packet
-from paranet.controller.simulator.forwarding import TTL, Address, Course, Forward, trace
+from paranet.controller.simulator.forwarding import Address, Course, Forward, trace
 from paranet.controller.simulator.groups import Copies, spread
-from paranet.controller.simulator.names import Caches
+from paranet.controller.simulator.names import Answer, Caches, collect
 from paranet.controller.simulator.switches import ports
 from paranet.controller.simulator.tables import Tables
 from paranet.controller.simulator.traffic import Flow
@@ -171,30 +171,21 @@ class Courses:
         """Return the course of Data towards the source: each node on the Interest's way answers what its store holds."""
         produced = self._tables[flow.target].names.produced
         name = produced[0] if produced else f"/{flow.target}"
-        steps: list[tuple[int, int, float, int]] = []
-        node, slot, lost = flow.source, 0, "ttl_exceeded"
-        for hop in range(TTL):
-            names = self._tables[node].names
-            found = names.lookup(name)
-            hits = caches.hits(node, flow.id, names.store(name), flow.rate)
-            if found is not None and found.producer:
-                return _course([*steps, (slot, self._inside, 1.0, 1)], hop + 2)
-            if hits:
-                steps.append((slot, self._inside, hits, 1))
-            way = next((w for w in found.ways if self._up(w.link, node)), None) if found else None
-            if way is None:
-                lost = "link_down" if found and found.ways else "no_name"
-                break
-            data = self._by_end.get((way.link, way.node)) or self._by_end[way.link, node]
-            steps.append((slot, data.index, 1.0 - hits, hop + 2))
-            node, slot = way.node, hop + 2
-        return _course(steps, slot + 1 if slot else 2, (slot, node, lost))
+        return collect(flow.source, lambda node: self._answer(node, name, flow, caches), self._inside)
+
+    def _answer(self, node: str, name: str, flow: Flow, caches: Caches) -> Answer:
+        names = self._tables[node].names
+        found = names.lookup(name)
+        if found is not None and found.producer:
+            return Answer(answered=1.0)
+        hits = caches.hits(node, flow.id, names.store(name), flow.rate)
+        ways = [way for way in found.ways if self._up(way.link, node)] if found else []
+        if not ways:
+            return Answer(answered=hits, lost="link_down" if found and found.ways else "no_name")
+        chosen = names.choose(name, ways)
+        back = [self._by_end.get((way.link, way.node)) or self._by_end[way.link, node] for way in chosen]
+        return Answer(answered=hits, ways=tuple((arc.index, 1.0 / len(chosen), way.node) for arc, way in zip(back, chosen, strict=True)))
 
     def _up(self, link: str, node: str) -> bool:
         arc = self._by_end.get((link, node))
         return arc is not None and arc.up
-
-
-def _course(steps: list[tuple[int, int, float, int]], slots: int, lost: tuple[int, str, str] | None = None) -> Course:
-    origins, arcs, shares, targets = zip(*steps, strict=True) if steps else ((), (), (), ())
-    return Course(slots=slots, sink=1, origins=origins, arcs=arcs, shares=shares, targets=targets, lost=(lost,) if lost else ())

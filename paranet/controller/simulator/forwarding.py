@@ -46,8 +46,10 @@ def _next_hop(hop: object) -> NextHop:
 
 @lru_cache(maxsize=65536)  # the same prefixes are in the tables of all devices
 def parse_prefix(key: str) -> tuple[int, int, int]:
-    """Return IP version, prefix length and the network's number. Raise ValueError for what is no prefix."""
+    """Return IP version, prefix length and the network's number. Raise ValueError for what is no prefix in canonical form."""
     network = ip_network(key)
+    if str(network) != key:
+        raise ValueError(f"the prefix is to be written {network}")
     return network.version, network.prefixlen, int(network.network_address)
 
 

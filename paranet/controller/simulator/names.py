@@ -1,11 +1,12 @@
-"""Named data in the simulator: who leads Interests where (`ndn.rib`), and content stores that fill (`ndn.cs`)."""
+"""Named data in the simulator: who leads Interests where (`ndn.rib`, `ndn.strategy`), and content stores that fill (`ndn.cs`)."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import attrs
 
+from paranet.controller.simulator.forwarding import TTL, Course
 from paranet.models.device import Row
 
 RIB, STORE, STRATEGY = "ndn.rib", "ndn.cs", "ndn.strategy"
@@ -47,6 +48,7 @@ class Names:
 
     def __init__(self, rows: Iterable[Row]) -> None:
         self._entries: dict[str, Entry] = {}
+        self._strategies: dict[str, str] = {}
         self.stores: dict[str, Row] = {}
         for row in rows:
             if row.family == RIB:
@@ -56,6 +58,8 @@ class Names:
                     continue
             elif row.family == STORE:
                 self.stores[row.key] = row
+            elif row.family == STRATEGY:
+                self._strategies[row.key] = str(row.value.get("strategy"))
 
     @property
     def produced(self) -> list[str]:
@@ -69,6 +73,16 @@ class Names:
                 return self._entries[prefix]
         return None
 
+    def choose(self, name: str, ways: list[Way]) -> list[Way]:
+        """Return those of *ways* (by rising cost) that the name's strategy divides Interests among: `random` takes all, `asf` the cheapest.
+
+        Other strategies send each Interest by the first: what more `multicast` sends is answered by what came before.
+        """
+        strategy = next((self._strategies[p] for p in prefixes(name) if p in self._strategies), "")
+        if strategy == "random":
+            return ways
+        return [way for way in ways if way.cost == ways[0].cost] if strategy == "asf" else ways[:1]
+
     def store(self, name: str) -> Row | None:
         """Return the row of the content store that keeps the name."""
         return next((self.stores[p] for p in prefixes(name) if p in self.stores), None)
@@ -78,6 +92,45 @@ def prefixes(name: str) -> list[str]:
     """Return the name and all its prefixes, longest first."""
     parts = [part for part in name.split("/") if part]
     return ["/" + "/".join(parts[:n]) for n in range(len(parts), 0, -1)] + ["/"]
+
+
+@attrs.frozen(kw_only=True)
+class Answer:
+    """What a node does with Interests: the part that it *answered* itself; the rest goes its *ways*, or is *lost* where there is none.
+
+    A way is the arc that Data comes back by, its share of the rest, and the neighbour that is asked.
+    """
+
+    answered: float
+    ways: tuple[tuple[int, float, str], ...] = ()
+    lost: str = ""
+
+
+def collect(source: str, answers: Callable[[str], Answer], inside: int) -> Course:
+    """Return the course of the Data for Interests of *source*; *inside* is the arc of what does not leave a node."""
+    steps: list[tuple[int, int, float, int]] = []
+    lost: list[tuple[int, str, str]] = []
+    slots, level = 2, {source: 0}
+    for _ in range(TTL):
+        following: dict[str, int] = {}
+        for node, slot in level.items():
+            found = answers(node)
+            rest = 1.0 - found.answered
+            if found.answered:
+                steps.append((slot, inside, found.answered, 1))
+            if rest and not found.ways:
+                steps.append((slot, inside, rest, slots))
+                lost.append((slots, node, found.lost))
+                slots += 1
+            for arc, share, neighbour in found.ways:
+                if neighbour not in following:
+                    following[neighbour] = slots
+                    slots += 1
+                steps.append((slot, arc, rest * share, following[neighbour]))
+        level = following
+    lost += [(slot, node, "ttl_exceeded") for node, slot in level.items()]
+    origins, arcs, shares, targets = zip(*steps, strict=True) if steps else ((), (), (), ())
+    return Course(slots=slots, sink=1, origins=origins, arcs=arcs, shares=shares, targets=targets, lost=tuple(lost))
 
 
 class Caches:

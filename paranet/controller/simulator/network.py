@@ -244,14 +244,17 @@ class SimulatedNetwork:
             names = self._devices[flow.target].tables.names.produced
             name = names[0] if names else f"/{flow.target}"
             course, amount = courses[i], {0: offered[i] * dt / 8}
+            passed: dict[str, float] = {}
             for origin, arc, share, target in zip(course.origins, course.arcs, course.shares, course.targets, strict=True):
-                amount[target] = amount.get(origin, 0.0) * share
-                if arc >= len(self._arcs):
-                    continue
-                node = self._arcs[arc].end.node
+                moved = amount.get(origin, 0.0) * share
+                amount[target] = amount.get(target, 0.0) + moved
+                if arc < len(self._arcs):
+                    node = self._arcs[arc].end.node
+                    passed[node] = passed.get(node, 0.0) + moved
+            for node, moved in passed.items():
                 store = self._devices[node].tables.names.store(name)
                 if store is not None:
-                    self._caches.fill(node, flow.id, store, amount[target], flow.rate, dt)
+                    self._caches.fill(node, flow.id, store, moved, flow.rate, dt)
 
     def _carry(self, courses: list[Course], offered: list[float], dt: float) -> None:
         rates = self._classes.rates

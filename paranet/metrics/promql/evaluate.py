@@ -24,6 +24,8 @@ from paranet.metrics.promql.ast import (
 from paranet.metrics.promql.values import (
     Annotations,
     Floats,
+    Index,
+    Mask,
     Matrix,
     Row,
     Source,
@@ -76,9 +78,14 @@ class Engine:
     def value(self, node: Node) -> Value:
         """Return what an expression is worth at every step. Raise QueryFailed or QueryTooLarge."""
         found = self._value(node)
-        if isinstance(found, Vector) and found.values.size > MAX_CELLS:
-            raise QueryTooLarge(f"{len(found)} series at {self.steps} steps are more than this hub computes at once")
+        if isinstance(found, Vector):
+            self.bound(len(found))
         return found
+
+    def bound(self, series: int) -> None:
+        """Raise QueryTooLarge where so many series have too many steps."""
+        if series * self.steps > MAX_CELLS:
+            raise QueryTooLarge(f"{series} series at {self.steps} steps are more than this hub computes at once")
 
     def _value(self, node: Node) -> Value:
         match node:
@@ -132,18 +139,24 @@ class Engine:
         lookback = self.options.lookback
         labels: list[Labels] = []
         values, present, stamps = [], [], []
+        known: dict[int, tuple[Times, Index, Times, Mask]] = {}
         for series in self.source.select(node, int(moments.min()) - lookback + 1, int(moments.max())):
-            if not len(series.times):
+            times = series.times
+            if not len(times):
                 continue
-            at = np.searchsorted(series.times, moments, side="right") - 1
-            seen = np.maximum(at, 0)
-            value, stamp = series.values[seen], series.times[seen]
-            here = (at >= 0) & (stamp > moments - lookback) & ~is_stale(value)
+            if id(times) not in known:  # of series that are measured together the times are one array
+                at = np.searchsorted(times, moments, side="right") - 1
+                seen = np.maximum(at, 0)
+                known[id(times)] = times, seen, times[seen] / 1000.0, (at >= 0) & (times[seen] > moments - lookback)
+            _, seen, stamp, recent = known[id(times)]
+            value = series.values[seen]
+            here = recent & ~is_stale(value)
             if here.any():
                 labels.append(series.labels)
                 values.append(value)
                 present.append(here)
-                stamps.append(stamp / 1000.0)
+                stamps.append(stamp)
+                self.bound(len(labels))
         vector = merged(stacked(labels, values, present, [False] * len(labels), self.steps))
         return vector, np.array(stamps) if len(vector) == len(stamps) and stamps else np.zeros(vector.values.shape)
 
@@ -161,12 +174,16 @@ class Engine:
         else:
             raise InvalidInput("a range vector is needed here")
         rows = []
+        known: dict[int, tuple[Times, Index, Index, bool]] = {}
         for labels, times, values, drop in series:
-            live = ~is_stale(values)
-            if not live.all():
-                times, values = times[live], values[live]
-            low, high = np.searchsorted(times, starts, side="right"), np.searchsorted(times, ends, side="right")
-            if (high > low).any():
+            if len(values) and np.isnan(values.min()):
+                live = ~is_stale(values)
+                times, values = (times, values) if live.all() else (times[live], values[live])
+            if id(times) not in known:  # of series that are measured together the times are one array
+                low, high = np.searchsorted(times, starts, side="right"), np.searchsorted(times, ends, side="right")
+                known[id(times)] = times, low, high, bool((high > low).any())
+            _, low, high, any_samples = known[id(times)]
+            if any_samples:
                 rows.append(Row(labels, times, values, low, high, drop))
         return Matrix(rows, starts, ends, node.window)
 

@@ -1,7 +1,8 @@
 """Functions of a range: one value for each window of samples. Windows are left-open; stale markers are gone already."""
 
 import math
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from paranet.metrics.labels import NAME
 from paranet.metrics.promql import selecting
 from paranet.metrics.promql.ast import Call
 from paranet.metrics.promql.sums import exact_mean, exact_sum, reduced, segment_sums
-from paranet.metrics.promql.values import Floats, Index, Mask, Matrix, Row, Times, Value, Vector, empty, stacked
+from paranet.metrics.promql.values import Floats, Index, Mask, Matrix, Row, Times, Value, Vector, empty
 
 if TYPE_CHECKING:
     from paranet.metrics.promql.evaluate import Engine
@@ -26,7 +27,10 @@ COUNT_OF_ROLLUPS = "count_over_time of rollups"
 
 @attrs.frozen
 class Windows:
-    """One series' windows: samples [low, high) of each step, which lie in (starts, ends]."""
+    """One series' windows: samples [low, high) of each step, which lie in (starts, ends].
+
+    Series of the same times are one table of values, a row each; everything else they have in common.
+    """
 
     times: Times
     values: Floats
@@ -43,7 +47,7 @@ class Windows:
 
     def at(self, array: Floats, index: Index) -> Floats:
         """Return array[index], whatever for indices outside."""
-        found: Floats = array[np.clip(index, 0, len(array) - 1)]
+        found: Floats = array[..., np.clip(index, 0, array.shape[-1] - 1)]
         return found
 
 
@@ -54,7 +58,7 @@ def _extrapolated(w: Windows, *, counter: bool, per_second: bool) -> Outcome:
     t0, t1 = w.at(w.times, w.low), w.at(w.times, w.high - 1)
     change = last - first
     if counter:
-        change = change + _prefix(_drops(w.values), w)
+        change = change + _resets(w)
     sampled = (t1 - t0) / 1000.0
     average = sampled / (w.count - 1)
     before, after = (t0 - w.starts) / 1000.0, (w.ends - t1) / 1000.0
@@ -70,17 +74,18 @@ def _extrapolated(w: Windows, *, counter: bool, per_second: bool) -> Outcome:
     return change * factor, present
 
 
-def _drops(values: Floats) -> Floats:
-    """Return what each sample adds to the correction for counter resets."""
-    found = np.zeros(len(values))
-    found[1:] = np.where(values[1:] < values[:-1], values[:-1], 0.0)
-    return found
+def _resets(w: Windows) -> Floats:
+    """Return what a counter had counted in each window before it began anew."""
+    old, new = w.values[..., :-1], w.values[..., 1:]
+    fell = new < old
+    return _prefix(np.where(fell, old, 0.0), w) if fell.any() else np.zeros(len(w.low))
 
 
 def _prefix(steps: Floats, w: Windows) -> Floats:
-    """Return the sums of *steps* over the windows without their first sample."""
-    total = np.cumsum(steps)
-    found: Floats = total[np.clip(w.high - 1, 0, None)] - total[np.clip(w.low, 0, len(total) - 1)]
+    """Return the sums over the windows of *steps*, of which there is one from each sample to the next."""
+    total = np.zeros((*steps.shape[:-1], steps.shape[-1] + 1))
+    np.cumsum(steps, axis=-1, out=total[..., 1:])
+    found: Floats = w.at(total, w.high - 1) - w.at(total, w.low)
     return found
 
 
@@ -94,9 +99,9 @@ def _last_two(w: Windows, *, per_second: bool) -> Outcome:
 
 
 def _transitions(w: Windows, *, resets: bool) -> Outcome:
-    old, new = w.values[:-1], w.values[1:]
+    old, new = w.values[..., :-1], w.values[..., 1:]
     moved = (new < old) if resets else (new != old) & ~(np.isnan(new) & np.isnan(old))
-    return _prefix(np.concatenate(([0.0], moved.astype(np.float64))), w), w.count > 0
+    return _prefix(moved.astype(np.float64), w), w.count > 0
 
 
 def _sum(w: Windows) -> Outcome:
@@ -242,8 +247,13 @@ _PLAIN: dict[str, Callable[[Windows], Outcome]] = {
 }
 _KEEPS_NAME = frozenset({"last_over_time", "first_over_time"})
 _PARAMETERS = {"quantile_over_time": 1, "predict_linear": 0, "double_exponential_smoothing": 0}
-_ONE_BY_ONE = frozenset({"sum_over_time", "avg_over_time", COUNT_OF_ROLLUPS, *_PARAMETERS})
-"""functions that look at a series as a whole, or at the step they are evaluated at"""
+_ONE_BY_ONE = frozenset(
+    {
+        *("sum_over_time", "avg_over_time", COUNT_OF_ROLLUPS, "deriv", *_PARAMETERS),
+        *("ts_of_max_over_time", "ts_of_min_over_time", "stddev_over_time", "stdvar_over_time", "mad_over_time"),
+    }
+)
+"""functions that look at a series as a whole, at each of its windows, or at the step they are evaluated at"""
 AT_ONCE = 32_768
 """samples that are computed at once: few enough to stay near the processor"""
 FUNCTIONS = frozenset({*_PLAIN, *_PARAMETERS, "absent_over_time"})
@@ -259,20 +269,26 @@ def call(engine: "Engine", node: Call) -> Value:
     keep = node.name in _KEEPS_NAME
     if node.name in ("rate", "increase"):
         _doubt(engine, matrix)
-    labels, values, present, drop = [], [], [], []
-    longest = max((len(row.times) for row in matrix.rows), default=1)
-    many = 1 if node.name in _ONE_BY_ONE else max(AT_ONCE // longest, 1)
-    for start in range(0, len(matrix.rows), many):
-        rows = matrix.rows[start : start + many]
-        value, here = measure(_windows(rows, matrix))
-        shape = len(rows), engine.steps
-        for row, one, seen in zip(rows, np.where(here, value, 0.0).reshape(shape), here.reshape(shape), strict=True):
-            if seen.any():
-                labels.append(row.labels)
-                values.append(one)
-                present.append(seen)
-                drop.append(row.drop or not keep)
-    return stacked(labels, values, present, drop, engine.steps)
+    rows = matrix.rows
+    engine.bound(len(rows))
+    values, present = np.zeros((len(rows), engine.steps)), np.zeros((len(rows), engine.steps), dtype=np.bool_)
+    for some in ([i] for i in range(len(rows))) if node.name in _ONE_BY_ONE else _batches(rows):
+        found, here = measure(_windows([rows[i] for i in some], matrix))
+        values[some] = np.where(here, found, 0.0).reshape(-1, engine.steps)
+        present[some] = here.reshape(-1, engine.steps)
+    seen = np.flatnonzero(present.any(axis=1)).tolist()
+    return Vector([row.labels for row in rows], values, present, [row.drop or not keep for row in rows]).rows(seen)
+
+
+def _batches(rows: list[Row]) -> Iterator[list[int]]:
+    """Yield which series can be computed at once: those of the same times, and some of the others."""
+    groups: dict[int, list[int]] = defaultdict(list)
+    for i, row in enumerate(rows):
+        groups[id(row.times)].append(i)
+    alone = [members[0] for members in groups.values() if len(members) == 1]
+    for members in (*(found for found in groups.values() if len(found) > 1), alone):
+        many = max(AT_ONCE // max((len(rows[i].times) for i in members), default=1), 1)
+        yield from (members[start : start + many] for start in range(0, len(members), many))
 
 
 def _doubt(engine: "Engine", matrix: Matrix) -> None:
@@ -285,10 +301,12 @@ def _doubt(engine: "Engine", matrix: Matrix) -> None:
 
 
 def _windows(rows: list[Row], matrix: Matrix) -> Windows:
-    """Return the windows of several series as if they were one: no window reaches from one into the next."""
+    """Return the windows of series: of the same times as a table, of different ones as if they were one, end to end."""
+    row = rows[0]
     if len(rows) == 1:
-        row = rows[0]
         return Windows(row.times, row.values, row.low, row.high, matrix.starts, matrix.ends, matrix.window)
+    if rows[1].times is row.times:
+        return Windows(row.times, np.array([one.values for one in rows]), row.low, row.high, matrix.starts, matrix.ends, matrix.window)
     bases = np.cumsum([0, *(len(row.times) for row in rows[:-1])])
     return Windows(
         np.concatenate([row.times for row in rows]),

@@ -3,8 +3,11 @@
 import math
 from decimal import Decimal
 
+import orjson
+
 from paranet.metrics.labels import NAME, Labels
 from paranet.metrics.promql.ast import Node, Range, Selector
+from paranet.metrics.promql.values import Floats
 
 
 def equal_labels(node: Node) -> Labels:
@@ -31,3 +34,12 @@ def number_text(value: float) -> str:
     if "e" in text:
         text = format(Decimal(text), "f")
     return text.removesuffix(".0")
+
+
+def number_texts(values: Floats) -> list[str]:
+    """Return numbers as `number_text` does, many at once."""
+    numbers = values.tolist()
+    text = orjson.dumps(numbers).decode()
+    if not numbers or "e" in text or "n" in text:  # an exponent, or null for what is not finite
+        return [number_text(v) for v in numbers]
+    return text[1:-1].replace(".0,", ",").removesuffix(".0").split(",")

@@ -55,11 +55,11 @@ def segment_sums(values: Floats, low: Index, high: Index) -> Floats:
 
 
 def reduced(ufunc: np.ufunc, values: Floats, low: Index, high: Index) -> Floats:
-    """Return ufunc.reduce over values[low:high]; what it returns for empty ones has no meaning."""
-    if not len(values):
+    """Return ufunc.reduce over values[low:high] (of each row); what it returns for empty ones has no meaning."""
+    if not values.shape[-1]:
         return np.zeros(len(low))
-    padded = np.append(values, values[-1])
+    padded = np.concatenate((values, values[..., -1:]), axis=-1)
     bounds = np.empty(2 * len(low), dtype=np.intp)
     bounds[0::2], bounds[1::2] = low, high
-    found: Floats = ufunc.reduceat(padded, bounds)[::2]
+    found: Floats = ufunc.reduceat(padded, bounds, axis=-1)[..., ::2]
     return found

@@ -1,5 +1,8 @@
 """What holds for every sentence, and the finer points of names."""
 
+import time
+
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -153,6 +156,82 @@ def test_who_is_named_is_never_dropped_in_silence() -> None:
     found = understand("connect madrid to vienna paris", DEMO)
     assert found.confidence < 0.7
     assert "vienna, paris" in found.explanation
+
+
+@pytest.mark.parametrize(
+    ("text", "about"),
+    [
+        ("block ssh from paris to london with 20 ms", "20 ms"),
+        ("limit milan to 5 Mbps via zurich", "zurich"),
+        ("connect madrid to vienna with 5 GB of /video in the cache at paris for 3 paths", "3 paths"),
+        ("send the traffic of paris to berlin unless it rains", "unless it rains"),
+        ("cache /video at madrid with 10GB avoiding paris", "paris"),
+        ("把马德里连到维也纳，除非下雨", "除非下雨"),
+        ("从伦敦到巴黎带宽5兆或10兆", "10兆"),
+    ],
+)
+def test_what_a_statement_cannot_carry_is_asked_about(text: str, about: str) -> None:
+    """No part of a wish is dropped: the question names it."""
+    found = understand(text, DEMO)
+    assert found.source == ""
+    assert any(about in need.question for need in found.needs)
+
+
+def test_words_that_nobody_knows_are_named_beside_the_source() -> None:
+    """What is left out is asked about; a sentence of such words is not understood."""
+    found = understand("connect madrid to vienna blorpwise", DEMO)
+    assert found.source == "route madrid-vienna { from: madrid; to: vienna }\n"
+    assert [u.text for u in found.unknown] == ["blorpwise"]
+    assert "blorpwise" in found.needs[0].question
+    assert found.confidence < 0.7
+    assert understand("gnarf the blorp zwick from madrid to vienna frumiously mimsy wabe", DEMO).source == ""
+
+
+def test_a_word_that_is_misspelt_is_told() -> None:
+    """What was taken for it stands in the explanation, and it is less certain."""
+    found = understand("connct madrid to vienna wtih a latncy below 30 ms", DEMO)
+    assert found.source == "route madrid-vienna { from: madrid; to: vienna; latency: 30ms }\n"
+    assert "latncy → latency" in found.explanation
+    assert found.confidence < 1
+
+
+def test_traditional_characters_mean_the_same() -> None:
+    """As do full width and capitals."""
+    plain = understand("维也纳到米兰的流量请走苏黎世，时延低于30ms", DEMO).source
+    assert plain
+    assert understand("維也納到米蘭的流量請走蘇黎世，時延低於30ms", DEMO).source == plain
+    assert understand("维也纳到米兰的流量请走苏黎世，时延低于３０ＭＳ", DEMO).source == plain
+
+
+def test_a_name_of_the_network_is_not_taken_for_a_word() -> None:
+    """A node may be called like a word that says nothing."""
+    known = network(node("nice", 1), node("case", 2), node("point", 3))
+    assert understand("connect nice to case via point", known).source == "route nice-case { from: nice; to: case; via: point }\n"
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "london, ",
+        "伦敦、",
+        "connect a and ",
+        "block ssh, ",
+        "paris 10 mbps, ",
+        "不",
+        "(",
+        "1:",
+        "two hundred and ",
+        "firewall and ",
+        "9-17 ",
+        "port 80, ",
+    ],
+)
+def test_hostile_text_takes_bounded_time(piece: str) -> None:
+    """4000 characters of anything: a tenth of a second or so of processor time."""
+    began = time.process_time()
+    found = understand(piece * (4000 // len(piece)), DEMO)
+    assert time.process_time() - began < 1.5
+    assert found.source or found.needs or found.question
 
 
 def test_no_phrase_of_the_tables_is_empty() -> None:

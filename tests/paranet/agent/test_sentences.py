@@ -58,6 +58,9 @@ def asked(question: Question | None) -> list[str]:
     parts = [question.kind, *question.nodes]
     parts += [f"above={question.threshold:g}"] if question.threshold is not None else []
     parts += [f"since={question.since}"] if question.since is not None else []
+    parts += [f"ago={question.ago:g}"] if question.ago is not None else []
+    parts += ["down"] if question.down else []
+    parts += [question.metric] if question.metric != "utilization" and question.kind in ("links", "nodes") else []
     return [" ".join(parts)]
 
 
@@ -81,8 +84,8 @@ def test_there_are_enough_sentences_in_both_languages() -> None:
     """120 at least, near to half of them in Chinese."""
     texts = [case.text for case in cases()]
     chinese = [t for t in texts if not t.isascii()]
-    assert len(texts) >= 340
-    assert len(chinese) >= 155
+    assert len(texts) >= 600
+    assert len(chinese) >= 280
     assert len(set(texts)) == len(texts)
 
 

@@ -36,6 +36,15 @@ def test_failing_examples(source: str) -> None:
     assert [d.code for d in compile_source(source, NETWORK).diagnostics] == re.findall(r"// (PN\d+)", source)
 
 
+def test_hints() -> None:
+    """What the page says that one should write is what these errors say."""
+    assert NETWORK is not None
+    said = [d.hint for source in FAILING for d in compile_source(source, NETWORK).diagnostics if d.hint]
+    quoted = re.findall(r"`\((write .*?)(?: \.\.\.)?\)`", PAGE, re.DOTALL)
+    assert len(quoted) == 5
+    assert all(any(hint.startswith(words) for hint in said) for words in quoted)
+
+
 def test_diagnostics_table() -> None:
     """The page lists every code with its title, and no other."""
     assert dict(re.findall(r"^\| (PN\d+) \| (.*?) \|$", PAGE, re.MULTILINE)) == CATALOGUE

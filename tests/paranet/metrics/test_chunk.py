@@ -62,8 +62,19 @@ def test_many_are_read_as_one_by_one(lines: list[list[tuple[int, float]]]) -> No
     blobs = [ENCODER.encode(*samples) for samples in chunks]
     times, floats = decode_many(blobs, [len(line) for line in lines])
     apart = [decode(blob, len(line)) for blob, line in zip(blobs, lines, strict=True)]
-    assert times.tolist() == [t for part, _ in apart for t in part.tolist()]
+    assert [part.tolist() for part in times] == [part.tolist() for part, _ in apart]
     assert floats.view(np.int64).tolist() == [v for samples in chunks for v in samples[1].view(np.int64).tolist()]
+
+
+def test_chunks_of_the_same_times_share_them() -> None:
+    """Whatever their values are; nobody can write to what others read."""
+    trembling = np.array([0, 700, 2100, 2900])
+    columns = [trembling, trembling + 5000, trembling, np.arange(4) * 1000, np.arange(4) * 1000]
+    blobs = [ENCODER.encode(times, np.arange(4) * 1.5**i) for i, times in enumerate(columns)]
+    times, _ = decode_many(blobs, [4] * len(blobs))
+    assert [part.tolist() for part in times] == [part.tolist() for part in columns]
+    assert (times[0] is times[2], times[3] is times[4], len(set(map(id, times)))) == (True, True, 3)
+    assert not any(part.flags.writeable for part in times)
 
 
 @given(st.binary(max_size=80), st.integers(1, 50))

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from paranet.errors import BadQuery, InvalidInput, QueryTooLarge
 from paranet.metrics.labels import labels_of
+from paranet.metrics.promql.ast import Selector
 from paranet.metrics.promql.evaluate import evaluate
 from paranet.metrics.promql.parse import parse
-from paranet.metrics.promql.selecting import number_text
-from paranet.metrics.promql.values import Vector
+from paranet.metrics.promql.selecting import number_text, number_texts
+from paranet.metrics.promql.values import STALE, Samples, Vector
 from tests.paranet.metrics.promqltest import Expectation, Storage, cases, check
 
 CASES = [(case, storage) for file in sorted((Path(__file__).parent / "cases").glob("*.test")) for case, storage in cases(file)]
@@ -71,8 +72,49 @@ def test_what_costs_too_much_is_refused() -> None:
     [(1.0, "1"), (0.1, "0.1"), (1e21, "1" + "0" * 21), (1e-7, "0.0000001"), (math.inf, "+Inf"), (-0.0, "-0"), (math.nan, "NaN")],
 )
 def test_numbers_are_written_as_prometheus_does(value: float, text: str) -> None:
-    """Never with an exponent."""
+    """Never with an exponent, one by one or many at once."""
     assert number_text(value) == text
+    assert number_texts(np.array([0.5, value, 30.0, value])) == ["0.5", text, "30", text]
+
+
+def test_no_numbers_are_no_texts() -> None:
+    """Of nothing at once."""
+    assert number_texts(np.empty(0)) == []
+
+
+@given(st.lists(st.floats()))
+def test_many_numbers_are_written_as_one_by_one(values: list[float]) -> None:
+    """Whatever they are."""
+    assert number_texts(np.array(values)) == [number_text(v) for v in values]
+
+
+class Given:
+    """A source of these samples."""
+
+    def __init__(self, found: list[Samples]) -> None:
+        self.found = found
+
+    def select(self, selector: Selector, start: int, end: int, function: str = "") -> list[Samples]:
+        """As Source."""
+        return self.found
+
+
+@settings(max_examples=25)
+@given(st.lists(st.lists(st.one_of(st.integers(0, 9).map(float), st.just(math.nan), st.just(STALE)), min_size=12, max_size=12), max_size=5))
+def test_series_of_the_same_times_are_computed_together_as_apart(rows: list[list[float]]) -> None:
+    """Their times may be one array or each have its own: the answers are the same, bit by bit."""
+    times = np.cumsum([3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8]) * 1000
+    series = [(labels_of("m_total", {"i": str(i)}), np.array(row)) for i, row in enumerate(rows)]
+    together = Given([Samples(labels, times, values) for labels, values in series])
+    apart = Given([Samples(labels, times.copy(), values) for labels, values in series])
+    windows = ("rate", "irate", "delta", "changes", "resets", "deriv", *(f"{name}_over_time" for name in ("sum", "min", "count", "last")))
+    for text in ("m_total", "timestamp(m_total)", *(f"{name}(m_total[11s])" for name in windows)):
+        first, second = (evaluate(parse(text), source, start=0, end=60_000, step=4000).value for source in (together, apart))
+        assert isinstance(first, Vector)
+        assert isinstance(second, Vector)
+        assert first.labels == second.labels
+        assert first.present.tolist() == second.present.tolist()
+        assert np.array_equal(first.values[first.present], second.values[second.present], equal_nan=True)
 
 
 def naive_increase(points: list[tuple[int, float]], end: int, window: int) -> float | None:

@@ -94,3 +94,9 @@ def test_polygons(polygon: object) -> None:
     """Fewer than three corners, no area, sides that cross and corners off the Earth are no polygon."""
     found = only(verify(EARTH, table(far=[row("geo.region", "mid", "across", polygon=polygon)])))
     assert (found.check, found.rows) == ("polygon", ("far geo.region mid",))
+
+
+def test_avoided_places() -> None:
+    """Packets that pass a node which they must avoid are told."""
+    found = only(verify(EARTH, table(**GREEDY), regions=[RegionPromise(intent="across", source="far", region="mid", avoid=("near",))]))
+    assert (found.check, found.witness.hops, found.intents) == ("avoidance", ("far", "near", "in"), ("across",))

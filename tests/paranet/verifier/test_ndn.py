@@ -1,5 +1,6 @@
 """NDN: Interests find producers."""
 
+import attrs
 import pytest
 
 from paranet.models.device import Row
@@ -122,3 +123,40 @@ def test_a_backup() -> None:
     assert (shared.check, shared.witness.hops, "'c-s'" in shared.message) == ("backup", ("a", "b", "c", "s"), True)
     cut = verify(twice, table(**{**rows, "b": []}), names=[promise]).violations
     assert [(v.check, v.witness.hops) for v in cut if v.check == "backup"] == [("backup", ("a", "b"))]
+
+
+def strategy(name: str) -> Row:
+    return row("ndn.strategy", "/video", "videos", strategy=name)
+
+
+@pytest.mark.parametrize(
+    ("wishes", "check", "hops"),
+    [
+        ({"via": ("b", "c"), "latency": 0.003}, None, ()),
+        ({"avoid": ("c",)}, "avoidance", ("a", "b", "c")),
+        ({"via": ("c", "b")}, "waypoint", ("a", "b", "c", "s")),
+        ({"latency": 0.0029}, "latency", ("a", "b", "c", "s")),
+    ],
+)
+def test_the_course_of_interests(wishes: dict[str, tuple[str, ...]], check: str | None, hops: tuple[str, ...]) -> None:
+    """Waypoints in their turn, nodes to avoid and the latency of the way are judged by the rows."""
+    promise = attrs.evolve(PROMISE, **wishes)  # type: ignore[arg-type]  # the test's own words
+    report = verify(NAMES, table(**GOOD), names=[promise])
+    assert [(v.check, v.witness.hops, v.intents) for v in report.violations] == ([(check, hops, ("videos",))] if check else [])
+
+
+@pytest.mark.parametrize(("chosen", "broken"), [("best-route", False), ("asf", False), ("random", True), ("multicast", True)])
+def test_the_usual_ways(chosen: str, broken: bool) -> None:
+    """A dearer next hop is in reserve for some strategies, for others one of the ways."""
+    fork = [rib("/video", ("c", "a-c", 1), ("b", "a-b", 9)), *faces("a-b", "a-c"), strategy(chosen)]
+    promise = attrs.evolve(PROMISE, avoid=("b",))
+    found = [v.check for v in verify(NAMES, table(**{**GOOD, "a": fork}), names=[promise]).violations]
+    assert found == (["avoidance"] if broken else [])
+
+
+def test_names_apart() -> None:
+    """Promises of one consumer and name that cannot both be kept are named as a pair."""
+    for one, other in (({"producers": ("c",)}, {}), ({"via": ("b",)}, {"avoid": ("b",)}), ({"via": ("b", "c")}, {"via": ("c", "b")})):
+        promises = [attrs.evolve(PROMISE, **one), attrs.evolve(PROMISE, intent="b", **other)]
+        found = [v for v in verify(NAMES, table(**GOOD), names=promises).violations if v.check == "contradiction"]
+        assert [(v.intents, v.witness.header) for v in found] == [(("b", "videos"), {"name": "/video/ch1"})]

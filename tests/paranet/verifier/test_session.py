@@ -17,6 +17,8 @@ from paranet.verifier.incremental import Atoms
 from tests.paranet.compiler.networks import random_network
 
 PREFIXES = ("0.0.0.0/0", "10.0.0.0/8", "10.0.0.0/16", "10.0.1.0/24", "10.0.128.0/17", "10.1.0.0/16", "192.0.2.0/24", "2001:db8::/32")
+TWICE = ("10.0.0.0/8", "10.0.0.1/8", "10.0.0.0/08", "10.0.0.0/255.0.0.0")
+"""keys of one prefix, of which the first is how it is written"""
 NODES = tuple(f"n{i}" for i in range(5))
 SEQUENCES = st.integers(1, 3)
 MATCHES: tuple[dict[str, object], ...] = (
@@ -99,6 +101,27 @@ def test_every_step_is_the_full_verdict(data: st.DataObject, seed: int, promised
             held[node] |= {row.id: row} if after else {}
         report = kept.apply(delta)
         assert report == Verifier(topology, held, promised).report()
+
+
+@given(st.lists(st.tuples(st.sampled_from(TWICE), st.booleans()), max_size=12))
+@settings(deadline=None)
+def test_one_prefix_in_several_spellings(steps: list[tuple[str, bool]]) -> None:
+    """Rows whose keys are not in canonical form forward nothing, whatever comes and goes beside them."""
+    topology = network(1)
+    link = next(k for k in topology.links.values() if k.enabled)
+    held: dict[RowKey, Row] = {}
+    reach = Reach(intent="web", source=link.source.node, target=link.target.node, prefix="10.0.0.0/8")
+    kept = Verifier(topology, {reach.source: held}, Promises(reaches=(reach,)))
+    for key, there in steps:
+        row = Row(family="ip.route", key=key, value={"next_hops": [{"node": reach.target, "link": link.id}]})
+        if row.id not in held and not there:
+            continue
+        change = Change(before=held.get(row.id), after=row if there else None)
+        held.pop(row.id, None)
+        held |= {row.id: row} if there else {}
+        report = kept.apply({reach.source: Delta(changes=(change,))})
+        assert report == Verifier(topology, {reach.source: held}, Promises(reaches=(reach,))).report()
+        assert report.ok is (("ip.route", TWICE[0]) in held)
 
 
 def lookup(table: Mapping[RowKey, Row], address: str) -> Row | None:

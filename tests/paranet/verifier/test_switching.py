@@ -142,7 +142,7 @@ def random_row(rng: random.Random, topology: Topology) -> tuple[str, Row] | None
     other = over.target.node if over.source.node == at else over.source.node
     if rng.random() < 0.4:
         return at, row("ip.route", prefix, next_hops=hops((other, over.id)))
-    return at, entry(topology, at, over.id, prefix, **({"port": 7} if rng.random() < 0.1 else {}))
+    return at, entry(topology, at, over.id, prefix, **({"port": 99} if rng.random() < 0.1 else {}))
 
 
 def walk(tables: Mapping[str, Rows], topology: Topology, reach: Reach, address: str) -> str:

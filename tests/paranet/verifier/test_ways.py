@@ -125,12 +125,6 @@ def test_a_multicast_ring() -> None:
     assert (found.check, found.witness.hops) == ("loop", ("b", "c", "b"))
 
 
-def test_a_tree_through_a_switch() -> None:
-    """Behind a P4 switch, which copies packets by entries of its own, members are served."""
-    rows = {"a": [mcast(None, ("p", "a-p"))], "d": [mcast(("p", "p-d"), local=True)]}
-    assert verify(SQUARE, table(**rows)).ok
-
-
 def test_many_ways() -> None:
     """A chain of 30 places where ways part and meet again has a billion ways; the slowest is found all the same."""
     places = 30

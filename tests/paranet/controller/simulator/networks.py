@@ -1,6 +1,7 @@
 """Small networks and the rows that carry traffic through them."""
 
 from heapq import heappop, heappush
+from ipaddress import ip_network
 from itertools import pairwise
 
 from paranet.controller.driver import Sample
@@ -55,7 +56,7 @@ def shortest_routes(topology: Topology) -> dict[str, tuple[Row, ...]]:
                 continue
             done.add(here)
             if towards:
-                found[here].append(route(str(addresses[target]), (towards, over)))
+                found[here].append(route(str(ip_network(addresses[target])), (towards, over)))
             for each in topology.links_of(here):
                 other = each.target.node if each.source.node == here else each.source.node
                 heappush(queue, (cost + each.cost, other, here, each.id))

@@ -11,7 +11,7 @@ from paranet.controller.simulator.network import SimulatedNetwork
 from paranet.errors import DeviceError
 from paranet.models.device import Change, Delta, Row
 from paranet.models.topology import Location, Modality, Topology
-from tests.paranet.controller.simulator.networks import GIGABIT, line, shortest_routes, value
+from tests.paranet.controller.simulator.networks import GIGABIT, line, link, node, shortest_routes, value
 from tests.paranet.controller.simulator.test_network import booted, delivered, run
 
 ALL = tuple(Modality)
@@ -156,6 +156,52 @@ async def test_interests_without_a_name_are_dropped() -> None:
     run(network)
     assert delivered(network) == 0
     assert dropped(network, "b", "no_name") > 0
+
+
+@pytest.mark.parametrize(
+    ("strategy", "costs", "shares"),
+    [
+        ("best-route", (1, 1), (1, 0)),
+        ("random", (1, 1), (0.5, 0.5)),
+        ("random", (1, 2), (0.5, 0.5)),
+        ("asf", (1, 1), (0.5, 0.5)),
+        ("asf", (2, 1), (0, 1)),
+        ("multicast", (1, 1), (1, 0)),
+    ],
+)
+async def test_strategies_divide_interests(strategy: str, costs: tuple[int, int], shares: tuple[float, float]) -> None:
+    """As equal-cost routes divide packets; when a way is cut the other gets all."""
+    square = Topology.of(
+        [node(n) for n in "abcd"], [link("a", "b"), link("b", "d"), link("a", "c"), link("c", "d")], line("a", "d").demands.values()
+    )
+    hops = [{"node": n, "link": f"a-{n}", "face": f"a-{n}", "cost": c} for n, c in zip("bc", costs, strict=True)]
+    rows: dict[str, tuple[Row, ...]] = {n: (row("ndn.rib", "/v", next_hops=[{"node": "d", "link": f"{n}-d", "cost": 1}]),) for n in "bc"}
+    rows["a"] = (row("ndn.rib", "/v", next_hops=hops), row("ndn.strategy", "/v", strategy=strategy))
+    network = await booted(speaking(square, Modality.NDN), {**rows, "d": (row("ndn.rib", "/v", next_hops=[], producer=True),)})
+    run(network)
+    sent = [value(network.counters(n), "paranet_link_transmit_bytes_total", link=f"a-{n}") for n in "bc"]
+    assert delivered(network) == pytest.approx(1)
+    assert [s / sum(sent) for s in sent] == pytest.approx(shares)
+    network.lab.cut_link("a-b")
+    before = delivered(network)
+    run(network, start=100)
+    assert delivered(network) == pytest.approx(before)
+
+
+async def test_a_store_without_a_way_answers_what_it_holds() -> None:
+    """What it does not hold is lost, and counted once."""
+    network = await booted(speaking(line("a", "b", "c"), Modality.NDN), names(store=True))
+    run(network, 30)
+
+    def counted() -> tuple[float, float]:
+        return tuple(value(network.counters("a"), f"paranet_flow_{what}_bytes_total", flow="flow") for what in ("offered", "delivered"))  # type: ignore[return-value]  # a pair
+
+    network.lab.cut_link("b-c")
+    offered, got = counted()
+    run(network, 1, start=1030)
+    offered, got = counted()[0] - offered, counted()[1] - got
+    assert 0 < got < offered
+    assert dropped(network, "b", "link_down") == pytest.approx((offered - got) / 1000, rel=0.01)
 
 
 # -- GEO
