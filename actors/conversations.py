@@ -10,6 +10,8 @@ from paranet.errors import NotFound
 
 ASSISTANT = "assistant"
 TITLE = 80
+MOST = 2000
+"""messages of a conversation"""
 
 
 @attrs.frozen(kw_only=True)
@@ -41,30 +43,26 @@ class Conversations:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def begin(self, chat_id: str, owner: str, title: str, at: float) -> None:
-        """Make a conversation."""
+    async def add(self, to: Conversation, said: Said) -> None:
+        """Keep one message; with the first one the conversation itself."""
         async with self._database.transaction() as tx:
             await tx.execute(
-                "INSERT INTO chat (id, owner, title, created_at, updated_at) VALUES (?, ?, ?, ?, ?)",
-                (chat_id, owner, title[:TITLE], at, at),
+                "INSERT INTO chat (id, owner, title, created_at, updated_at) VALUES (?, ?, ?, ?, ?)"
+                " ON CONFLICT (id) DO UPDATE SET updated_at = excluded.updated_at",
+                (to.id, to.owner, to.title, to.created_at, said.at),
             )
-
-    async def add(self, chat_id: str, said: Said) -> None:
-        """Keep one message."""
-        async with self._database.transaction() as tx:
             await tx.execute(
                 "INSERT INTO chat_message (chat, seq, at, author, text, body) VALUES (?, ?, ?, ?, ?, ?)",
-                (chat_id, said.seq, said.at, said.author, said.text, orjson.dumps(said.body).decode()),
+                (to.id, said.seq, said.at, said.author, said.text, orjson.dumps(said.body).decode()),
             )
-            await tx.execute("UPDATE chat SET updated_at = ? WHERE id = ?", (said.at, chat_id))
 
-    async def load(self, chat_id: str, owner: str | None = None) -> Conversation:
-        """Return one conversation with its messages. Raise NotFound when there is none, or it is not *owner*'s."""
+    async def find(self, chat_id: str) -> Conversation | None:
+        """Return one conversation with its messages."""
         rows = await self._database.fetch("SELECT id, owner, title, created_at, updated_at FROM chat WHERE id = ?", (chat_id,))
-        if not rows or (owner is not None and rows[0][1] != owner):
-            raise NotFound(f"there is no conversation {chat_id[:60]!r}")
+        if not rows:
+            return None
         said = await self._database.fetch(
-            "SELECT seq, at, author, text, body FROM chat_message WHERE chat = ? ORDER BY seq LIMIT 2000", (chat_id,)
+            "SELECT seq, at, author, text, body FROM chat_message WHERE chat = ? ORDER BY seq LIMIT ?", (chat_id, MOST)
         )
         messages = tuple(
             Said(seq=int(str(seq)), at=float(str(at)), author=str(author), text=str(text), body=orjson.loads(str(body)))
@@ -72,10 +70,21 @@ class Conversations:
         )
         return attrs.evolve(_conversation(rows[0]), messages=messages)
 
-    async def check(self, chat_id: str, owner: str) -> None:
-        """Raise NotFound when there is no such conversation, or it is not *owner*'s."""
-        if not await self._database.fetch("SELECT 1 FROM chat WHERE id = ? AND owner = ?", (chat_id, owner)):
+    async def load(self, chat_id: str, owner: str) -> Conversation:
+        """Return one conversation with its messages. Raise NotFound when there is none, or it is not *owner*'s."""
+        found = await self.find(chat_id)
+        if found is None or found.owner != owner:
             raise NotFound(f"there is no conversation {chat_id[:60]!r}")
+        return found
+
+    async def check(self, chat_id: str, owner: str) -> Conversation:
+        """Return a conversation without its messages. Raise NotFound when there is none, or it is not *owner*'s."""
+        rows = await self._database.fetch(
+            "SELECT id, owner, title, created_at, updated_at FROM chat WHERE id = ? AND owner = ?", (chat_id, owner)
+        )
+        if not rows:
+            raise NotFound(f"there is no conversation {chat_id[:60]!r}")
+        return _conversation(rows[0])
 
     async def list(self, owner: str, limit: int, before: str | None) -> list[Conversation]:
         """Return a user's conversations older than *before* (an id), newest first, without their messages."""

@@ -49,7 +49,7 @@ async def read_facts(system: ActorSystem, question: Question) -> Facts:
         if question.kind in MEASURED and (question.ago or question.since is not None):
             facts["since"] = _time(_since(now, question), now)
     if question.kind in ("slow", "status", "alerts"):
-        facts["alarms"] = await _alarms(system, now)
+        facts["alarms"] = await read_alarms(system)
     if question.kind in ("status", "intents", "path"):
         facts["installed"] = await installed_sets(system)
     if question.kind == "path":
@@ -68,8 +68,9 @@ async def installed_sets(system: ActorSystem) -> tuple[str, ...]:
     return tuple(sorted({owner.partition("/")[0] for owner in owners}))
 
 
-async def _alarms(system: ActorSystem, now: float) -> tuple[Alarm, ...]:
+async def read_alarms(system: ActorSystem) -> tuple[Alarm, ...]:
     """Return the alerts that burn, those that burn for long enough first."""
+    now = system.now()
     shown = await system.ref("alerts").ask(ListAlerts(), timeout=ASK)
     burning = [a for a in shown if a["state"] in BURNING and not a["inhibited"]]
     burning.sort(key=lambda a: BURNING.index(a["state"]))

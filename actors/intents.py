@@ -107,6 +107,23 @@ class Diagnose(Request[tuple[Diagnostic, ...]]):
 
 
 @attrs.frozen(kw_only=True)
+class Tried:
+    """What a source compiles to, whether it would hold, and what would change on each device; *conflict* says why nothing can."""
+
+    compiled: Compiled
+    verification: Report
+    deltas: Mapping[str, Delta]
+    conflict: str | None
+
+
+@attrs.frozen(kw_only=True)
+class Try(Request[Tried]):
+    """Compile and prove a source on the network as it is now, and keep nothing. Raise CompilerDied."""
+
+    source: str
+
+
+@attrs.frozen(kw_only=True)
 class GetCompilation(Request[Compilation]):
     """Return one compilation."""
 
@@ -140,6 +157,16 @@ class CompareCompilations(Request[Comparison]):
 
     before: str
     after: str
+
+
+def _deltas(compiled: Compiled, name: str | None, installed: Mapping[str, Rows]) -> tuple[dict[str, Delta], str | None]:
+    """Return what would change on each device, and what stands against it."""
+    try:
+        wanted = wanted_of(compiled, name, installed)
+    except RowConflict as error:
+        return {}, error.detail
+    deltas = {node: diff(installed[node], rows) for node, rows in wanted.items()}
+    return {node: delta for node, delta in deltas.items() if delta}, None
 
 
 class IntentStore(Actor):
@@ -176,6 +203,18 @@ class IntentStore(Actor):
         state = await self.system.ref("topology").ask(GetTopology(), timeout=ASK)
         compiled, _ = await self._workshop.build(await self._job(state, message.source, message.name))
         return tuple(compiled.diagnostics)
+
+    @handles
+    async def attempt(self, message: Try) -> Tried:
+        return await self.defer(self._try(message.source), abandon=True)
+
+    async def _try(self, source: str) -> Tried:
+        ground = await self._ground()
+        state, rows = ground.state, ground.installed.rows
+        job = Job(topology=state.topology, revision=state.revision, source=source, name=None, installed=rows)
+        compiled, report = await self._workshop.build(job)
+        deltas, conflict = _deltas(compiled, None, rows) if compiled.ok else ({}, None)
+        return Tried(compiled=compiled, verification=report, deltas=deltas, conflict=conflict)
 
     async def _job(self, state: TopologyState, source: str, name: str | None) -> Job:
         return _job(state, source, name, await self._installed())
@@ -263,14 +302,8 @@ class IntentStore(Actor):
     async def _preview(self, message: GetPreview) -> Preview:
         compilation = await self._load(message.id)
         ground = message.ground or await self._ground()
-        state, installed = ground.state, ground.installed
-        conflict, deltas = None, {}
-        try:
-            wanted = wanted_of(compilation.compiled, compilation.name, installed.rows)
-            deltas = {node: diff(installed.rows[node], rows) for node, rows in wanted.items()}
-        except RowConflict as error:
-            conflict = error.detail
-        return Preview(compilation=compilation, state=state, deltas={n: d for n, d in deltas.items() if d}, conflict=conflict)
+        deltas, conflict = _deltas(compilation.compiled, compilation.name, ground.installed.rows)
+        return Preview(compilation=compilation, state=ground.state, deltas=deltas, conflict=conflict)
 
     @handles
     async def history(self, message: GetIntentHistory) -> tuple[Entry, ...]:

@@ -353,7 +353,7 @@ class TopologyStore(Actor):
 
     def _expect(self, wanted: int | None, actual: int) -> None:
         if wanted is not None and wanted != actual:
-            raise StaleRevision(f"it is at revision {actual}, not {wanted}", revision=actual)
+            raise StaleRevision(f"it is at revision {actual}, not {wanted if wanted >= 0 else 'a weak one'}", revision=actual)
 
     async def _write(self, new: Topology, author: str, summary: str) -> None:
         """Make *new* the topology: database first, then memory, then everybody who listens. No change, no revision."""

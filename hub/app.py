@@ -2,20 +2,23 @@
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
+from functools import partial
 
 from aiohttp import BodyPartReader, web
 from aiohttp.http import HttpProcessingError
 from aiohttp.typedefs import Middleware
 
 from hub import asyncapi, metrics, openapi, problems
+from hub.answers import Manners
 from hub.auth import Caller
 from hub.codec import encode
 from hub.connections import Connection
 from hub.house import House
 from hub.keys import HOUSE, TRAIL
-from hub.middlewares import answer_errors, behind, headers_for, preflight
+from hub.middlewares import answer_errors, behind, preflight
+from hub.nowhere import Nowhere
 from hub.operations import Access, Call, Operation, Reply
 from hub.refusals import AT_THE_DOOR
 from hub.rest import OPERATIONS
@@ -31,6 +34,7 @@ BODY_WITHIN = 60.0
 
 READ = frozenset(("identity", *problems.CODINGS.split(", ")))
 """codings of bodies that are read"""
+NO_COOKIES: Mapping[str, str] = {}
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -43,21 +47,32 @@ def make_app(house: House) -> web.Application:
     around += [behind(server.trusted_proxies)] if server.trusted_proxies else []
     around += [preflight(origins)] if origins else []
     around += house.around
-    app = web.Application(middlewares=around, client_max_size=server.max_body)
+    through = partial(_behind, around)
+    app = web.Application(client_max_size=server.max_body)
     app[HOUSE] = house
-    app.on_response_prepare.append(headers_for(origins))
+    manners = Manners(origins)
+    app.on_response_prepare.append(manners.add)
     for operation in OPERATIONS:
-        app.router.add_route(operation.method, operation.path, _served(operation, house), expect_handler=expected)
-    for path, socket in endpoint.ROUTES:
-        app.router.add_get(path, socket, allow_head=False)
-    for path, figures in MACHINES:
-        app.router.add_get(path, figures, allow_head=False)
-    views.add_pages(app)
+        served = through(_served(operation, house, manners))
+        app.router.add_route(operation.method, operation.path, served, expect_handler=expected)
+    views.set_up(app)
+    for path, handler in (*endpoint.ROUTES, *MACHINES, *views.PAGES):
+        app.router.add_get(path, through(handler), allow_head=False)
+    Nowhere(app.router, through)
     return app
 
 
-def _served(operation: Operation, house: House) -> Handler:
+def _behind(around: Sequence[Middleware], handler: Handler) -> Handler:
+    """Return the handler as it is reached: each of *around* is passed on the way, the first one first."""
+    for middleware in reversed(around):
+        handler = partial(middleware, handler=handler)
+    return handler
+
+
+def _served(operation: Operation, house: House, manners: Manners) -> Handler:
     """Return the aiohttp handler: sign-in, role, query and body are checked here, once for all operations."""
+
+    perform = operation.handler if operation.method == "GET" else operation.perform  # reads leave no trace, so no detour either
 
     async def handle(request: web.Request) -> web.StreamResponse:
         caller = None
@@ -72,21 +87,21 @@ def _served(operation: Operation, house: House) -> Handler:
                 who, target = caller.user.username if caller else "", "/".join(request.match_info.values())
                 house.refusals.note(who, request.remote or "", operation.name, target, error)
             raise
-        body, filename = await _body(request, operation.codings)
+        body, filename = await _body(request, operation.codings) if request.can_read_body else (b"", None)
         call = Call(
             house=house,
             caller=caller,
             path=request.match_info,
             query=request.query,
             headers=request.headers,
-            cookies=request.cookies,
+            cookies=request.cookies if "Cookie" in request.headers else NO_COOKIES,
             body=body,
             filename=filename,
             remote=request.remote or "",
             connected=lambda: request.transport is not None and not request.transport.is_closing(),
         )
-        reply = await operation.perform(call)
-        return await _streamed(reply, request) if reply.stream is not None else _response(reply, request)
+        reply = await perform(call)
+        return await _streamed(reply, request) if reply.stream is not None else manners.answer(reply, request, request[TRAIL])
 
     return handle
 
@@ -116,8 +131,6 @@ async def expected(request: web.Request) -> web.StreamResponse | None:
 
 async def _body(request: web.Request, codings: frozenset[str]) -> tuple[bytes, str | None]:
     """Return the body, or the first file of a multipart one with its name; never more than the settings allow."""
-    if not request.can_read_body:
-        return b"", None
     if (coding := request.headers.get("Content-Encoding", "identity").lower()) not in READ and coding not in codings:
         raise problems.UnsupportedCoding(f"bodies may be compressed with {problems.CODINGS}, with nothing else")
     try:
@@ -163,22 +176,6 @@ async def _streamed(reply: Reply, request: web.Request) -> web.StreamResponse:
         async for piece in pieces:
             await response.write(piece)
     await response.write_eof()
-    return response
-
-
-def _response(reply: Reply, request: web.Request) -> web.Response:
-    headers = {"Cache-Control": "no-cache" if reply.etag is not None else "no-store", **reply.headers}
-    if reply.etag is not None:
-        headers["ETag"] = reply.etag
-    if reply.location is not None:
-        headers["Location"] = reply.location
-    raw = None
-    if reply.status not in (204, 304):
-        headers["Content-Type"] = reply.content_type
-        raw = reply.raw if reply.raw is not None else encode(reply.body)
-    response = web.Response(status=reply.status, body=raw, headers=headers)
-    for name, (value, path, age) in reply.cookies.items():
-        response.set_cookie(name, value, path=path, max_age=age, httponly=True, samesite="Strict", secure=request.secure)
     return response
 
 

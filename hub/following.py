@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from actors.channels import Subscribe
-from actors.chat import Begun
 from actors.frames import Frame
+from actors.talk import Begun
 
 if TYPE_CHECKING:
     from hub.house import House

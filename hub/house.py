@@ -20,7 +20,7 @@ from actors.alerts import AlertEvaluator
 from actors.assistant import Assistant
 from actors.audit import Audit
 from actors.channels import Outlets
-from actors.chat import Chats
+from actors.chats import Chats
 from actors.chunks import ChunkStore
 from actors.conversations import Conversations
 from actors.deployer import DeploySupervisor
@@ -149,6 +149,9 @@ class House:
             stack.push_async_callback(self.sockets.close)
             if self.settings.tracing.endpoint is not None:
                 await self._trace(self.settings.tracing.endpoint, stack)
+            self._model = await _language_model(
+                self.settings.agent, self.carried, stack
+            )  # loading the client takes a second: no actor waits for it
             await stack.enter_async_context(self.system)
             self.redis = (
                 await stack.enter_async_context(Redis(self.settings.redis, self.about, self._elsewhere))
@@ -158,7 +161,6 @@ class House:
             self.cache = Cache(self.redis, self.settings.server.cache)
             self.limits = Limits(self.settings.limits, self.redis, self.system.now)
             self.connections = Connections(self.settings.limits.connections, self.settings.server.trusted_proxies)
-            self._model = await _language_model(self.settings.agent, self.carried, stack)
             stack.callback(logs.tap(self.system.ref("syslog")))
             self.refusals = Refusals(self.system.ref("audit"))
             stack.push_async_callback(self.refusals.close)

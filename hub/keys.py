@@ -9,7 +9,7 @@ from hub.limits import Standing
 HOUSE = web.AppKey("house", House)
 
 
-@attrs.define
+@attrs.define(eq=False)
 class Trail:
     """What is known of a request when its answer is sent; shared with the clone that a proxy's word makes."""
 

@@ -2,11 +2,12 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from functools import lru_cache
 from ipaddress import IPv6Address, IPv6Network, ip_address, ip_network
+from math import ceil
+from typing import NamedTuple
 
-import attrs
 from limits import RateLimitItem, parse
 from limits.aio.storage import RedisStorage
 
@@ -48,12 +49,10 @@ def place_of(address: str) -> str:
     return str(found.ipv4_mapped or IPv6Network((int(found) >> 64 << 64, 64)))
 
 
-@attrs.frozen(kw_only=True)
-class Standing:
-    """Where somebody stands within a limit of *limit* a window of *window* s: *left* more until *reset* s from now."""
+class Standing(NamedTuple):
+    """Where somebody stands within a limit of *limit*: *left* more until *reset* s from now."""
 
     limit: int
-    window: int
     left: int
     reset: int
 
@@ -64,24 +63,22 @@ class Standing:
 
 
 class Counters:
-    """Counts within windows of the clock, in this process; counts of windows that are over are dropped when a new one begins."""
+    """Counts within the window of *length* s that the clock is in; those of the one before are forgotten with it."""
 
-    def __init__(self) -> None:
-        self._counts: dict[Hashable, int] = {}
-        self._ends: dict[int, list[Hashable]] = {}
+    def __init__(self, rate: RateLimitItem) -> None:
+        self.rate = rate
+        self.amount = rate.amount
+        self.length = rate.get_expiry()
+        self.end = 0
+        self._counts: dict[str, int] = {}
 
-    def count(self, key: Hashable, end: int, now: float) -> int:
-        """Return how often this was called with the key, which is of the window up to *end*."""
-        found = self._counts.get(key)
-        if found is not None:
-            self._counts[key] = found + 1
-            return found + 1
-        for over in [at for at in self._ends if at <= now]:
-            for old in self._ends.pop(over):
-                del self._counts[old]
-        self._counts[key] = 1
-        self._ends.setdefault(end, []).append(key)
-        return 1
+    def count(self, who: str, now: float) -> int:
+        """Return how often this was called for *who* in this window."""
+        if not 0 < self.end - now <= self.length:
+            self.end = int(now // self.length + 1) * self.length
+            self._counts.clear()
+        used = self._counts[who] = self._counts.get(who, 0) + 1
+        return used
 
     def __len__(self) -> int:
         return len(self._counts)
@@ -134,42 +131,41 @@ class Limits:
 
     def __init__(self, settings: Settings, redis: Redis | None, now: Callable[[], float] = time.time) -> None:
         self._now = now
-        self._user, self._address = parse(settings.user), parse(settings.address)
-        self._expensive, self._sign_in = parse(settings.expensive), parse(settings.sign_in)
-        self._counters = Counters()
+        self._user, self._address = Counters(parse(settings.user)), Counters(parse(settings.address))
+        self._sign_in = Counters(parse(settings.sign_in))
+        self._expensive = {name: Counters(parse(settings.expensive)) for name in EXPENSIVE}
         self._redis = redis
         self._shared: RedisStorage | None = None
         self.refused = 0
 
     async def check(self, operation: Operation, caller: Caller | None, address: str) -> Standing:
         """Count one use and return how the caller stands. Raise TooManyRequests."""
-        if operation.name in SIGN_IN:
+        name, who = operation.name, caller.user.id if caller else place_of(address)
+        if name in SIGN_IN:
             await self._count(self._sign_in, "sign-in", place_of(address))
-        who = caller.user.id if caller else place_of(address)
-        if operation.name in EXPENSIVE:
-            await self._count(self._expensive, operation.name, who)
-        return await self._count(self._user if caller else self._address, "user" if caller else "address", who)
+        if name in EXPENSIVE:
+            await self._count(self._expensive[name], name, who)
+        return await (self._count(self._user, "user", who) if caller else self._count(self._address, "address", who))
 
     async def refuse(self, address: str) -> None:
         """Count somebody who came with a token that is not good. Raise TooManyRequests."""
         await self._count(self._address, "address", place_of(address))
 
-    async def _count(self, item: RateLimitItem, what: str, who: str) -> Standing:
-        now, window = self._now(), item.get_expiry()
-        end = int(now // window) * window + window
-        used = self._counters.count((what, who, end), end, now)
+    async def _count(self, counters: Counters, what: str, who: str) -> Standing:
+        now = self._now()
+        used, end = counters.count(who, now), counters.end
         if self._redis is not None and self._redis.up:
-            used = max(used, await self._together(self._redis, f"{what}:{who}:{end - window}", int(end - now) + 1))
-        reset = max(1, round(end - now))
-        if used > item.amount:
+            used = max(used, await self._together(self._redis, f"{what}:{who}:{end - counters.length}", int(end - now) + 1))
+        left, reset = counters.amount - used, ceil(end - now)
+        if left < 0:
             self.refused += 1
             raise TooManyRequests(
-                f"at most {item} for {what.replace('-', ' ')}; come again in {reset} s",
+                f"at most {counters.rate} for {what.replace('-', ' ')}; come again in {reset} s",
                 retry_after=reset,
-                limit=item.amount,
-                window=window,
+                limit=counters.amount,
+                window=counters.length,
             )
-        return Standing(limit=item.amount, window=window, left=item.amount - used, reset=reset)
+        return Standing(counters.amount, left, reset)
 
     async def _together(self, redis: Redis, key: str, seconds: int) -> int:
         """Count for all hubs, for so many seconds; 0 when Redis has just gone."""

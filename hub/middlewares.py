@@ -23,7 +23,6 @@ log = logging.getLogger("hub.access")
 faults = logging.getLogger(__name__)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-Signal = Callable[[web.Request, web.StreamResponse], Awaitable[None]]
 
 HEADERS = CIMultiDict(
     {
@@ -52,13 +51,12 @@ _RUN = secrets.token_hex(4)
 """what ids made by this process begin with"""
 
 
-@web.middleware
 async def answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Turn every error into problem+json; what nobody foresaw becomes a bare 500 and a trace in the log."""
     began = time.perf_counter()
     given = request.headers.get("X-Request-Id")
     name = given if given and _ID.fullmatch(given) else f"{_RUN}-{next(_NUMBERS):x}"
-    trail = request[TRAIL] = Trail(id=name, remote=request.remote, secure=request.secure)
+    trail = request[TRAIL] = Trail(name, request.remote, request.secure)
     errand.set(Errand(name))  # not taken back: aiohttp handles every request in a context of its own
     try:
         response = await handler(request)
@@ -91,7 +89,6 @@ def behind(proxies: str) -> Middleware:
             return False
         return any(found in network for network in networks)
 
-    @web.middleware
     async def believe(request: web.Request, handler: Handler) -> web.StreamResponse:
         remote = request.remote or ""
         if not trusted(remote):
@@ -110,7 +107,6 @@ def behind(proxies: str) -> Middleware:
 def preflight(origins: frozenset[str]) -> Middleware:
     """Return a middleware that answers what browsers ask before a page of another site may ask (CORS)."""
 
-    @web.middleware
     async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
         asked = request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
         if asked and request.headers.get("Origin") in origins and request.path.startswith("/api/"):
@@ -118,31 +114,3 @@ def preflight(origins: frozenset[str]) -> Middleware:
         return await handler(request)
 
     return answer
-
-
-def headers_for(origins: frozenset[str]) -> Signal:
-    """Return the signal on_response_prepare: headers that every answer carries."""
-
-    async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
-        if response.status == 101:
-            return  # it only opens a socket
-        headers = response.headers
-        headers["Server"] = SERVER
-        headers.merge(HEADERS)
-        trail = request.get(TRAIL)
-        if trail is not None:
-            headers["X-Request-Id"] = trail.id
-            if trail.secure:
-                headers["Strict-Transport-Security"] = HSTS
-            if trail.standing is not None:
-                headers.extend(trail.standing.headers)
-        if not origins:
-            return
-        headers["Vary"] = "Origin"
-        origin = request.headers.get("Origin")
-        if origin in origins and request.path.startswith(("/api/", "/openapi.json")):
-            headers["Access-Control-Allow-Origin"] = str(origin)
-            headers["Access-Control-Expose-Headers"] = EXPOSED
-            headers["Cross-Origin-Resource-Policy"] = "cross-origin"
-
-    return add_headers

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 LOOK_AFTER = 0.25
 """seconds between two looks at whether a caller who waits for long work is still there"""
-_ETAG = re.compile(r'(?:W/)?"(\d{1,18})"', re.ASCII)
+_ETAG = re.compile(r'(W/)?"(\d{1,18})"', re.ASCII)
+NEVER = -1
+"""a revision that nothing has"""
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -33,7 +35,7 @@ class Access(IntEnum):
     ADMIN = 3
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True, eq=False)
 class Call:
     """One question: who asks, about what (*path*), how (*query*, *headers* by names in lower case), with which body."""
 
@@ -96,14 +98,17 @@ class Call:
         return frozenset(part for part in self.query.get(name, "").split(",") if part)
 
     def if_match(self) -> int | None:
-        """Return the revision the caller insists on (RFC 9110, If-Match). Raise InvalidInput."""
+        """Return the revision the caller insists on (RFC 9110, If-Match). Raise InvalidInput.
+
+        Tags are compared strongly (13.1.1), so a weak one, `W/"7"`, is no revision that there is.
+        """
         text = self.headers.get("if-match", "*").strip()
         if text == "*":
             return None
         match = _ETAG.fullmatch(text)
         if match is None:
             raise InvalidInput(f"If-Match must be an ETag that this hub gave, not {text[:60]!r}")
-        return int(match[1])
+        return NEVER if match[1] else int(match[2])
 
     def has_already(self, revision: int) -> bool:
         """Tell whether the caller has this revision (RFC 9110, If-None-Match)."""
@@ -121,7 +126,7 @@ class Call:
         return text
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True, eq=False)
 class Reply:
     """The answer: *body* is an attrs value or plain JSON (None for no content), *raw* is bytes sent as they are."""
 
@@ -207,12 +212,11 @@ class Operation:
                 raise Forbidden(f"{self.name} needs role {self.access.name.lower()}, you are {caller.user.role.word}")
             if caller.scopes is not None and not self.scopes & set(caller.scopes):
                 raise Forbidden(f"{self.name} is outside the scopes of this token: {', '.join(caller.scopes)}")
-        names = set(query)
-        unknown = sorted(names - self.query)
-        if unknown:
+        if not self.query.issuperset(query):
+            unknown = sorted(set(query) - self.query)
             known = ", ".join(sorted(self.query)) or "none"
             raise InvalidInput(f"?{unknown[0][:60]}= means nothing here; the parameters are: {known}")
-        if len(query) > len(names):
+        if len(query) > 1 and len(query) > len(names := set(query)):
             given = [name for name, _ in query.items()]
             for name in names:
                 if given.count(name) > 1 and not name.endswith("[]"):

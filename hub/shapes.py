@@ -322,7 +322,9 @@ SHAPES: Mapping[str, Shape] = {
     "intent.diagnose": Shape(body=Draft, reply=Diagnosed, example=_SOURCE),
     "intent.compare": Shape(reply=Comparison),
     "intent.parse": Shape(body=Sentence, reply=_OPEN, example={"text": "connect r1 and r2 with at least 10 Mbit/s", "language": "en"}),
-    "chat.say": Shape(body=Utterance, reply=_OPEN, gives=("text/event-stream",), example={"message": "what is installed?"}),
+    "chat.say": Shape(
+        body=Utterance, reply=_OPEN, statuses=(200, 202), gives=("text/event-stream",), example={"message": "what is installed?"}
+    ),
     "chat.list": Shape(reply=page_of(ConversationHead)),
     "chat.get": Shape(reply=ConversationBody),
     "chat.forget": Shape(statuses=(204,)),

@@ -1,6 +1,7 @@
 """Who a request comes from: bearer token, or session cookie with the Origin checked."""
 
 from aiohttp import web
+from aiohttp.hdrs import AUTHORIZATION
 
 from hub.auth import ACCESS_COOKIE, Caller, Tokens
 from paranet.errors import Forbidden, Unauthenticated
@@ -13,8 +14,11 @@ async def caller_of(request: web.Request, tokens: Tokens) -> Caller | None:
 
     A cookie is sent by browsers whoever made them ask, so with one a write or an upgrade must come from our own origin.
     """
-    header = request.headers.get("Authorization")
+    header = request.headers.get(AUTHORIZATION)
     if header is not None:
+        known = tokens.known(header.removeprefix("Bearer "))
+        if known is not None:
+            return known
         scheme, _, token = header.partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise Unauthenticated("the Authorization header must be: Bearer <token>")

@@ -115,7 +115,6 @@ def _refused(span: Span, error: ParaNetError) -> None:
 def traced(tracing: Tracing) -> Middleware:
     """Return a middleware that makes a span of each request, below the caller's own (W3C Trace Context: `traceparent`)."""
 
-    @web.middleware
     async def follow(request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.headers.get("Upgrade"):
             return await handler(request)  # a socket lasts: its asks have spans of their own

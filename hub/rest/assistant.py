@@ -8,8 +8,8 @@ import attrs
 
 from actors.accounts import User
 from actors.assistant import Parse
-from actors.chat import Forget, GetConversation, ListConversations, Say, Stop
 from actors.conversations import Conversation
+from actors.talk import Forget, GetConversation, ListConversations, Say, Stop
 from hub.codec import encode
 from hub.following import follow
 from hub.operations import Access, Call, Operation, Reply, page
@@ -21,6 +21,7 @@ from paranet.errors import AssistantFailed, InvalidInput
 API = "/api/v1/intent"
 ASK = 15.0
 LANGUAGES = ("en", "zh")
+ASYNC = "respond-async"
 
 
 @attrs.frozen(kw_only=True)
@@ -69,7 +70,10 @@ class Utterance:
 
 
 async def say(call: Call) -> Reply:
-    """Say something to the assistant: server-sent events when they are asked for, else one answer."""
+    """Say something to the assistant: server-sent events when they are asked for, else one answer.
+
+    With `Prefer: respond-async` (RFC 7240) only where the answer will be: on the channel of the conversation.
+    """
     body = call.read(Utterance)
     _check(body.message, "message")
     _check_language(body.language)
@@ -83,6 +87,9 @@ async def say(call: Call) -> Reply:
         language=body.language,
     )
     begun = await call.house.system.ref("chat").ask(request, timeout=ASK)
+    if ASYNC in call.headers.get("prefer", ""):
+        location, applied = f"{API}/chat/{begun.conversation_id}", {"Preference-Applied": ASYNC}
+        return Reply(status=202, body=begun, location=location, headers=applied)
     events = follow(call.house, begun, user.id)
     if "text/event-stream" in call.headers.get("accept", ""):
         return Reply(stream=_as_sse(begun.conversation_id, events), content_type="text/event-stream")

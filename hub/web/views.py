@@ -125,9 +125,7 @@ def _page(request: web.Request, template: str, more: str = "", **context: object
     return response
 
 
-def add_pages(app: web.Application) -> None:
-    """Add the pages and the files they need."""
+def set_up(app: web.Application) -> None:
+    """Have the application render templates."""
     loader = jinja2.FileSystemLoader(HERE / "templates")
     aiohttp_jinja2.setup(app, loader=loader, autoescape=jinja2.select_autoescape(), enable_async=False)
-    for path, page in PAGES:
-        app.router.add_get(path, page, allow_head=False)

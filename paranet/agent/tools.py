@@ -3,6 +3,7 @@
 import types
 from collections.abc import Awaitable, Callable, Mapping
 from enum import Enum
+from functools import cache
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import attrs
@@ -26,21 +27,25 @@ class Tool:
     run: Callable[[Any], Awaitable[object]]
 
 
-def schema(cls: type[Any]) -> dict[str, Any]:
-    """Return the JSON schema of an attrs class."""
+def schema(cls: type[Any]) -> Mapping[str, Any]:
+    """Return the JSON schema of an attrs class: always the same object, made once."""
+    return _schema(cls)  # type: ignore[arg-type]  # mypy does not see that classes are hashable
+
+
+@cache
+def _schema(cls: type[Any]) -> Mapping[str, Any]:
     hints = get_type_hints(cls)
     properties: dict[str, Any] = {}
     required = []
     for field in attrs.fields(cls):
-        properties[field.name] = _typed(hints[field.name])
-        if (about := field.metadata.get("about")) is not None:
-            properties[field.name]["description"] = about
+        about = field.metadata.get("about")
+        properties[field.name] = {**_typed(hints[field.name]), **({"description": about} if about is not None else {})}
         if field.default is attrs.NOTHING:
             required.append(field.name)
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 
 
-def _typed(hint: Any) -> dict[str, Any]:
+def _typed(hint: Any) -> Mapping[str, Any]:
     if hint in _PLAIN:
         return {"type": _PLAIN[hint]}
     if get_origin(hint) is tuple:

@@ -1,7 +1,9 @@
 """One turn with a language model: it speaks, uses tools, writes source, and repairs what does not compile."""
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
 from typing import Any
 
 import attrs
@@ -15,6 +17,8 @@ ROUNDS = 12
 CALLS = 16
 """tools that it may use in one turn"""
 REPAIRS = 3
+GATHER = 0.03
+"""seconds that pieces of an answer are gathered for, once one has been heard; the first never waits"""
 _BLOCK = re.compile(r"```(?:pn|paranet|intent)?[ \t]*\n(.*?)```", re.DOTALL)
 
 Emit = Callable[[Mapping[str, Any]], Awaitable[None]]
@@ -33,12 +37,23 @@ class Spoken:
 
 async def converse(model: Model, messages: Sequence[Mapping[str, Any]], tools: Mapping[str, Tool], check: Check, emit: Emit) -> Spoken:
     """Return the model's answer to *messages*. Raise ModelFailed when it comes to nothing that can be used."""
-    talk = list(messages)
+    talk, cost = list(messages), list[int]()
+    try:
+        text, source = await _led(model, talk, tools, check, emit, cost)
+    except ModelFailed as failed:
+        failed.tokens = sum(cost)
+        raise
+    return Spoken(text=text, source=source, tokens=sum(cost))
+
+
+async def _led(
+    model: Model, talk: list[Mapping[str, Any]], tools: Mapping[str, Tool], check: Check, emit: Emit, cost: list[int]
+) -> tuple[str, str | None]:
+    """Return words and source, after as many rounds as it takes; what each costs is appended to *cost*."""
     offered = [declared(tool) for tool in tools.values()]
-    used = repairs = tokens = 0
+    used = repairs = 0
     for _ in range(ROUNDS):
-        text, calls, cost = await _listen(model, talk, offered, emit)
-        tokens += cost
+        text, calls = await _listen(model, talk, offered, emit, cost)
         if calls:
             used += len(calls)
             if used > CALLS:
@@ -51,7 +66,7 @@ async def converse(model: Model, messages: Sequence[Mapping[str, Any]], tools: M
         source = blocks[-1].strip() + "\n" if blocks else None
         faults = await check(source) if source else ()
         if not faults:
-            return Spoken(text=text, source=source, tokens=tokens)
+            return text, source
         if repairs == REPAIRS:
             raise ModelFailed(f"its source does not compile after {REPAIRS} repairs: {faults[0]}")
         repairs += 1
@@ -61,22 +76,21 @@ async def converse(model: Model, messages: Sequence[Mapping[str, Any]], tools: M
 
 
 async def _listen(
-    model: Model, talk: list[Mapping[str, Any]], offered: list[dict[str, Any]], emit: Emit
-) -> tuple[str, list[ToolCall], int]:
-    text, calls, tokens = "", [], 0
-    stream = model.stream(talk, offered)
-    try:
+    model: Model, talk: list[Mapping[str, Any]], offered: list[dict[str, Any]], emit: Emit, cost: list[int]
+) -> tuple[str, list[ToolCall]]:
+    """Return what the model says in one answer. It is listened to now and then only: the socket gathers what comes meanwhile."""
+    text, calls = "", list[ToolCall]()
+    async with aclosing(model.stream(talk, offered)) as stream:
         async for part in stream:
             if isinstance(part, Delta):
                 text += part.text
                 await emit({"kind": "delta", "text": part.text})
+                await asyncio.sleep(GATHER)
             elif isinstance(part, Usage):
-                tokens += part.prompt + part.completion
+                cost.append(part.prompt + part.completion)
             else:
                 calls.append(part)
-    finally:
-        await stream.aclose()
-    return text, calls, tokens
+    return text, calls
 
 
 async def _tools_used(text: str, calls: Sequence[ToolCall], tools: Mapping[str, Tool], emit: Emit) -> list[dict[str, Any]]:

@@ -59,6 +59,28 @@ async def test_an_answer_streams_as_events(square: Api) -> None:
     assert done["source"] == "route r1-r3 { from: r1; to: r3 }\n"
 
 
+@pytest.mark.parametrize("over", ["rest", "socket"])
+async def test_who_listens_need_not_wait_for_the_answer(square: Api, over: str) -> None:
+    """`Prefer: respond-async`: 202 says which conversation and turn it is, and the channel tells the rest."""
+    async with connected(square) as socket:
+        if over == "rest":
+            status, begun, headers = await square.call(
+                "POST", "/intent/chat", json={"message": "connect r1 to r3"}, headers={"Prefer": "respond-async"}
+            )
+            assert headers["Location"] == f"/api/v1/intent/chat/{begun['conversation_id']}"
+            assert headers["Preference-Applied"] == "respond-async"
+        else:
+            params = {"body": {"message": "connect r1 to r3"}, "prefer": "respond-async"}
+            await socket.say(type="ask", id=1, method="chat.say", params=params)
+            answered = await socket.hear("ok")
+            status, begun = answered["status"], answered["body"]
+        assert (status, begun["turn"]) == (202, 1)
+        await socket.subscribe(f"chat/{begun['conversation_id']}")
+        said = (await socket.until("snapshot"))["data"]["messages"]
+        reply = said[1]["body"] if len(said) > 1 else (await until_done(socket))[-1]
+        assert reply["source"] == "route r1-r3 { from: r1; to: r3 }\n"
+
+
 async def test_a_question_back_is_answered_in_the_next_message(square: Api) -> None:
     """Neither side repeats the sentence."""
     first = await say(square, "connect r1 to the castle")

@@ -10,7 +10,8 @@ import pytest
 from aiohttp import web
 
 from hub.house import House
-from hub.settings import Settings
+from hub.settings import Agent, Settings
+from tests import leaping
 from tests.hub.api import Api, sign_in
 from tests.hub.houses import opened
 from tests.hub.networks import build_square
@@ -70,6 +71,10 @@ FAULTY: dict[str, Script] = {
 }
 
 
+COSTLY = ("ever the same tool", "source that never compiles", "an empty answer")
+"""faults of models that say at the end what it cost"""
+
+
 @pytest.mark.parametrize("kind", FAULTY)
 async def test_when_the_model_fails_the_offline_assistant_answers_and_says_so(settings: Settings, kind: str) -> None:
     """With the same source as without a model."""
@@ -79,6 +84,27 @@ async def test_when_the_model_fails_the_offline_assistant_answers_and_says_so(se
         assert body["source"] == "route r1-r3 { from: r1; to: r3 }\n"
         assert body["proposal"]["verified"]
         assert "language model" in body["reply"]
+        assert (body["tokens"] > 0) == (kind in COSTLY)
+
+
+def test_a_model_that_is_silent_for_30_s_has_failed(settings: Settings) -> None:
+    """That is what the settings say when nobody has set anything; what it had said is heard at once, and so is the offline answer."""
+
+    async def story() -> None:
+        async with hub(settings, endpoints.silent, timeout=Agent().timeout) as (api, _, _):
+            headers = {**api.headers, "Accept": "text/event-stream"}
+            async with api.http.post("/api/v1/intent/chat", json={"message": "connect r1 to r3"}, headers=headers) as response:
+                assert b'"text":"I"' in await response.content.readuntil(b"\n\n")
+                leaping.leap(29.0)
+                with pytest.raises(TimeoutError):
+                    async with asyncio.timeout(0.05):
+                        await response.content.readuntil(b"\n\n")
+                leaping.leap(1.5)
+                rest = (await response.content.read()).decode()
+        assert '"fallback":"silent for 30 s"' in rest
+        assert "route r1-r3 { from: r1; to: r3 }" in rest
+
+    leaping.run(story())
 
 
 async def test_an_answer_can_be_stopped_in_the_middle(settings: Settings) -> None:
@@ -126,6 +152,45 @@ async def test_a_model_that_obeys_a_node_changes_nothing(settings: Settings, use
         assert body["proposal"] is None
         results = [m["content"] for m in endpoint.requests[-1]["messages"] if m["role"] == "tool"]
         assert all(r.startswith("<data>") and r.count("</data>") == 1 for r in results)
+
+
+ROUTE = '{"source": "route x { from: r1; to: r3 }"}'
+LOOKS = {
+    "find_nodes": ('{"query": "r2"}', '"id":"r2"'),
+    "parse": ('{"text": "connect r1 to r3"}', "route r1-r3"),
+    "compile": (ROUTE, '"ok":true'),
+    "verify": (ROUTE, '"violations":[]'),
+    "preview": (ROUTE, '"+ ip.route'),
+    "ask_network": ('{"text": "what changed since midnight?"}', "operator"),
+    "read_metrics": ('{"names": ["paranet_node_up"]}', "["),
+    "list_alerts": ("{}", "[]"),
+}
+"""what each tool is asked, and what is in its answer"""
+
+
+async def looks_around(exchange: Exchange) -> web.StreamResponse:
+    """Uses every tool that reads."""
+    if exchange.number == 1:
+        for index, (name, (arguments, _)) in enumerate(LOOKS.items()):
+            await exchange.call(name, arguments, index=index)
+        return await exchange.end("tool_calls")
+    await exchange.say("I see.")
+    return await exchange.end()
+
+
+@pytest.mark.parametrize("user", ["viewer", "operator"])
+async def test_the_model_sees_the_network_and_leaves_it_as_it_is(settings: Settings, user: str) -> None:
+    """Proving and previewing are for operators, as everywhere; nothing is kept, not even a compilation."""
+    async with hub(settings, looks_around, user=user) as (api, _, endpoint):
+        assert (await say(api, "look around"))["fallback"] is None
+        told = dict(zip(LOOKS, [m["content"] for m in endpoint.requests[-1]["messages"] if m["role"] == "tool"], strict=True))
+        refused = {name for name, text in told.items() if '"error":"forbidden"' in text}
+        assert refused == (set() if user == "operator" else {"verify", "preview"})
+        assert [name for name, (_, has) in LOOKS.items() if name not in refused and has not in told[name]] == []
+        offered = {tool["function"]["name"] for tool in endpoint.requests[0]["tools"]}
+        assert offered == {*LOOKS, "propose_deployment"}
+        _, compiled, _ = await (await sign_in(api.http, "operator")).call("GET", "/intent/history")
+        assert compiled["items"] == []
 
 
 async def proposes(exchange: Exchange) -> web.StreamResponse:

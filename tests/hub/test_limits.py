@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
+from limits import parse
 
 from hub import settings as s
 from hub.limits import EXPENSIVE, SIGN_IN, Counters, place_of
@@ -89,15 +90,15 @@ async def test_bad_tokens_count_against_the_address(settings: Settings) -> None:
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 3)), max_size=40))
 def test_counts_are_exact_and_forgotten(calls: list[tuple[str, int]]) -> None:
     """By key and window; of windows that are over nothing is left once another begins."""
-    counters, now = Counters(), 0.0
-    seen: dict[str, int] = {}
+    counters, now = Counters(parse("5/2 second")), 0.0
+    seen: dict[tuple[str, int], int] = {}
     for who, later in calls:
         now += later
         end = int(now // 2) * 2 + 2
-        key = f"{who}{end}"
-        seen[key] = seen.get(key, 0) + 1
-        assert counters.count(key, end, now) == seen[key]
-    assert len(counters) <= 4
+        seen[who, end] = seen.get((who, end), 0) + 1
+        assert counters.count(who, now) == seen[who, end]
+        assert counters.end == end
+    assert len(counters) <= 2
 
 
 # -- whom a request comes from

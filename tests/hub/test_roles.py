@@ -101,11 +101,11 @@ def test_operations_have_unique_names_and_places() -> None:
 
 
 async def test_every_route_is_in_a_table_that_says_who_may_use_it(house: House) -> None:
-    """The router holds the operations, the sockets, the figures, the pages and /static, and nothing that no table names."""
+    """The router holds the operations, the sockets, the figures, the pages and /static; whatever no table names leads nowhere."""
     declared = {(o.method, o.path) for o in OPERATIONS}
     declared |= {("GET", path) for table in (endpoint.ROUTES, MACHINES, views.PAGES) for path, _ in table}
     found = {(route.method, route.resource.canonical) for route in make_app(house).router.routes() if route.resource is not None}
-    assert found == {(method, path.replace(":.+}", "}")) for method, path in declared}
+    assert found == {(method, path.replace(":.+}", "}")) for method, path in declared} | {("*", "/{nowhere}")}
 
 
 @pytest.mark.parametrize("path", [path for path, _ in MACHINES])

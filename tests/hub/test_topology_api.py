@@ -212,6 +212,16 @@ async def test_a_write_on_an_old_version_is_refused(square: Api, method: str, mo
     assert (await square.call("GET", "/topology/nodes/r1"))[1]["name"] == "first"
 
 
+@pytest.mark.parametrize(("method", "path"), [("PUT", "/nodes/r1"), ("DELETE", "/links/r1-r2"), ("POST", "/nodes"), ("POST", "/restore/1")])
+async def test_a_weak_tag_never_matches(square: Api, method: str, path: str) -> None:
+    """If-Match compares strongly (RFC 9110, 13.1.1): 412 also when the number is right. For reads a weak tag is as good (13.1.2)."""
+    more: Mapping[str, Any] = {"json": {"name": "weak"}} if method in ("PUT", "POST") else {}
+    status, body, _ = await square.call(method, f"/topology{path}", headers={"If-Match": 'W/"1"'}, **more)
+    assert (status, body["code"], body["revision"]) == (412, "stale-revision", 1)
+    assert "a weak one" in body["detail"]
+    assert (await square.call("GET", "/topology", headers={"If-None-Match": 'W/"1"'}))[0] == 304
+
+
 async def test_adding_on_an_old_topology_is_refused(square: Api) -> None:
     """For POST the version is the topology's."""
     status, body, _ = await square.call("POST", "/topology/nodes", json={"id": "r9"}, headers={"If-Match": '"0"'})

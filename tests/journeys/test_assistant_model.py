@@ -1,6 +1,7 @@
 """The assistant's page with a real small language model: it speaks word by word, can be stopped, and when it dies the assistant goes on."""
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -17,11 +18,31 @@ READS_FIRST = 40_000
 """ms; the model reads what it is told about itself before its first word"""
 
 
+class Served:
+    """The model, for all tests of this file: what it has read once it need not read again. One of them kills it."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._stack = stack
+        self._model: SmallModel | None = None
+
+    def alive(self) -> SmallModel:
+        """Return a model that serves."""
+        if self._model is None or self._model.process.poll() is not None:
+            self._model = self._stack.enter_context(serving())
+        return self._model
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Served]:
+    """Nobody yet."""
+    with ExitStack() as stack:
+        yield Served(stack)
+
+
 @pytest.fixture
-def model() -> Iterator[SmallModel]:
-    """The model, one for each test: one of them kills it."""
-    with serving() as served:
-        yield served
+def model(served: Served) -> SmallModel:
+    """The model."""
+    return served.alive()
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import { TwoStep } from "./operators-panel.js";
 import { ParaNetClient } from "./paranet-client.js";
 import { Shell } from "./shell.js";
 
-const SLOW = 250; // ms after which a new conversation is looked for in the list
 
 const main = document.getElementById("main");
 const client = new ParaNetClient();
@@ -48,29 +47,19 @@ function open(id) {
   });
 }
 
-/** The words come over the channel, for every tab alike. The id of a new conversation comes with the answer; a slow one is looked up before. */
+/** The words come over the channel, for every tab alike; the hub only says which conversation it is. */
 async function say(text) {
   if (!text.trim() || busy()) return;
   change({ text: "", sending: true, problem: "" });
   const { id } = view;
-  const known = new Set((view.list ?? []).map((one) => one.id));
-  const look = id ? 0 : setTimeout(() => openNew(known), SLOW);
   try {
-    const { body } = await client.ask("chat.say", { body: { message: text, language, ...(id && { conversation_id: id }) } });
-    clearTimeout(look);
+    const { body } = await client.ask("chat.say", { body: { message: text, language, ...(id && { conversation_id: id }) }, prefer: "respond-async" });
     if (view.id === id) open(body.conversation_id);
-    readList();
+    if (!id) readList();
   } catch (problem) {
-    change({ problem: problem.message, ...(problem.code === "assistant-failed" ? {} : { text }) });
+    change({ problem: problem.message, text });
   }
-  clearTimeout(look);
   change({ sending: false });
-}
-
-async function openNew(known) {
-  await readList();
-  const begun = view.list?.find((one) => !known.has(one.id));
-  if (begun && view.sending && view.id === null) open(begun.id);
 }
 
 const busy = () => view.sending || view.talk.answer !== null;

@@ -1,8 +1,3 @@
-// Loads the assistant page proper; says what to do when its libraries have not been fetched.
+import { start } from "./start.js";
 
-import("./assistant-page.js").catch((error) => {
-  console.error(error);
-  document.getElementById("main").setAttribute("aria-busy", "false");
-  document.getElementById("starting").textContent =
-    "This page could not start. In a checkout its libraries are fetched once with: python -m hub.web.vendor";
-});
+start(import("./assistant-page.js"), "main");

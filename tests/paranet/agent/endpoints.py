@@ -61,11 +61,12 @@ class Endpoint:
     def __init__(self, script: Script) -> None:
         self._script = script
         self.requests: list[Mapping[str, Any]] = []
-        self.released = asyncio.Event()
-        """silent scripts wait for it; set at the end"""
+        self.asked = asyncio.Event()
+        """set with the first request"""
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         self.requests.append(await request.json())
+        self.asked.set()
         return await self._script(Exchange(request, self.requests[-1], len(self.requests)))
 
 
@@ -76,10 +77,7 @@ async def serving(script: Script) -> AsyncIterator[tuple[Endpoint, str]]:
     app = web.Application()
     app.router.add_post("/v1/chat/completions", endpoint.handle)
     async with TestServer(app) as server:
-        try:
-            yield endpoint, str(server.make_url("/v1"))
-        finally:
-            endpoint.released.set()
+        yield endpoint, str(server.make_url("/v1"))
 
 
 @asynccontextmanager
@@ -96,8 +94,30 @@ async def model(script: Script, *, timeout: float = 5.0) -> AsyncIterator[tuple[
 async def silent(exchange: Exchange) -> web.StreamResponse:
     """Begin to answer and say no more until the connection is closed."""
     await exchange.say("I")
-    await asyncio.sleep(3600)
+    await asyncio.Event().wait()
     return await exchange.end()
+
+
+async def mute(exchange: Exchange) -> web.StreamResponse:
+    """Take the question and say nothing at all."""
+    await asyncio.Event().wait()
+    return await exchange.end()
+
+
+async def sorry(exchange: Exchange) -> web.StreamResponse:
+    """An error where a piece should be, with 200."""
+    return web.Response(body=b'data: {"error": {"message": "overloaded"}}\n\n', content_type="text/event-stream")
+
+
+async def endless(exchange: Exchange) -> web.StreamResponse:
+    """Talk for ever."""
+    while True:
+        await exchange.say("word " * 10_000)
+
+
+async def endless_line(exchange: Exchange) -> web.StreamResponse:
+    """One piece that never comes to its end."""
+    return web.Response(body=b"data: " + b"x" * 1_100_000, content_type="text/event-stream")
 
 
 async def garbage(exchange: Exchange) -> web.StreamResponse:

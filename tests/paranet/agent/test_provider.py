@@ -8,10 +8,12 @@ import attrs
 import pytest
 from aiohttp import web
 
+from hub.settings import Agent
 from paranet.agent.provider import Delta, ModelFailed, OpenAIModel, Part, ToolCall, Usage
 from paranet.agent.tools import Tool, as_data, declared, schema, use
 from paranet.agent.turn import CALLS, REPAIRS, Spoken, converse
 from paranet.errors import NotFound
+from tests import leaping
 from tests.paranet.agent import endpoints
 from tests.paranet.agent.endpoints import Exchange, Script, model
 
@@ -54,15 +56,44 @@ async def spoken(made: OpenAIModel, *, faults: Sequence[str] = ()) -> tuple[Spok
 
 
 async def test_text_comes_piece_by_piece_with_its_cost() -> None:
-    """As it is sent."""
+    """Each as soon as it is sent: the next one is sent only when it has been heard."""
+    took = asyncio.Semaphore(0)
 
     async def script(exchange: Exchange) -> web.StreamResponse:
-        await exchange.say("Hel", "lo")
+        for piece in ("Hel", "lo"):
+            await exchange.say(piece)
+            await took.acquire()
         return await exchange.end()
 
+    parts: list[Part] = []
     async with model(script) as (made, endpoint):
-        assert await heard(made) == [Delta("Hel"), Delta("lo"), Usage(7, 5)]
+        async for part in made.stream(HELLO):
+            parts.append(part)
+            took.release()
         assert endpoint.requests[0]["max_tokens"] == 64
+        assert endpoint.requests[0]["messages"] == HELLO
+    assert parts == [Delta("Hel"), Delta("lo"), Usage(7, 5)]
+
+
+async def test_what_has_come_meanwhile_comes_at_once() -> None:
+    """Who listens now and then hears few pieces and all words."""
+    sent = asyncio.Event()
+
+    async def script(exchange: Exchange) -> web.StreamResponse:
+        await exchange.say("one ")
+        await exchange.say(*(f"{n} " for n in range(50)))
+        response = await exchange.end()
+        sent.set()
+        return response
+
+    async with model(script) as (made, _):
+        stream = made.stream(HELLO)
+        first = await anext(stream)
+        await sent.wait()
+        parts = [first, *[part async for part in stream]]
+    told = [part.text for part in parts if isinstance(part, Delta)]
+    assert "".join(told).split() == ["one", *map(str, range(50))]
+    assert len(told) < 10
 
 
 async def test_a_tool_call_in_pieces_is_whole_at_the_end() -> None:
@@ -85,6 +116,9 @@ FAULTY: dict[str, tuple[Script, str]] = {
     "half a tool call": (endpoints.half_a_call, "half a tool call"),
     "dies in mid-stream": (endpoints.dying, "."),
     "a thousand tool calls": (endpoints.tool_happy, "more than"),
+    "an error in the stream": (endpoints.sorry, "it says: .*overloaded"),
+    "an answer without end": (endpoints.endless, "more than 400000 characters"),
+    "a line without end": (endpoints.endless_line, "a line of more than"),
 }
 
 
@@ -97,11 +131,56 @@ async def test_a_faulty_endpoint_is_a_failure_with_a_reason(kind: str) -> None:
             await heard(made)
 
 
-async def test_silence_is_a_failure() -> None:
-    """After the timeout, counted from the last piece."""
-    async with model(endpoints.silent, timeout=0.2) as (made, _):
-        with pytest.raises(ModelFailed, match="silent"):
-            await heard(made)
+@pytest.mark.parametrize(("script", "words"), [(endpoints.silent, 1), (endpoints.mute, 0)], ids=["after a word", "from the start"])
+def test_silence_is_a_failure(script: Script, words: int) -> None:
+    """After the 30 s that the settings say when nobody has set anything, and not before."""
+    leaping.run(_silence(script, words))
+
+
+async def _silence(script: Script, words: int) -> None:
+    spoken = asyncio.Semaphore(0)
+
+    async def listen(made: OpenAIModel) -> None:
+        async for _ in made.stream(HELLO):
+            spoken.release()
+
+    async with model(script, timeout=Agent().timeout) as (made, endpoint):
+        listening = asyncio.create_task(listen(made))
+        await endpoint.asked.wait()
+        for _ in range(words):
+            await spoken.acquire()
+        leaping.leap(29.0)
+        assert not (await asyncio.wait({listening}, timeout=0.05))[0]
+        leaping.leap(1.5)
+        with pytest.raises(ModelFailed, match="30 s"):
+            await listening
+        assert len(endpoint.requests) == 1
+
+
+@pytest.mark.parametrize(("after", "helped"), [("2", True), ("60", False)])
+def test_a_refusal_says_when_to_come_back(after: str, helped: bool) -> None:
+    """Retry-After is kept to, as long as that is not longer than silence may last."""
+    leaping.run(_refused(after, helped))
+
+
+async def _refused(after: str, helped: bool) -> None:
+    async def script(exchange: Exchange) -> web.StreamResponse:
+        if exchange.number == 1:
+            return web.json_response({"error": {"message": "slow down"}}, status=429, headers={"Retry-After": after})
+        await exchange.say("ok")
+        return await exchange.end()
+
+    async with model(script, timeout=Agent().timeout) as (made, endpoint):
+        listening = asyncio.create_task(heard(made))
+        await endpoint.asked.wait()
+        assert not (await asyncio.wait({listening}, timeout=0.2))[0]
+        assert len(endpoint.requests) == 1
+        leaping.leap(float(after) / 2 + 1.5)
+        if helped:
+            assert Delta("ok") in await listening
+        else:
+            with pytest.raises(ModelFailed, match="within 30 s"):
+                await listening
 
 
 async def test_a_refusal_that_passes_is_tried_again() -> None:
@@ -120,8 +199,8 @@ async def test_a_refusal_that_passes_is_tried_again() -> None:
 
 async def test_an_endpoint_that_is_not_there_is_a_failure() -> None:
     """Connection refused."""
-    made = OpenAIModel(base_url="http://127.0.0.1:9/v1", model="m", key=None, timeout=2.0, max_tokens=8)
-    with pytest.raises(ModelFailed):
+    made = OpenAIModel(base_url="http://127.0.0.1:9/v1", model="m", key=None, timeout=5.0, max_tokens=8)
+    with pytest.raises(ModelFailed, match=r"Connect|connect"):
         await heard(made)
     await made.close()
 
