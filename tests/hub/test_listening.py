@@ -233,9 +233,11 @@ async def _after(ws: aiohttp.ClientWebSocketResponse, more: asyncio.Event, strea
 
 
 async def test_a_termination_lets_everybody_finish(tmp_path: Path) -> None:
-    """A body that is still coming is taken and answered, who follows the log gets its end, who is idle is let go; exit code 0 in time."""
+    """A body under way is taken and answered, who follows the log gets its end, sockets hear when to come back; exit code 0 in time."""
     body = json.dumps({"nodes": [{"id": f"n{i}"} for i in range(1000)], "links": []}).encode()
     async with running(tmp_path / "data", PARANET_SERVER_DRAIN="8") as hub, signed_in(hub) as client:
+        assert hub.url.startswith("http://127.0.0.1:")
+        assert not hub.url.endswith(":0")
         ws = await client.ws_connect("/ws")
         idle_reader, idle_writer = await asyncio.open_connection("127.0.0.1", int(hub.url.rpartition(":")[2]))
         idle_writer.write(GET + b"\r\n")
@@ -251,7 +253,8 @@ async def test_a_termination_lets_everybody_finish(tmp_path: Path) -> None:
 
         began = asyncio.get_running_loop().time()
         hub.process.send_signal(signal.SIGTERM)
-        assert [json.loads(message.data)["type"] async for message in ws][-1] == "bye"
+        kinds = [json.loads(message.data)["type"] async for message in ws]
+        assert (kinds[0], kinds[-1], ws.close_code) == ("welcome", "bye", 4000)  # come back
         with pytest.raises(ConnectionRefusedError):
             await asyncio.open_connection("127.0.0.1", int(hub.url.rpartition(":")[2]))
         await log.content.read()  # to a proper end, or this raises

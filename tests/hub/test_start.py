@@ -1,7 +1,6 @@
 """The hub as a program: how it starts, how it refuses to, how it ends."""
 
 import asyncio
-import json
 import re
 import signal
 import socket
@@ -20,7 +19,7 @@ from hub.house import House
 from hub.settings import Settings
 from paranet import __version__
 from paranet.errors import ParaNetError, SchemaTooNew, StorageFailed
-from tests.journeys.hub import PASSWORD, command, environment, running
+from tests.journeys.hub import command, environment, running
 
 PROGRAM = Path(sys.executable).with_name("paranet")
 
@@ -167,21 +166,6 @@ async def test_a_signal_ends_the_hub_in_peace(tmp_path: Path) -> None:
     assert (hub.process.returncode, stdout) == (0, b"")
     assert b"Traceback" not in stderr
     assert b'"level":"error"' not in stderr
-
-
-async def test_a_termination_says_goodbye_to_sockets(tmp_path: Path) -> None:
-    """They are closed with 4000, come back, before the hub ends with exit code 0."""
-    async with running(tmp_path / "data") as hub, aiohttp.ClientSession(hub.url) as client:
-        assert hub.url.startswith("http://127.0.0.1:")
-        assert not hub.url.endswith(":0")
-        response = await client.post("/api/v1/auth/login", json={"username": "admin", "password": PASSWORD})
-        token = (await response.json())["access_token"]
-        async with client.ws_connect("/ws", headers={"Authorization": f"Bearer {token}"}) as ws:
-            hub.process.terminate()
-            kinds = [json.loads(message.data)["type"] async for message in ws]
-        assert (kinds[0], kinds[-1], ws.close_code) == ("welcome", "bye", 4000)
-        async with asyncio.timeout(10):
-            assert await hub.process.wait() == 0
 
 
 async def test_the_first_password_is_shown_once(tmp_path: Path) -> None:

@@ -96,9 +96,16 @@ def test_files_that_cannot_be_used_are_refused(files: Files, spoil: Callable[[Fi
     assert "\n" not in caught.value.detail
 
 
-async def test_one_file_without_the_other_is_refused(tmp_path: Path) -> None:
-    """They belong together: one line on stderr, exit code 2, and no data directory."""
-    variables = {"PARANET_SERVER_TLS_CERT": str(tmp_path / "file.pem")}
+def test_one_file_without_the_other_is_refused(files: Files) -> None:
+    """They belong together."""
+    for server in (Server(tls_cert=files.cert), Server(tls_key=files.key)):
+        with pytest.raises(BadSettings, match=r"server\.tls_cert and server\.tls_key belong together"):
+            tls_of(server)
+
+
+async def test_a_hub_with_wrong_files_does_not_start(tmp_path: Path) -> None:
+    """One line on stderr, exit code 2, and no data directory."""
+    variables = {"PARANET_SERVER_TLS_CERT": str(tmp_path / "no.pem"), "PARANET_SERVER_TLS_KEY": str(tmp_path / "no.pem")}
     ended = await run(sys.executable, "-m", "hub", "--data-dir", "data", cwd=tmp_path, variables=variables)
-    check_refused(ended, 2, "server.tls_cert", "server.tls_key")
+    check_refused(ended, 2, "server.tls_cert", "no.pem", "No such file")
     assert not (tmp_path / "data").exists()
