@@ -1402,8 +1402,8 @@ export interface Operations {
   "prometheus.values": { body: void; reply: PrometheusAnswer };
   "prometheus.metadata": { body: void; reply: PrometheusAnswer };
   "prometheus.buildinfo": { body: void; reply: PrometheusAnswer };
-  "prometheus.rules": { body: void; reply: unknown };
-  "prometheus.alerts": { body: void; reply: unknown };
+  "prometheus.rules": { body: void; reply: PrometheusAnswer };
+  "prometheus.alerts": { body: void; reply: PrometheusAnswer };
   "prometheus.write": { body: void; reply: void };
   "alerts.list": { body: void; reply: AlertBodyPage };
   "alerts.rules": { body: void; reply: RuleStatePage };

@@ -359,7 +359,7 @@ SHAPES: Mapping[str, Shape] = {
     "alerts.silences.end": Shape(statuses=(204,)),
     "monitor.push": Shape(reply=Verdicts, takes=_JSON, example=[_SAMPLE]),
     "monitor.logs": Shape(reply=page_of(LogEntry), gives=("application/x-ndjson",)),
-    **{f"prometheus.{what}": _PROMETHEUS for what in ("values", "metadata", "buildinfo")},
+    **{f"prometheus.{what}": _PROMETHEUS for what in ("values", "metadata", "rules", "alerts", "buildinfo")},
     **{f"prometheus.{what}{form}": _PROMETHEUS for what in ("query", "query_range", "series", "labels") for form in ("", ".form")},
     "prometheus.write": Shape(statuses=(204,)),
     "deploy.cancel": Shape(reply=_DEPLOYMENT, statuses=(200, 202)),
