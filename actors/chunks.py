@@ -67,16 +67,11 @@ class ChunkStore:
         self.damaged: Counter[str] = Counter()
         """rows by table"""
 
-    async def series(self, limit: int) -> list[Known]:
-        """Return the series known."""
-        found, damaged = await known_series(self._database, limit)
+    async def series(self) -> list[Known]:
+        """Return the series known, also if there may be fewer by now: samples of what is left out would be taken for those of others."""
+        found, damaged = await known_series(self._database)
         self.damaged["series"] += damaged
         return found
-
-    async def last_series(self) -> int:
-        """Return the highest id that a series has."""
-        ((last,),) = await self._database.fetch("SELECT coalesce(max(id), 0) FROM series")
-        return int(str(last))
 
     async def journal(self) -> tuple[list[tuple[int, Arrays]], int]:
         """Return what was in memory only when the hub ended without a word, in order, and the journal's last row."""

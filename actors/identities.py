@@ -12,6 +12,8 @@ from paranet.metrics.labels import NAME, Labels, labels_of
 
 log = logging.getLogger(__name__)
 
+_MOST = 1_000_000
+"""rows that are read: far more than any limit on series lets be written"""
 COLUMNS = "id, metric, labels, crc"
 _TEXTS = "SELECT id, CAST(metric AS BLOB), CAST(labels AS BLOB)"  # what is no text any more is still bytes
 _ROWS = f"{_TEXTS}, crc, (SELECT t1 FROM chunk c WHERE c.series = series.id ORDER BY t0 DESC LIMIT 1) FROM series ORDER BY id LIMIT ?"  # noqa: S608  # constants
@@ -38,12 +40,12 @@ def sum_of(series: int, metric: bytes, labels: bytes) -> int:
     return checksum(b"%d\n%b\n%b" % (series, metric, labels))
 
 
-async def known_series(database: Database, limit: int) -> tuple[list[Known], int]:
+async def known_series(database: Database) -> tuple[list[Known], int]:
     """Return the series known, and how many of them were damaged: mended, or, where that cannot be, deleted with their samples."""
     found: list[Known] = []
     unsigned: list[tuple[Value, ...]] = []
     damaged: dict[int, tuple[object, int]] = {}
-    for i, metric, labels, crc, t1 in await database.fetch(_ROWS, (limit,)):
+    for i, metric, labels, crc, t1 in await database.fetch(_ROWS, (_MOST,)):
         series, last = int(str(i)), int(str(t1 or 0))
         one = _read(series, metric, labels, crc, last)
         if one is None:
@@ -56,7 +58,7 @@ async def known_series(database: Database, limit: int) -> tuple[list[Known], int
         async with database.transaction() as tx:
             await tx.execute_many("UPDATE series SET crc = ? WHERE id = ?", unsigned)
     if damaged:
-        found += await _mended(database, damaged, limit)
+        found += await _mended(database, damaged)
     return found, len(damaged)
 
 
@@ -70,10 +72,10 @@ def _read(series: int, metric: object, labels: object, crc: object, last: int) -
         return None
 
 
-async def _mended(database: Database, damaged: dict[int, tuple[object, int]], limit: int) -> list[Known]:
+async def _mended(database: Database, damaged: dict[int, tuple[object, int]]) -> list[Known]:
     """Return the damaged series (checksum and last time by id) that the index knows better; those and the others are put right on disk."""
     mended: list[Known] = []
-    for i, metric, labels in await database.fetch(_COPIES, (orjson.dumps([*damaged]).decode(), limit)):
+    for i, metric, labels in await database.fetch(_COPIES, (orjson.dumps([*damaged]).decode(), _MOST)):
         crc, last = damaged[int(str(i))]
         one = _read(int(str(i)), metric, labels, crc, last)
         if one is not None and crc is not None:

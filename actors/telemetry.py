@@ -154,14 +154,13 @@ class TelemetryCollector(Actor):
 
     async def _recover(self) -> None:
         """Take up what is on disk: series, chunks that were still open, and the journal."""
-        known = await self._store.series(self._max_series)
         by_id: dict[int, HotSeries] = {}
-        for row in known:
+        for row in await self._store.series():
             by_id[row.id] = series = HotSeries(row.id, row.labels, row.last)
             self._index.add(series)
         self._intake = Intake(
             self._index,
-            next_id=await self._store.last_series() + 1,
+            next_id=max(by_id, default=0) + 1,
             max_series=self._max_series,
             retention=self._retention,
             seal=self._backlog.seal,
@@ -378,9 +377,7 @@ class TelemetryCollector(Actor):
                     found.append(queries.cold(self._hot, (node, clear, basis(node) if look else None), message.at))
             except ParaNetError as error:
                 found.append(error)
-        if not cold:
-            return tuple(found)
-        return await self.defer(queries.with_cold(self._store, found, cold))
+        return await self.defer(queries.with_cold(self._store, found, cold)) if cold else tuple(found)
 
     @handles
     async def find_series(self, message: FindSeries) -> tuple[Labels, ...]:

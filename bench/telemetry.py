@@ -9,9 +9,7 @@ import asyncio
 import json
 import os
 import shutil
-import socket
 import statistics
-import struct
 import sys
 import tempfile
 import time
@@ -23,9 +21,10 @@ from typing import Any
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # this file's own folder would make it shadow the package `telemetry`
 
 import aiohttp  # noqa: E402
-import cramjam  # noqa: E402
 import numpy as np  # noqa: E402
 import orjson  # noqa: E402
+
+from bench.prometheus import Columns, cpu, identities, prometheus, remote_write  # noqa: E402
 
 ROOT = str(Path(__file__).resolve().parents[1])
 RESULTS = Path(__file__).parent / "results"
@@ -69,12 +68,6 @@ async def hub(folder: Path, **settings: str) -> AsyncIterator[tuple[aiohttp.Clie
         await process.wait()
 
 
-def cpu(pid: int) -> float:
-    """Return the CPU seconds a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def memory(pid: int) -> int:
     """Return the bytes a process has in memory."""
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
@@ -91,11 +84,6 @@ def rows(kind: str, series: int, points: int, dice: np.random.Generator) -> list
         return [*counters.tolist(), *gauges.tolist()]
     floats: list[list[float]] = dice.random((series, points)).tolist()
     return floats
-
-
-def identities(metric: str, series: int) -> list[dict[str, Any]]:
-    """Return series as a push names them."""
-    return [{"metric": metric, "labels": {"node": f"r{i % 50}", "interface": f"eth{i // 50}", "link": f"l{i}"}} for i in range(series)]
 
 
 async def push(session: aiohttp.ClientSession, body: bytes) -> Any:
@@ -215,10 +203,13 @@ async def queries(table: Table, scale: float, program: str | None) -> None:
             for start in range(0, points, 600):
                 part = {"ts": ts[start : start + 600], "values": [row[start : start + 600] for row in values]}
                 await push(session, orjson.dumps({"series": identities("cold_total", 500), **part}))
-        async with hub(folder) as (session, _):
+        async with hub(folder) as (session, pid):
+            before = cpu(pid)
             took = [await timed_query(session, moment) for moment in moments]
+            used = cpu(pid) - before
         table.add(f"500 series x 1 h of {interval} s, sum by (rate), cold, p95", 1000 * quantile(took, 0.95), "ms", "150")
         table.add("  median", 1000 * statistics.median(took), "ms")
+        table.add("  CPU of each", 1000 * used / turns, "ms")
         if program is not None:
             await peer_queries(table, program, (ts, values), moments, interval)
     shutil.rmtree(folder, ignore_errors=True)
@@ -243,73 +234,6 @@ def quantile(values: list[float], q: float) -> float:
     return sorted(values)[min(int(q * len(values)), len(values) - 1)]
 
 
-def varint(value: int) -> bytes:
-    """Return a protobuf varint."""
-    out = b""
-    while value > 0x7F:
-        out += bytes([value & 0x7F | 0x80])
-        value >>= 7
-    return out + bytes([value])
-
-
-def field(number: int, body: bytes) -> bytes:
-    """Return a length-delimited protobuf field."""
-    return varint(number << 3 | 2) + varint(len(body)) + body
-
-
-def written(names: list[dict[str, Any]], ts: list[int], values: list[list[float]]) -> bytes:
-    """Return a remote-write body."""
-    out = []
-    for name, row in zip(names, values, strict=True):
-        labels = sorted({"__name__": name["metric"], **name["labels"]}.items())
-        pairs = b"".join(field(1, field(1, k.encode()) + field(2, v.encode())) for k, v in labels)
-        samples = b"".join(field(2, b"\x09" + struct.pack("<d", v) + b"\x10" + varint(t)) for t, v in zip(ts, row, strict=True))
-        out.append(field(1, pairs + samples))
-    return bytes(cramjam.snappy.compress_raw(b"".join(out)))
-
-
-@asynccontextmanager
-async def prometheus(program: str) -> AsyncIterator[tuple[aiohttp.ClientSession, int, Path]]:
-    """Run a Prometheus that takes remote-write; yield a session, its process id and its folder."""
-    folder = Path(tempfile.mkdtemp(prefix="bench-prometheus-"))
-    (folder / "p.yml").write_text("global: {}\n")
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port = one.getsockname()[1]
-    flags = ("--web.enable-remote-write-receiver", "--web.enable-admin-api", f"--storage.tsdb.path={folder / 'data'}")
-    command = (program, f"--config.file={folder / 'p.yml'}", "--log.level=error", f"--web.listen-address=127.0.0.1:{port}", *flags)
-    process = await asyncio.create_subprocess_exec(*command)
-    try:
-        async with aiohttp.ClientSession(f"http://127.0.0.1:{port}", timeout=aiohttp.ClientTimeout(120)) as session:
-            for _ in range(200):
-                with suppress(aiohttp.ClientError):
-                    async with session.get("/-/ready") as response:
-                        if response.status == 200:
-                            break
-                await asyncio.sleep(0.1)
-            yield session, process.pid, folder
-    finally:
-        process.terminate()
-        await process.wait()
-        shutil.rmtree(folder)
-
-
-Columns = tuple[list[int], list[list[float]]]
-"""times, and values of each series"""
-
-
-async def remote_write(session: aiohttp.ClientSession, pid: int, metric: str, samples: Columns) -> tuple[float, float]:
-    """Write 50 samples of each series a request, of bodies made before; return the seconds and the other side's CPU seconds."""
-    ts, values = samples
-    names = identities(metric, len(values))
-    bodies = [written(names, ts[i : i + 50], [row[i : i + 50] for row in values]) for i in range(0, len(ts), 50)]
-    before, began = cpu(pid), time.perf_counter()
-    for body in bodies:
-        async with session.post("/api/v1/write", data=body, headers={"Content-Encoding": "snappy"}) as response:
-            assert response.status == 204, await response.text()
-    return time.perf_counter() - began, cpu(pid) - before
-
-
 async def peer_ingest(table: Table, program: str | None, kind: str, ts: list[int], values: list[list[float]]) -> None:
     """The same samples into a Prometheus: how fast, at what cost, and how many bytes a sample its blocks have."""
     if program is None:
@@ -329,9 +253,12 @@ async def peer_queries(table: Table, program: str, samples: Columns, moments: li
     """The same samples in a Prometheus, and the same queries."""
     async with prometheus(program) as (session, pid, _):
         await remote_write(session, pid, "cold_total", samples)
+        before = cpu(pid)
         times = [await timed_query(session, moment, "") for moment in moments]
+        used = cpu(pid) - before
     table.add(f"Prometheus: the same of {interval} s, p95", 1000 * quantile(times, 0.95), "ms")
     table.add("  median", 1000 * statistics.median(times), "ms")
+    table.add("  CPU of each", 1000 * used / len(moments), "ms")
 
 
 async def rules(table: Table) -> None:

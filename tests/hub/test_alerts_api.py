@@ -11,6 +11,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from hub.settings import Alerts, Network, Settings
+from paranet.metrics.alerts.defaults import DEFAULTS
 from tests.hub.api import Api, sign_in
 from tests.hub.houses import opened
 from tests.hub.networks import build_square
@@ -130,6 +131,17 @@ async def test_rules_live_their_life(operator: Api) -> None:
     assert (await operator.call("DELETE", path))[0] == 204
     for method in ("GET", "DELETE"):
         assert (await operator.call(method, path))[0] == 404
+
+
+async def test_each_rule_to_begin_with_can_be_switched_off(operator: Api) -> None:
+    """One by one, the others go on."""
+    left = {rule.id for rule in DEFAULTS}
+    assert len(left) >= 7
+    for rule in DEFAULTS:
+        assert (await operator.call("POST", f"/monitor/alerts/rules/{rule.id}/disable"))[0] == 200
+        left.remove(rule.id)
+        _, body, _ = await operator.call("GET", "/monitor/alerts/rules")
+        assert {item["id"] for item in body["items"] if item["enabled"]} == left
 
 
 async def test_a_broken_rule_is_refused_with_its_position(operator: Api) -> None:
