@@ -10,7 +10,7 @@ import attrs
 from actors.devices import Probe, ReadInstalled
 from actors.runtime.system import ActorSystem
 from actors.samples import Points, Query, ReadMetrics
-from actors.topology import GetTopology
+from actors.topology import CompareRevisions, GetTopology, GetTopologyHistory
 from paranet.errors import ParaNetError
 from paranet.metrics.promql.values import Vector
 from paranet.orchestrator.gates import Condition, Gates, Tally, delivered, fallen
@@ -22,6 +22,8 @@ ASK = 15.0
 OFFERED, DELIVERED = "paranet_flow_offered_bytes_total", "paranet_flow_delivered_bytes_total"
 BASELINE = 10
 """readings before the first commit that the flows are compared with"""
+CHANGES = 20
+"""changes of the network that are looked through for demands that went meanwhile"""
 LOOK_EVERY = 0.25
 PATIENCE = 6
 """readings that may be missing before the flows' figures are inconclusive"""
@@ -123,9 +125,28 @@ class Gatekeeper:
         return max(conditions, PATIENCE * self._figures.interval if self._promise.gates.keep_throughput else 0.0)
 
     async def prepare(self) -> None:
-        """Look at the flows before anything is changed."""
+        """Look at the flows before anything is changed, without those of demands that were taken out of the network meanwhile."""
         if self._promise.gates.keep_throughput:
-            self._before = await self._figures.flows(self._now() - BASELINE * self._figures.interval)
+            since = self._now() - BASELINE * self._figures.interval
+            found = await self._figures.flows(since)
+            gone = await self._taken_out(since) if found else frozenset()
+            self._before = {flow: part for flow, part in found.items() if flow not in gone}
+
+    async def _taken_out(self, since: float) -> frozenset[str]:
+        """Return the demands that the network has lost since then."""
+        topology = self._system.ref("topology")
+        lost: set[str] = set()
+        try:
+            for change in await topology.ask(GetTopologyHistory(limit=CHANGES), timeout=ASK):
+                if change.at < since:
+                    break
+                step = await topology.ask(CompareRevisions(before=change.revision - 1, after=change.revision), timeout=ASK)
+                lost.update(step.difference.removed["demands"])
+            state = await topology.ask(GetTopology(), timeout=ASK) if lost else None
+        except ParaNetError as error:
+            log.warning("no past of the network for a gate: %s", error.detail)
+            return frozenset()
+        return frozenset(lost - state.topology.demands.keys()) if state else frozenset()
 
     async def judge(self, since: float, *, last: bool) -> str | None:
         """Return why nothing must follow on a wave that was live *since* then, None when it may. *last* is true after the last one."""

@@ -15,10 +15,13 @@ from actors.leases import TTL
 from actors.orders import CancelDeployment, GetLeases
 from actors.storage import Database
 from actors.telemetry import TelemetryCollector
+from actors.topology import GetTopology, ImportTopology
 from paranet.controller.driver import Sample
 from paranet.controller.simulator.flash import MemoryFlash
 from paranet.controller.simulator.network import SimulatedNetwork
 from paranet.errors import DevicesBusy
+from paranet.models.topology import Demand
+from paranet.models.units import Bandwidth
 from paranet.orchestrator.gates import Condition, Gates
 from paranet.orchestrator.waves import Strategy
 from tests.actors.deploying import AFTER, BEFORE, Hub, T, flash, hub, live, plan, powered
@@ -176,6 +179,17 @@ async def test_flows_that_are_not_seen_any_more_are_inconclusive(house: Hub, met
     """They were there before, so silence is no pass."""
     assert await judged(house, meter, one=1.0) == "throughput is inconclusive: no figures of flow two"
     assert live(network) == BEFORE
+
+
+async def test_flows_of_demands_that_somebody_took_out_are_not_missed(house: Hub, meter: Meter, network: SimulatedNetwork) -> None:
+    """A demand that left the network before the deployment is silent for a reason."""
+    topology = house.system.ref("topology")
+    state = await topology.ask(GetTopology(), timeout=T)
+    ends = sorted(state.topology.nodes)[:2]
+    for demands in ({"two": Demand(id="two", source=ends[0], target=ends[1], rate=Bandwidth(1e6))}, {}):
+        await topology.ask(ImportTopology(author="t", topology=attrs.evolve(state.topology, demands=demands)), timeout=T)
+    assert await judged(house, meter, one=1.0) is None
+    assert live(network) == AFTER
 
 
 async def test_devices_do_not_go_back_while_a_gate_looks(house: Hub, meter: Meter, network: SimulatedNetwork) -> None:
