@@ -14,7 +14,7 @@ from playwright.async_api import Page, expect
 FILE = Path(__file__).parent / "files" / "ten_cities.graphml"
 LATER = 30_000
 """ms"""
-SOURCE = "route web {\n  from: Amsterdam\n  to: Warsaw\n  bandwidth: 20Mbps\n  avoid: frankfurt\n}\n"
+SOURCE = "route video {\n  from: Stockholm\n  to: Paris\n  bandwidth: 20Mbps\n  avoid: berlin\n}\n"
 BLOCKED = "route a { from: london; to: madrid }\nacl b { deny: { from: london; to: madrid }; at: paris }\n"
 BROKEN = "route web { from: Amsterdam; to: viena }\n"
 DROP = """(stage, [name, content]) => {

@@ -65,19 +65,21 @@ async def _call(client: aiohttp.ClientSession, method: str, path: str, **body: o
         return await response.json() if response.status != 204 else None
 
 
-async def _deployed(client: aiohttp.ClientSession, name: str, source: str, **gates: object) -> None:
+async def _deployed(client: aiohttp.ClientSession, name: str, source: str, *, wait: int = 30, **gates: object) -> None:
+    """Deploy an intent, and *wait* so many s for its ending."""
     compiled = await _call(client, "POST", "/intent/compile", source=source, name=name)
     order = {"compile_id": compiled["id"], **({"gates": gates} if gates else {})}
-    await _call(client, "POST", "/deploy/execute", **order)
+    async with client.post("/api/v1/deploy/execute", json=order, headers={"Prefer": f"wait={wait}"}) as response:
+        response.raise_for_status()
 
 
 async def _trouble(client: aiohttp.ClientSession) -> None:
-    """A closed gate, one that looks for ten minutes, drift, and an actor that is missing."""
+    """A closed gate, gates that look for ten minutes each, drift, and an actor that is missing."""
     load = {"query": "max(paranet_link_utilization_ratio)", "op": "<", "threshold": 0.05, "count": 3, "failure_limit": 2}
     mute = {"query": "paranet_node_up * on() paranet_node_up", "op": ">", "threshold": 0, "count": 1}
     await _deployed(client, "vie", "route vie { from: Vienna; to: Milan }", conditions=[load, mute], keep_throughput=0)
     slow = {"metric": "paranet_node_cpu_ratio", "node": "stockholm", "op": "<", "threshold": 0.9, "count": 10, "interval": 60}
-    await _deployed(client, "cph", "route cph { from: Copenhagen; to: Stockholm }", conditions=[slow], keep_throughput=0)
+    await _deployed(client, "sto", "route sto { from: Stockholm; to: London }", wait=0, conditions=[slow], keep_throughput=0)
     (row, *_) = (await _call(client, "GET", "/deploy/devices/paris/rows"))["rows"]
     async with client.delete("/api/v1/lab/nodes/paris/rows", params={"family": row["family"], "key": row["key"]}) as response:
         response.raise_for_status()

@@ -100,10 +100,12 @@ async def _see_it_live(page: Page, link: str = "fra-zur") -> None:
 
 
 async def test_a_wrong_password_is_told(page: Page, hub: Hub) -> None:
-    """A refused sign-in says why, to screen readers too, and puts the cursor where the mistake is."""
+    """A refused sign-in says why, to screen readers too, and puts the cursor where the mistake is; it can be had in another language."""
     await sign_in(page, hub, "wrong")
     await expect(page.get_by_role("alert")).to_have_text("The user name or the password is wrong.", timeout=SOON)
     await expect(page.get_by_label("Password")).to_be_focused()
+    await page.get_by_role("button", name="中文").click()
+    await expect(page.get_by_role("button", name="登录")).to_be_visible(timeout=SOON)
     assert urlsplit(page.url).path == "/login"
 
 
@@ -139,7 +141,7 @@ async def test_the_api_is_shown_without_the_world(page: Page, hub: Hub, path: st
 
 
 async def test_what_others_add_appears(page: Page, hub: Hub, client: aiohttp.ClientSession) -> None:
-    """A node and a link that somebody adds, and removes again, come and go without a reload."""
+    """A node and a link that somebody adds, and removes again, come and go without a reload; a link that is cut looks so."""
     await sign_in(page, hub, hub.password)
     await expect(page.locator("[data-node]")).to_have_count(12, timeout=SOON)
     async with client.post("/api/v1/topology/nodes", json={"id": "oslo", "location": {"latitude": 59.9, "longitude": 10.8}}) as response:
@@ -153,6 +155,10 @@ async def test_what_others_add_appears(page: Page, hub: Hub, client: aiohttp.Cli
         assert response.status == 204, await response.text()
     await expect(page.locator("[data-node]")).to_have_count(12, timeout=SOON)
     await expect(page.locator("[data-link]")).to_have_count(18)
+    async with client.post("/api/v1/lab/links/fra-zur/cut") as response:
+        assert response.status == 200, await response.text()
+    await expect(page.get_by_role("button", name="Link Frankfurt – Zurich down")).to_be_visible(timeout=SOON)
+    await expect(page.get_by_text("down: 1")).to_be_visible()
 
 
 async def test_a_page_left_open_stays_signed_in(page: Page, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import { html, render } from "htm/preact";
 import { Crowd } from "./crowd.js";
 import { Editing } from "./editing.js";
+import { onceAFrame } from "./frames.js";
 import { t } from "./i18n.js";
 import { KINDS, kindOf, LOADS } from "./kinds.js";
 import { CROWD, placeLabels, seen, survey } from "./layout.js";
@@ -24,7 +25,8 @@ const session = new Session();
 const client = new ParaNetClient({ session });
 const rest = new Rest(session);
 const [stage, map, tools, panel, legend] = ["stage", "map", "tools", "panel", "legend"].map((name) => document.getElementById(name));
-const frame = { width: 0, height: 0, above: 46, due: false, rest: null, restKey: "", scene: null, sceneKey: "" };
+const frame = { width: 0, height: 0, above: 46, rest: null, restKey: "", scene: null, sceneKey: "" };
+const draw = onceAFrame(paint);
 const shell = new Shell(client, { newest: () => network.newest, draw });
 const crowd = new Crowd();
 let file = null; // to be imported
@@ -64,15 +66,6 @@ function letGoOfWhatIsGone() {
 }
 
 // ---- drawing
-
-function draw() {
-  if (frame.due) return;
-  frame.due = true;
-  requestAnimationFrame(() => {
-    frame.due = false;
-    paint();
-  });
-}
 
 function paint() {
   letGoOfWhatIsGone();

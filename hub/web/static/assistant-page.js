@@ -3,6 +3,7 @@
 import { html, render } from "htm/preact";
 import { Messages } from "./assistant-parts.js";
 import { Talk } from "./conversation.js";
+import { onceAFrame } from "./frames.js";
 import { language, t } from "./i18n.js";
 import { TwoStep } from "./operators-panel.js";
 import { ParaNetClient } from "./paranet-client.js";
@@ -11,6 +12,7 @@ import { Shell } from "./shell.js";
 
 const main = document.getElementById("main");
 const client = new ParaNetClient();
+const draw = onceAFrame(paint);
 const shell = new Shell(client, { draw, onState: () => shell.live && readList() });
 const view = { list: null, next: null, id: null, talk: new Talk(), text: "", sending: false, problem: "" };
 let leave = () => {};
@@ -73,19 +75,12 @@ const forget = () =>
 
 // ---- drawing
 
-let due = false;
-
-function draw() {
-  if (due) return;
-  due = true;
-  requestAnimationFrame(() => {
-    due = false;
-    shell.show();
-    if (view.list === null && !view.problem) return;
-    main.setAttribute("aria-busy", "false");
-    document.getElementById("starting")?.remove();
-    render(html`<${Page} />`, main);
-  });
+function paint() {
+  shell.show();
+  if (view.list === null && !view.problem) return;
+  main.setAttribute("aria-busy", "false");
+  document.getElementById("starting")?.remove();
+  render(html`<${Page} />`, main);
 }
 
 function Page() {

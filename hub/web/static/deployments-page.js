@@ -4,8 +4,9 @@ import { html, render } from "htm/preact";
 import { Drift, Leases } from "./deployments-devices.js";
 import { Deployments, List } from "./deployments-list.js";
 import { DeploymentView } from "./deployments-view.js";
+import { onceAFrame } from "./frames.js";
 import { t } from "./i18n.js";
-import { ParaNetClient, Session, State } from "./paranet-client.js";
+import { ParaNetClient, Session } from "./paranet-client.js";
 import { Shell } from "./shell.js";
 import { Tabs } from "./watch-parts.js";
 
@@ -14,25 +15,13 @@ const TABS = { deployment: t("Deployment"), leases: t("Leases"), drift: t("Drift
 const main = document.getElementById("main");
 const client = new ParaNetClient({ session: new Session() });
 const deployments = new Deployments();
-const view = { selected: location.hash.slice(1) || null, tab: "deployment", live: false, lost: null };
-const shell = new Shell(client, { newest: () => (shell.live ? null : view.lost), onState, draw });
+const view = { selected: location.hash.slice(1) || null, tab: "deployment" };
+const draw = onceAFrame(paint);
+const shell = new Shell(client, { draw });
 
-/** What the channels told is true until the connection is lost; that time the banner tells. */
-function onState(state) {
-  if (state !== State.LIVE && view.live) view.lost = Date.now();
-  view.live = state === State.LIVE;
-}
-
-let due = false;
-
-function draw() {
-  if (due) return;
-  due = true;
-  requestAnimationFrame(() => {
-    due = false;
-    shell.show();
-    if (deployments.known) render(html`<${Page} />`, main);
-  });
+function paint() {
+  shell.show();
+  if (deployments.known) render(html`<${Page} />`, main);
 }
 
 function Page() {

@@ -2,6 +2,7 @@
 
 import { html, render } from "htm/preact";
 import { deployAndFollow } from "./deploying.js";
+import { onceAFrame } from "./frames.js";
 import { language, t } from "./i18n.js";
 import { History } from "./intents-history.js";
 import { Devices, Findings, Plan } from "./intents-result.js";
@@ -24,6 +25,7 @@ const session = new Session();
 const client = new ParaNetClient({ session });
 const rest = new Rest(session);
 const network = new Network();
+const draw = onceAFrame(paint);
 const shell = new Shell(client, { draw, onState: () => shell.live && readHistory() });
 const editor = { current: null };
 const view = {
@@ -183,19 +185,12 @@ function ways() {
 
 // ---- drawing
 
-let due = false;
-
-function draw() {
-  if (due) return;
-  due = true;
-  requestAnimationFrame(() => {
-    due = false;
-    shell.show();
-    if (!network.known) return;
-    main.setAttribute("aria-busy", "false");
-    document.getElementById("starting")?.remove();
-    render(html`<${Page} />`, main);
-  });
+function paint() {
+  shell.show();
+  if (!network.known) return;
+  main.setAttribute("aria-busy", "false");
+  document.getElementById("starting")?.remove();
+  render(html`<${Page} />`, main);
 }
 
 function names() {

@@ -169,7 +169,7 @@ function graticule({ longitudeOf, latitudeOf, uOf, vOf }, { scale, dx, dy }, wid
   const lines = [];
   for (let at = Math.ceil(west / step) * step; at < east; at += step) {
     const x = dx + scale * uOf(at);
-    lines.push({ x1: x, y1: 0, x2: x, y2: height, tx: x + 4, ty: height - 6, text: x < width - 40 ? degrees(turned(at), "E", "W") : "" });
+    lines.push({ x1: x, y1: 0, x2: x, y2: height, tx: x + 4, ty: height - 6, text: x < width - 85 ? degrees(turned(at), "E", "W") : "" });
   }
   for (let at = Math.ceil(Math.max(south, -80) / step) * step; at < Math.min(top, 80); at += step) {
     const y = dy - scale * vOf(at);

@@ -1,20 +1,22 @@
 // The monitor: charts, alerts, rules and the log, each under its tab; the address keeps the tab and what was asked for.
 
 import { html, render } from "htm/preact";
+import { onceAFrame } from "./frames.js";
 import { t } from "./i18n.js";
 import { Alerts, AlertsTab } from "./monitor-alerts.js";
 import { Charts } from "./monitor-charts.js";
 import { LogTab } from "./monitor-log.js";
 import { RulesTab } from "./monitor-rules.js";
-import { ParaNetClient, Session, State } from "./paranet-client.js";
+import { ParaNetClient, Session } from "./paranet-client.js";
 import { Shell } from "./shell.js";
 import { Tabs } from "./watch-parts.js";
 
 const main = document.getElementById("main");
 const client = new ParaNetClient({ session: new Session() });
 const alerts = new Alerts();
-const view = { live: false, lost: null, ...read() };
-const shell = new Shell(client, { newest: () => (shell.live ? null : view.lost), onState, draw });
+const view = read();
+const draw = onceAFrame(paint);
+const shell = new Shell(client, { draw });
 const TABS = { charts: t("Charts"), alerts: t("Alerts"), rules: t("Rules"), ...(shell.operates && { log: t("Log") }) };
 
 function read() {
@@ -22,22 +24,9 @@ function read() {
   return { tab: given.get("tab") ?? "charts", query: given.get("query") ?? "", alert: given.get("alert") };
 }
 
-/** What the channels told is true until the connection is lost; that time the banner tells. */
-function onState(state) {
-  if (state !== State.LIVE && view.live) view.lost = Date.now();
-  view.live = state === State.LIVE;
-}
-
-let due = false;
-
-function draw() {
-  if (due) return;
-  due = true;
-  requestAnimationFrame(() => {
-    due = false;
-    shell.show();
-    if (alerts.known) render(html`<${Page} />`, main);
-  });
+function paint() {
+  shell.show();
+  if (alerts.known) render(html`<${Page} />`, main);
 }
 
 function Page() {

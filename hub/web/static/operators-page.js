@@ -2,6 +2,7 @@
 
 import { html, render } from "htm/preact";
 import { milliseconds } from "./format.js";
+import { onceAFrame } from "./frames.js";
 import { t } from "./i18n.js";
 import { ActorPanel, LoopPanel, Records } from "./operators-panel.js";
 import { Actors, TreeGrid } from "./operators-tree.js";
@@ -17,6 +18,7 @@ const actors = new Actors();
 const session = new Session();
 const client = new ParaNetClient({ session });
 const rest = new Rest(session, "/api/v1/system");
+const draw = onceAFrame(paint);
 const shell = new Shell(client, { newest: () => newest, onState: () => shell.live && askAll(), draw });
 const view = { selected: null, cursor: null, filter: "", tab: "audit", detail: null, note: null, replayed: null };
 let newest = null; // UNIX ms at which the tree last changed
@@ -103,16 +105,7 @@ async function disconnect(id) {
 
 // ---- drawing
 
-let due = false;
-
-function draw() {
-  if (due) return;
-  due = true;
-  requestAnimationFrame(() => due && paint());
-}
-
 function paint() {
-  due = false;
   shell.show();
   if (!actors.known) return;
   place("starting")?.remove();
