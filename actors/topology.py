@@ -193,6 +193,7 @@ class TopologyStore(Actor):
         parts: dict[str, dict[str, Any]] = {kind: {} for kind in KINDS}
         self._revisions: dict[tuple[str, str], int] = {}
         self._positions: dict[tuple[str, str], int] = {}
+        self._shown: dict[tuple[str, str], Versioned] = {}
         for kind, part_id, position, revision, body in await self._database.fetch(
             "SELECT kind, id, position, revision, body FROM part ORDER BY position"
         ):
@@ -346,10 +347,15 @@ class TopologyStore(Actor):
         self._channel.detach(message.subscriber)
 
     def _part(self, kind: Literal["nodes", "links"], part_id: str) -> Versioned:
+        known = self._shown.get((kind, part_id))
+        if known is not None:
+            return known
         part: Node | Link | None = getattr(self._state.topology, kind).get(part_id)
         if part is None:
             raise NotFound(f"there is no {kind[:-1]} {part_id!r}")
-        return Versioned(revision=self._revisions[kind, part_id], part=part, body=self._state.bodies[kind, part_id])
+        shown = Versioned(revision=self._revisions[kind, part_id], part=part, body=self._state.bodies[kind, part_id])
+        self._shown[kind, part_id] = shown
+        return shown
 
     def _expect(self, wanted: int | None, actual: int) -> None:
         if wanted is not None and wanted != actual:
@@ -383,6 +389,7 @@ class TopologyStore(Actor):
             del self._revisions[key]
         self._revisions.update(dict.fromkeys(written, revision))
         self._positions = positions
+        self._shown.clear()
         self._state = state
         self._channel.publish([orjson.Fragment(event)])
         for listener in self._listeners:

@@ -74,7 +74,8 @@ class ActorSystem:
 
     def ref(self, path: str) -> Ref:
         """Return the address; nobody need live there yet."""
-        return Ref(self, path)
+        cell = self._cells.get(path)
+        return cell.ref if cell is not None else Ref(self, path)  # whose way has been found before
 
     def cell(self, path: str) -> Cell | None:
         """Return the cell at *path*. For the runtime and its inspection only."""

@@ -1,5 +1,6 @@
 """The topology over REST: versions, pages, all or none."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -210,6 +211,16 @@ async def test_a_write_on_an_old_version_is_refused(square: Api, method: str, mo
     status, body, _ = await square.call(method, "/topology/nodes/r1", headers={"If-Match": '"1"'}, **more)
     assert (status, body["code"], body["revision"]) == (412, "stale-revision", 2)
     assert (await square.call("GET", "/topology/nodes/r1"))[1]["name"] == "first"
+
+
+async def test_of_writers_at_the_same_time_one_wins(square: Api) -> None:
+    """All mean the version that they read: the others get 412 with the revision that the winner made."""
+    writes = (square.call("PUT", "/topology/nodes/r1", json={"name": f"w{n}"}, headers={"If-Match": '"1"'}) for n in range(5))
+    answers = await asyncio.gather(*writes)
+    (won,) = [body for status, body, _ in answers if status == 200]
+    lost = [(status, body["code"], body["revision"]) for status, body, _ in answers if status != 200]
+    assert lost == [(412, "stale-revision", 2)] * 4
+    assert (await square.call("GET", "/topology/nodes/r1"))[1]["name"] == won["name"]
 
 
 @pytest.mark.parametrize(("method", "path"), [("PUT", "/nodes/r1"), ("DELETE", "/links/r1-r2"), ("POST", "/nodes"), ("POST", "/restore/1")])
