@@ -12,6 +12,7 @@ from typing import Any, Literal
 import aiosqlite
 import pytest
 
+from actors import storage
 from actors.storage import Database
 from paranet.errors import SchemaTooNew, StorageFailed
 from tests.actors.recorder import WITHIN
@@ -69,6 +70,13 @@ async def test_migrations_run_in_the_order_of_their_numbers(steps: Path, tmp_pat
     async with opened(tmp_path / "x.sqlite3") as database:
         assert await held(database) == [1, 2, 10]
         assert await database.fetch("PRAGMA user_version") == [(10,)]
+
+
+@pytest.mark.parametrize("schema", ["control", "telemetry"])
+def test_no_migration_shares_its_number(schema: str) -> None:
+    """They count from 1: a database that had one of two would never have the other."""
+    files = sorted((Path(storage.__file__).parent / "migrations" / schema).glob("*.sql"))
+    assert [int(file.name[:4]) for file in files] == list(range(1, len(files) + 1))
 
 
 async def test_migrations_run_once(steps: Path, tmp_path: Path) -> None:
