@@ -54,6 +54,8 @@ class Redis:
         self._news: deque[str] = deque()
         self._spoken = asyncio.Event()
         self._unsaid = False
+        self._closing = False
+        """tells the tasks to end: what the client is doing may answer a cancellation with an error of its own"""
 
     async def __aenter__(self) -> "Redis":
         await self._try()
@@ -65,6 +67,7 @@ class Redis:
         return self
 
     async def __aexit__(self, *_exc: object) -> None:
+        self._closing = True
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -135,7 +138,7 @@ class Redis:
     # -- there, or away
 
     async def _keep_trying(self) -> None:
-        while True:
+        while not self._closing:
             await asyncio.sleep(self._beat)
             await self._try()
 
@@ -160,7 +163,7 @@ class Redis:
 
     async def _speak(self) -> None:
         """Say what was announced, in order."""
-        while True:
+        while not self._closing:
             await self._spoken.wait()
             self._spoken.clear()
             while self._news:
@@ -170,7 +173,7 @@ class Redis:
 
     async def _listen(self) -> None:
         """Hear of sessions that other hubs end."""
-        while True:
+        while not self._closing:
             if self.up:
                 with contextlib.suppress(*LOST):
                     await self._hear()
@@ -180,7 +183,7 @@ class Redis:
         async with self.client.pubsub() as channel:
             await channel.subscribe(f"{PREFIX}sessions")
             self._changed("")  # whatever was said before, nobody here has heard it
-            while True:
+            while not self._closing:
                 message = await channel.get_message(ignore_subscribe_messages=True, timeout=WITHIN / 2)
                 if message is not None:
                     sender, _, user_id = message["data"].decode().partition(" ")

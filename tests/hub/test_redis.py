@@ -58,6 +58,22 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(BEAT / 5)
 
 
+async def test_leaving_ends_what_answers_a_cancellation_with_an_error(server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the client does when it is cancelled while it lets go of a connection."""
+    hears = asyncio.Event()
+
+    async def hear(_redis: Redis) -> None:
+        hears.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise ConnectionResetError("in the middle of it") from None
+
+    monkeypatch.setattr(Redis, "_hear", hear)
+    async with asyncio.timeout(WITHIN), Redis(options(server), about()):
+        await hears.wait()
+
+
 async def test_values_are_kept_for_their_time(redis: Redis) -> None:
     """And no longer."""
     await redis.put("key", b"value", 60)
