@@ -14,7 +14,7 @@ dev: $(VENV)/.dev $(VENDOR)  ## the same, restarted whenever a source file chang
 	$(BIN)/watchfiles --filter all '$(BIN)/paranet serve --demo $(FLAGS)' hub actors paranet settings.toml
 
 test: $(VENV)/.dev $(VENDOR) system  ## install all that tests need, then run every test
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup $(FLAGS)
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(FLAGS)
 
 check: lint test  ## what must be green before a commit
 

@@ -1,11 +1,14 @@
 """Real routers for tests: whether this machine can have them, and what they are asked."""
 
+import fcntl
 import os
 import shutil
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from tempfile import gettempdir
+from typing import TextIO
 from unittest.mock import patch
 
 import pytest
@@ -31,6 +34,20 @@ def _missing() -> str | None:
 
 _WITHOUT = _missing()
 needs_namespaces = pytest.mark.skipif(_WITHOUT is not None, reason=f"this machine has no {_WITHOUT}")
+_claims: list[TextIO] = []
+
+
+def claim() -> None:
+    """Wait until nobody else on this machine builds namespaces: they have one set of names."""
+    if not _claims:
+        _claims.append((Path(gettempdir()) / "paranet-namespaces.lock").open("w"))
+        fcntl.flock(_claims[0], fcntl.LOCK_EX)
+
+
+def release() -> None:
+    """Let others build."""
+    while _claims:
+        _claims.pop().close()
 
 
 @asynccontextmanager
