@@ -58,6 +58,15 @@ def test_a_way_in_reserve() -> None:
     assert [(p.width, p.backup) for p in result.names] == [(1, True)]
 
 
+def test_equal_paths_and_a_way_in_reserve() -> None:
+    """The strategy that divides Interests among the next hops of the same cost turns to the dearer one when all of these fail."""
+    result = compiled('route v { from: c; to: "/video"; ecmp: 2; backup: disjoint }')
+    assert next_hops(result, "c") == [("y", 1), ("x", 1), ("z", 8)]
+    assert {r.value["strategy"] for held in result.rows.values() for r in held if r.family == "ndn.strategy"} == {"asf"}
+    assert [(p.width, p.backup) for p in result.names] == [(2, True)]
+    assert [(p.hops[1], p.backup) for p in result.paths] == [("x", False), ("y", False), ("z", True)]
+
+
 @pytest.mark.parametrize(
     ("wishes", "code"),
     [
@@ -67,7 +76,8 @@ def test_a_way_in_reserve() -> None:
         ("ecmp: 2; strategy: best-route", "PN220"),
         ("ecmp: 2; strategy: multicast", "PN220"),
         ("backup: disjoint; strategy: random", "PN220"),
-        ("ecmp: 2; backup: disjoint", "PN220"),
+        ("ecmp: 2; backup: disjoint; strategy: random", "PN220"),
+        ("ecmp: 2; backup: disjoint; avoid: z", "PN309"),
     ],
 )
 def test_what_cannot_be(wishes: str, code: str) -> None:
