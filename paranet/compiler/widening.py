@@ -9,7 +9,6 @@ search does, Sharon et al. 2015).
 import heapq
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from itertools import count
 
 import attrs
 
@@ -19,8 +18,10 @@ from paranet.compiler.pairs import Reserves, same
 from paranet.compiler.paths import Edge, Found, Network, Query, cheapest
 from paranet.compiler.spread import Ban, Leg, Ways, cheapest_leg, count_ways, equal_ways, walks
 
-BUDGET = 200
-"""how many ways of giving up nodes are looked at"""
+BUDGET = 400
+"""how many ways of giving up nodes are looked at in small networks"""
+_EDGES, _FEWEST = 200_000, 50
+"""in larger ones so many that all together look at that many edges, but not fewer than these"""
 _SLACK = 1 + 1e-9
 _RESERVE = -1
 """the backup, where others are numbers of legs"""
@@ -64,22 +65,26 @@ class Widening:
         self._query = query
         self._network = network
         self._taken = taken
+        self._known: dict[tuple[tuple[str, ...], bool], Spread | None] = {}
         self._forced = {n: edges[0] for n, edges in taken.items()}
 
     def spread(self, found: Found) -> Spread | None:
         """Return as many ways as the route wants, as cheap as its path *found*, and a backup if it wants one; None without."""
-        most = self._most(self._query, found.cost, backup=self._op.backup)
+        most = self._most(self._query, found, backup=self._op.backup)
         return most if most and most.number >= self._op.ecmp else None
 
-    def _most(self, query: Query, cost: float, *, backup: bool) -> Spread | None:
+    def _most(self, query: Query, path: Found, *, backup: bool) -> Spread | None:
         """Return enough ways, else the most that there are; a backup shares no node with them, or where that cannot be no link."""
+        if (query.stops, backup) in self._known:
+            return self._known[query.stops, backup]
         best: Spread | None = None
         for kind in ("node", "link") if backup else ("",):
             search = _Search(attrs.evolve(query, forced=self._forced), self._network, self._edges(query), self._op.ecmp, self._taken, kind)
-            found = [self._merged(attempt)] if (attempt := search.widest(cost)) else []
+            found = [self._merged(attempt)] if (attempt := search.widest(path)) else []
             best = max((*found, *filter(None, (best,))), key=lambda s: s.number, default=None)
             if best and best.number >= self._op.ecmp:
                 break
+        self._known[query.stops, backup] = best
         return best
 
     def _edges(self, query: Query) -> Mapping[str, Sequence[Edge]]:
@@ -97,7 +102,7 @@ class Widening:
     def explain(self, found: Found, log: Log) -> None:
         """Report why there are fewer ways, and what would do."""
         op = self._op
-        alone = self._most(self._query, found.cost, backup=False)
+        alone = self._most(self._query, found, backup=False)
         number = alone.number if alone else 1
         if number >= op.ecmp:
             self._explain_backup(found, number, log)
@@ -125,7 +130,7 @@ class Widening:
         op = self._op
         if op.ecmp == 1:
             return None
-        most = self._most(self._query, found.cost, backup=op.backup)
+        most = self._most(self._query, found, backup=op.backup)
         if most and most.number > 1:
             return _equal(most.number)
         if not op.backup or most or Reserves(op, attrs.evolve(self._query, forced={}), self._network, self._forced).pair(found):
@@ -136,7 +141,7 @@ class Widening:
         """Return what to write when there are enough ways past the waypoints."""
         query = attrs.evolve(self._query, stops=self._query.stops[-1:])
         path = cheapest(self._network, attrs.evolve(query, forced=self._forced)) if query != self._query else None
-        most = self._most(query, path.cost, backup=self._op.backup) if path else None
+        most = self._most(query, path, backup=self._op.backup) if path else None
         return "no via" if most and most.number >= self._op.ecmp else None
 
 
@@ -158,39 +163,53 @@ class _Search:
         self, query: Query, network: Network, edges: Mapping[str, Sequence[Edge]], width: int, whole: Collection[str], kind: str
     ) -> None:
         self._query = query
-        self._network = network
         self._width = width
         self._whole = whole
         self._kind = kind
         self._points = (query.source, *query.stops)
         self._legs: dict[tuple[int, frozenset[Ban]], Leg | None] = {}
         self._edges = edges
+        forced = {n: edge for n, edge in query.forced.items() if n != query.source}
+        self._beside = network.usable(attrs.evolve(query, stops=query.stops[-1:], forced=forced)) if kind else {}
+        self._toll = network.whole_cost + 1
+        self._budget = max(_FEWEST, min(BUDGET, _EDGES // (1 + sum(map(len, edges.values())))))
 
-    def widest(self, cost: float) -> _Attempt | None:
-        """Return *width* ways that cost no more than *cost*, else the most that there are; None for none."""
+    def widest(self, found: Found) -> _Attempt | None:
+        """Return *width* ways that cost no more than *found*, else the most that there are; None for none."""
         best: _Attempt | None = None
-        order = count()
-        heap: list[tuple[float, int, int, _Attempt]] = []
+        heap: list[tuple[bool, int, float, int, _Attempt]] = []
         tried: set[Bans] = set()
-        waiting: list[Bans] = [frozenset()]
+        waiting: list[Bans] = [frozenset(), self._as(found)]
         while waiting or heap:
             for bans in waiting:
-                if bans not in tried and (made := self._attempt(bans)) and made.cost <= cost * _SLACK:
-                    heapq.heappush(heap, (made.cost, -made.number, next(order), made))
+                if bans not in tried and (made := self._attempt(bans)) and made.cost <= found.cost * _SLACK:
+                    heapq.heappush(heap, (made.number < self._width, len(self._clashes(made)), made.cost, len(tried), made))
                 tried.add(bans)
-            if not heap or len(tried) > BUDGET:
+            if not heap or len(tried) > self._budget:
                 break
             attempt = heapq.heappop(heap)[-1]
             waiting = []
-            if attempt.cost > cost * _SLACK or (best and attempt.number <= best.number):
+            if best and attempt.number <= best.number and attempt.cost * _SLACK >= found.cost:
                 continue
-            if clash := self._clash(attempt):
-                waiting = [attempt.bans | more for more in clash]
+            if clashes := self._clashes(attempt):
+                at_once = frozenset[tuple[int, Ban]]().union(*(one for one, _ in clashes))  # which often is all that it takes
+                waiting = [attempt.bans | more for more in (at_once, *clashes[0])]
                 continue
-            best, cost = attempt, min(cost, attempt.cost)
+            best = attempt
             if attempt.number >= self._width:
                 break
         return best
+
+    def _as(self, found: Found) -> Bans:
+        """Return the bans that leave each node of *found* on the leg that it lies on there."""
+        bans: set[tuple[int, Ban]] = set()
+        leg = 0
+        for node in found.hops[1:-1]:
+            if node == self._points[leg + 1]:
+                leg += 1
+            else:
+                bans |= {(other, ("node", node)) for other in range(len(self._query.stops)) if other != leg}
+        return frozenset(bans)
 
     def _attempt(self, bans: Bans) -> _Attempt | None:
         """Return what the bans leave, None when that is nothing."""
@@ -204,7 +223,7 @@ class _Search:
         made = _Attempt(bans, legs, ways, None)
         if not made.number or not self._kind:
             return made if made.number else None
-        backup = self._backup({ban for where, ban in bans if where == _RESERVE}, ways)
+        backup = self._backup({ban for where, ban in bans if where == _RESERVE}, set(self._passed(ways)))
         return attrs.evolve(made, backup=backup) if backup else None
 
     def _leg(self, at: int, bans: frozenset[Ban]) -> Leg | None:
@@ -214,16 +233,22 @@ class _Search:
             self._legs[at, bans] = cheapest_leg(self._edges, start, end, bans | others)
         return self._legs[at, bans]
 
-    def _backup(self, bans: set[Ban], ways: Sequence[Ways]) -> Found | None:
-        """Return the cheapest backup beside all *ways*, else the cheapest that there is. It need not pass waypoints, nor be in time."""
-        forced = {n: edge for n, edge in self._query.forced.items() if n != self._query.source}
-        others = attrs.evolve(self._query, stops=self._query.stops[-1:], latency=math.inf, forced=forced)
-        beside = cheapest(self._network, self._avoiding(others, bans | set(self._passed(ways))))
-        return beside or cheapest(self._network, self._avoiding(others, bans))
-
-    def _avoiding(self, query: Query, bans: set[Ban]) -> Query:
-        nodes, links = (frozenset(name for kind, name in bans if kind == wanted) for wanted in ("node", "link"))
-        return attrs.evolve(query, avoid_nodes=query.avoid_nodes | nodes, avoid_links=query.avoid_links | links)
+    def _backup(self, bans: set[Ban], held: set[Ban]) -> Found | None:
+        """Return the way that passes least of what is *held*, the cheapest of such. It need not pass waypoints, nor be in time."""
+        edges = {
+            node: [e._replace(cost=e.cost + self._toll * ((("node", e.node) in held) + (("link", e.link) in held))) for e in leaving]
+            for node, leaving in self._beside.items()
+        }
+        source, target = self._points[0], self._points[-1]
+        leg = cheapest_leg(edges, source, target, bans)
+        if leg is None:
+            return None
+        hops, way = [source], []
+        while hops[-1] != target:
+            chosen = min(leg.onward[hops[-1]], key=lambda e: (e.latency, e.node, e.link))
+            way.append(next(e for e in self._beside[hops[-1]] if (e.link, e.node) == (chosen.link, chosen.node)))
+            hops.append(chosen.node)
+        return Found(hops=tuple(hops), edges=tuple(way), cost=sum(e.cost for e in way), latency=sum(e.latency for e in way))
 
     def _passed(self, ways: Sequence[Ways]) -> Iterator[Ban]:
         """Yield what the backup may not pass."""
@@ -233,19 +258,16 @@ class _Search:
                     yield "node", node
                 yield from (("link", e.link) for e in edges)
 
-    def _clash(self, attempt: _Attempt) -> Sequence[Bans] | None:
-        """Return the bans either of which ends the first clash, None without one."""
+    def _clashes(self, attempt: _Attempt) -> list[tuple[Bans, Bans]]:
+        """Return for each clash the two bans either of which ends it."""
+        found: list[tuple[Bans, Bans]] = []
         first: dict[str, int] = {}
         for at, leg in enumerate(attempt.ways):
-            for node in leg:
-                if node in first:
-                    return [frozenset({(where, ("node", node))}) for where in (at, first[node])]
-            first |= dict.fromkeys(leg, at)
-        if attempt.backup is None:
-            return None
-        held = set(self._passed(attempt.ways))
-        links = (("link", e.link) for e in attempt.backup.edges)
-        clash = next((ban for ban in (*(("node", n) for n in attempt.backup.hops), *links) if ban in held), None)
-        if clash is None:
-            return None
-        return [frozenset({(_RESERVE, clash)}), frozenset((at, clash) for at in range(len(attempt.legs)))]
+            both = [(node, first[node]) for node in leg if first.setdefault(node, at) != at]
+            found += ((frozenset({(at, ("node", node))}), frozenset({(other, ("node", node))})) for node, other in both)
+        if attempt.backup:
+            held = set(self._passed(attempt.ways))
+            passed: list[Ban] = [*(("node", n) for n in attempt.backup.hops), *(("link", e.link) for e in attempt.backup.edges)]
+            everywhere = range(len(attempt.legs))
+            found += ((frozenset((at, ban) for at in everywhere), frozenset({(_RESERVE, ban)})) for ban in passed if ban in held)
+        return found

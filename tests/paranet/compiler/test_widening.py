@@ -268,3 +268,16 @@ def test_beside_other_routes_there(seed: int, modality: Modality) -> None:
             kept.append(text)
             result = following
     verify(topology, result)
+
+
+@pytest.mark.parametrize("via", ["", "via: g4x4; ", "via: [g4x4, g4x1, g1x4]; "])
+@pytest.mark.parametrize("width", [4, 64])
+def test_on_a_grid(via: str, width: int) -> None:
+    """Where nearly every node lies on equal ways between all waypoints, one of the many choices that leave a backup is found."""
+    size = range(8)
+    nodes = [node(f"g{i}x{j}", f"10.{i}.{j}.1/32") for i in size for j in size]
+    across = [link(f"g{i}x{j}", f"g{i + 1}x{j}") for i in size[:-1] for j in size]
+    grid = Topology.of(nodes, [*across, *(link(f"g{i}x{j}", f"g{i}x{j + 1}") for i in size for j in size[:-1])])
+    result = compile_source(f"route a {{ from: g0x0; to: g7x7; {via}ecmp: {width}; backup: disjoint }}", grid)
+    assert result.diagnostics == ()
+    verify(grid, result)
