@@ -2,8 +2,8 @@
 
 Forwarding is by destination, hop by hop: a node has the same ways on wherever its packets come from. So it may lie on one leg only,
 else they could skip a waypoint or circle. Where all equal ways together would break this, or leave no backup, some are given up: a node
-that two want is taken from the one or from the other, both are tried, and the cheapest and widest is looked at first (as conflict-based
-search does, Sharon et al. 2015).
+that two want is taken from the one or from the other, both are tried, and what has the fewest such nodes left is looked at first (as
+conflict-based search does, Sharon et al. 2015).
 """
 
 import heapq

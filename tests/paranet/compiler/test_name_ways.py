@@ -1,5 +1,6 @@
 """Several ways for one name: spread over equal paths, or one in reserve."""
 
+import attrs
 import pytest
 
 from paranet.compiler import compile_source
@@ -65,6 +66,21 @@ def test_equal_paths_and_a_way_in_reserve() -> None:
     assert {r.value["strategy"] for held in result.rows.values() for r in held if r.family == "ndn.strategy"} == {"asf"}
     assert [(p.width, p.backup) for p in result.names] == [(2, True)]
     assert [(p.hops[1], p.backup) for p in result.paths] == [("x", False), ("y", False), ("z", True)]
+
+
+def test_a_reserve_is_neither_a_way_nor_one_of_the_ways() -> None:
+    """The width counts those that Interests usually take, and the way in reserve has no link of any of them."""
+    result = compiled('route v { from: c; to: "/video"; ecmp: 2; backup: disjoint }')
+    rows = {n: {r.id: r for r in found} for n, found in result.rows.items()}
+    wider = Promises(names=(attrs.evolve(result.names[0], width=3),))
+    (violation,) = Verifier(DIAMOND, rows, wider).report().violations
+    assert (violation.check, violation.message.endswith("over 2 ways, not 3")) == ("width", True)
+    row = rows["c"]["ndn.rib", "/video"]
+    hops = row.value["next_hops"]
+    assert isinstance(hops, list)
+    again = attrs.evolve(row, value={**row.value, "next_hops": [*hops[:2], {**hops[1], "cost": 8}]})
+    (violation,) = Verifier(DIAMOND, {**rows, "c": {**rows["c"], row.id: again}}, Promises.of(result)).report().violations
+    assert (violation.check, "'c-x'" in violation.message) == ("backup", True)
 
 
 @pytest.mark.parametrize(
