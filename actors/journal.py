@@ -136,6 +136,23 @@ class Journal:
         )
         return [structure(orjson.loads(str(progress)), Progress) for (progress,) in rows]
 
+    async def standing(self, limit: int) -> list[str]:
+        """Return the compilations of the newest deployments that succeeded and were not rolled back, newest first."""
+        rows = await self._database.fetch(
+            "SELECT id, compile_id, rolls_back FROM deployment WHERE state = 'succeeded'"
+            " AND (compile_id IS NOT NULL OR rolls_back IS NOT NULL) ORDER BY id DESC LIMIT ?",
+            (16 * limit,),
+        )
+        undone: set[str] = set()
+        found: dict[str, None] = {}
+        for deploy_id, compile_id, rolls_back in rows:
+            if str(deploy_id) not in undone:  # what a rollback of a rollback undid is there again
+                undone |= {str(rolls_back)} if rolls_back else set()
+                found |= {str(compile_id): None} if compile_id else {}
+            if len(found) == limit:
+                break
+        return list(found)
+
     # -- keys of clients
 
     async def keep_key(self, author: str, key: str, request: str, deploy_id: str, at: float) -> str:

@@ -10,6 +10,7 @@ from actors.gates import Promise
 from actors.intents import Compilation, GetCompilation
 from actors.journal import Journal
 from actors.runtime.system import ActorSystem
+from actors.standing import Standings, called
 from actors.topology import GetTopology, TopologyState
 from paranet.codec import unstructure
 from paranet.errors import PlanStale, VerificationFailed, WrongState
@@ -69,6 +70,7 @@ class Planner:
         self._system = system
         self._journal = journal
         self._now = now
+        self._standings = Standings(system, journal)
 
     async def plan(self, order: Order) -> Planned:
         """Raise PlanStale, RowConflict, VerificationFailed, DeviceError, WrongState or NotFound."""
@@ -96,7 +98,15 @@ class Planner:
             return Validation(plan=None, report=Report(ok=False, checked={}), conflicts=found)
         wanted = wanted_rows(installed.rows, compiled.rows, scope)
         plan = self._made("", state, installed, wanted, compile_id=compilation.id)
-        return Validation(plan=plan, report=await _prove(state, installed, plan, Promises.of(compiled)), conflicts=())
+        return Validation(plan=plan, report=await self._prove_beside(state, installed, plan, compilation, scope), conflicts=())
+
+    async def _prove_beside(
+        self, state: TopologyState, installed: Installed, plan: Plan, compilation: Compilation, scope: frozenset[str]
+    ) -> Report:
+        """Verify actual rows + delta by what the compilation promises and what others that are deployed did."""
+        standing = await self._standings.beside(installed.rows, scope)
+        own, after = Promises.of(compilation.compiled), _after(installed, plan)
+        return await asyncio.to_thread(standing.prove, state.topology, installed.rows, after, own, called(compilation))
 
     async def _compilation(self, compile_id: str) -> Compilation:
         compilation = await self._system.ref("intents").ask(GetCompilation(id=compile_id), timeout=ASK)
@@ -107,16 +117,18 @@ class Planner:
     async def _deploying(self, order: Order, compilation: Compilation) -> tuple[Planned, Report]:
         state, installed = await self._look()
         _check_base(compilation, state, installed)
-        compiled, promises = compilation.compiled, Promises.of(compilation.compiled)
-        wanted = wanted_rows(installed.rows, compiled.rows, scope_of(compiled.intents, compilation.name, installed.rows))
+        compiled = compilation.compiled
+        scope = scope_of(compiled.intents, compilation.name, installed.rows)
+        wanted = wanted_rows(installed.rows, compiled.rows, scope)
         plan = self._made(order.deploy_id, state, installed, wanted, compile_id=compilation.id)
         promise = Promise(
             gates=order.gates or Gates(),
-            promises=promises,
+            promises=Promises.of(compiled),
             exempt=meant_to_fall(state.topology, plan.devices),
         )
         nodes = make_before_break(plan, [path.hops for path in compiled.paths])
-        return Planned(plan=plan, nodes=nodes, promise=promise), await _prove(state, installed, plan, promises)
+        report = await self._prove_beside(state, installed, plan, compilation, scope)
+        return Planned(plan=plan, nodes=nodes, promise=promise), report
 
     async def _going_back(self, order: Order, deploy_id: str) -> tuple[Planned, Report]:
         recorded = await self._journal.load(deploy_id)
@@ -127,7 +139,7 @@ class Planner:
         plan = self._made(order.deploy_id, state, installed, rolled_back_rows(installed.rows, recorded.plan), rolls_back=deploy_id)
         promise = Promise(gates=order.gates or OPEN)
         nodes = tuple(reversed(recorded.progress.nodes))
-        return Planned(plan=plan, nodes=_only(plan, nodes), promise=promise), await _prove(state, installed, plan, Promises())
+        return Planned(plan=plan, nodes=_only(plan, nodes), promise=promise), await _prove(state, installed, plan)
 
     async def _restoring(self, order: Order, nodes: Sequence[str]) -> tuple[Planned, Report]:
         state, installed = await self._look()
@@ -136,9 +148,7 @@ class Planner:
         installed.check(chosen)
         wanted = {node: restored_rows(installed.rows[node], expected.get(node, {})) for node in chosen}
         plan = self._made(order.deploy_id, state, installed, wanted)
-        return Planned(plan=plan, nodes=plan.nodes, promise=Promise(gates=order.gates or OPEN)), await _prove(
-            state, installed, plan, Promises()
-        )
+        return Planned(plan=plan, nodes=plan.nodes, promise=Promise(gates=order.gates or OPEN)), await _prove(state, installed, plan)
 
     def _made(
         self,
@@ -174,12 +184,16 @@ def _check_base(compilation: Compilation, state: TopologyState, installed: Insta
     installed.check(sorted(compilation.compiled.rows))
 
 
-async def _prove(state: TopologyState, installed: Installed, plan: Plan, promises: Promises) -> Report:
-    """Verify actual rows + delta, before anything is sent."""
+async def _prove(state: TopologyState, installed: Installed, plan: Plan) -> Report:
+    """Verify actual rows + delta, before anything is sent. No promise keeps anybody from going back."""
+    return await asyncio.to_thread(lambda: Verifier(state.topology, _after(installed, plan), Promises()).report())
+
+
+def _after(installed: Installed, plan: Plan) -> Mapping[str, Rows]:
     after = dict(installed.rows)
     for device in plan.devices:
         after[device.node] = apply(after[device.node], device.delta)
-    return await asyncio.to_thread(lambda: Verifier(state.topology, after, promises).report())
+    return after
 
 
 def _only(plan: Plan, nodes: Sequence[str]) -> tuple[str, ...]:

@@ -89,7 +89,7 @@ def write_routes(clause: Clause, draft: Draft) -> None:
     if ends is None or via is None or avoid is None:
         return
     pairs, both = ends
-    wishes = _wishes(clause, draft, bool(via))
+    wishes = _wishes(clause, draft)
     for sources, target in pairs:
         _route(draft, sources, target, via, avoid, wishes)
         if both and len(sources) == 1 and target.kind == "node":
@@ -223,7 +223,7 @@ def _in_order(found: list[tuple[int, tuple[End, ...] | None]], draft: Draft, *, 
     return tuple(_as_nodes(ordered, keep_groups=keep_groups))
 
 
-def _wishes(clause: Clause, draft: Draft, waypoints: bool) -> tuple[tuple[str, str], ...]:
+def _wishes(clause: Clause, draft: Draft) -> tuple[tuple[str, str], ...]:
     wishes: list[tuple[str, str]] = []
     bandwidth, latency = clause.measured("rate"), clause.measured("time")
     loose = clause.measured("size")
@@ -236,10 +236,7 @@ def _wishes(clause: Clause, draft: Draft, waypoints: bool) -> tuple[tuple[str, s
         wishes.append(("latency", seconds(latency.value)))
     paths = clause.measured("paths")
     if clause.does("balance") or (paths and paths.value > 1):
-        if waypoints:
-            draft.note("via-or-spread", f"{paths.value:.0f}" if paths else "", 0.6)
-        else:
-            wishes.append(("ecmp", f"{paths.value:.0f}" if paths else "2"))
+        wishes.append(("ecmp", f"{paths.value:.0f}" if paths else "2"))
     elif clause.says("route", "backup") or clause.measured("disjoint"):
         wishes.append(("backup", "disjoint"))
     return tuple(wishes)

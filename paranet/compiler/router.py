@@ -10,7 +10,8 @@ from paranet.compiler.explain import explain, would_do
 from paranet.compiler.ir import RouteOp
 from paranet.compiler.pairs import Reserves, same
 from paranet.compiler.paths import Edge, Found, Network, Query, Reserved, cheapest, speakers
-from paranet.compiler.spread import equal_ways, shares, walks
+from paranet.compiler.spread import Ways, passed, shares, walks
+from paranet.compiler.widening import Spread, Widening
 from paranet.models.device import Span
 from paranet.models.intent import NamePromise, Path, Reach, Reservation
 from paranet.models.topology import Modality, Topology
@@ -130,20 +131,20 @@ class Router:
         return frozenset((*targets, *ends)) - {target, op.source}
 
     def _take(self, op: RouteOp, found: Found, tree: Tree) -> None:
-        ways: dict[str, tuple[Edge, ...]] = {n: (e,) for n, e in zip(found.hops, found.edges, strict=False)}
+        ways: Ways = {n: (e,) for n, e in zip(found.hops, found.edges, strict=False)}
         backup: Found | None = None
-        if op.backup:
+        if op.ecmp > 1 or (op.backup and id(tree) in self._spread):
+            spread = self._widen(op, found, tree)
+            if spread is None:
+                return
+            ways, backup = spread.ways, spread.backup
+        elif op.backup:
             pair = self._pair(op, found, tree)
             if pair is None:
                 return
             found, backup = pair
             ways = {n: (e,) for n, e in zip(found.hops, found.edges, strict=False)}
-        elif op.ecmp > 1:
-            widened = self._widen(op, found, tree)
-            if widened is None:
-                return
-            ways = widened
-        if self._circles(op, ways, (found, backup) if backup else None, tree):
+        if self._circles(op, ways, backup, tree):
             return
         for node, edges in ways.items():
             entry = tree.setdefault(node, Entry(edges, op.span, set()))
@@ -165,13 +166,13 @@ class Router:
             return
         self._note(op, found, backup, tree)
 
-    def _circles(self, op: RouteOp, ways: Mapping[str, tuple[Edge, ...]], pair: tuple[Found, Found] | None, tree: Tree) -> bool:
+    def _circles(self, op: RouteOp, ways: Ways, backup: Found | None, tree: Tree) -> bool:
         """Tell whether Interests could come back to a node, after reporting it."""
         if op.strategy == "multicast" and (node := _circling(ways, tree)):
             message = f"{op.intent!r} would send {op.prefix} in a ring through {node}"
             self._log.error("PN306", op.span, message, hint="use another strategy, or avoid the node")
             return True
-        if pair and op.modality is Modality.NDN and (node := _circling(_both(*pair), tree)):
+        if backup and op.modality is Modality.NDN and (node := _circling(_both(ways, backup), tree)):
             message = f"{op.intent!r} can have no backup: Interests that turn to it could come back to {node}"
             self._log.error("PN309", op.place("backup"), message, hint="write no backup, or avoid the node")
             return True
@@ -181,10 +182,12 @@ class Router:
         """Return the path and a second one, None after reporting why there is none."""
         forced = {n: entry.edges[0] for n, entry in tree.items()}
         reserves = Reserves(op, _query(op, op.target, {}), self.network(op.modality, (op.source, op.target)), forced)
-        pair = reserves.pair(found)
-        if pair is None:
-            reserves.explain(found, self._log)
-        return pair
+        if pair := reserves.pair(found):
+            return pair
+        if op.via and (spread := self._widening(op, tree).spread(found)) and spread.backup:
+            return walks(spread.ways, op.source, op.target)[0], spread.backup
+        reserves.explain(found, self._log)
+        return None
 
     def _protect(self, op: RouteOp, backup: Found, tree: Tree) -> None:
         """Enter the backup: beside the way where the paths meet, as a way of its own elsewhere."""
@@ -198,26 +201,23 @@ class Router:
         """Return an intent whose packets, when every node with a backup uses it, do not arrive or take a link that they usually take."""
         placed = (o for o in self.routed.operations if (o.modality, o.prefix) == (op.modality, op.prefix))
         for each in (*placed, op):
-            if each.source in tree and tree[each.source].backup:
+            if each.source in tree and (each.backup or tree[each.source].backup):
                 usual, second = (_links(tree, each, reserve=reserve) for reserve in (False, True))
                 if second is None or not (usual or second).isdisjoint(second):
                     return each.intent
         return None
 
-    def _widen(self, op: RouteOp, found: Found, tree: Tree) -> dict[str, tuple[Edge, ...]] | None:
-        """Return *op.ecmp* equal ways, else report how many there are."""
-        query = _query(op, op.target, {n: e.edges[0] for n, e in tree.items()})
-        edges = self.network(op.modality).usable(query)
-        ways = equal_ways(edges, op.source, op.target, op.ecmp, query.latency)
-        ways = {n: tree[n].edges if n in tree else chosen for n, chosen in ways.items()}
-        count = len(walks(ways, op.source, op.target))
-        if count >= op.ecmp:
-            return ways
-        there = "is one path" if count < 2 else f"are {count} paths"
-        message = f"{op.intent!r} wants {op.ecmp} equal paths: there {there} of the least cost, {found.cost:g}"
-        fewer = f"ecmp: {count}" if count > 1 else "no ecmp"
-        self._log.error("PN308", op.place("ecmp"), message, hint=f"write {fewer}, or give links the same cost")
-        return None
+    def _widen(self, op: RouteOp, found: Found, tree: Tree) -> Spread | None:
+        """Return *op.ecmp* equal ways and their backup, None after reporting why there are fewer."""
+        widening = self._widening(op, tree)
+        spread = widening.spread(found)
+        if spread is None:
+            widening.explain(found, self._log)
+        return spread
+
+    def _widening(self, op: RouteOp, tree: Tree) -> Widening:
+        query = attrs.evolve(_query(op, op.target, {}), closed=self._closed(op, op.target, op.targets))
+        return Widening(op, query, self.network(op.modality, (op.source, op.target)), {n: e.edges for n, e in tree.items()})
 
     def _inherit(self, op: RouteOp, tree: Tree) -> bool:
         """Tell whether the ways that an earlier route spread its packets over suit this one too; report when not."""
@@ -244,8 +244,7 @@ class Router:
         if op.bandwidth:
             parts: Iterable[tuple[tuple[str, Edge], float]] = ((step, op.bandwidth) for step in zip(found.hops, found.edges, strict=False))
             if len(ways) > 1:
-                onward = {n: tree[n].edges for way in ways for n in way.hops[:-1]}
-                parts = shares(onward, op.source, op.target, op.bandwidth).items()
+                parts = shares({n: e.edges for n, e in tree.items()}, op.source, op.target, op.bandwidth).items()
             network = self.network(op.modality, (op.source, op.target))
             for (node, edge), part in parts:
                 if len(ways) > 1 and part > network.room(node, edge) * (1 + 1e-9):
@@ -297,6 +296,7 @@ class Router:
             via=op.via,
             avoid=avoid,
             width=op.ecmp,
+            backup=op.backup,
             latency=op.latency,
             modality=op.modality,
         )
@@ -330,7 +330,7 @@ def _query(op: RouteOp, target: str, forced: Mapping[str, Edge]) -> Query:
     )
 
 
-def _circling(ways: Mapping[str, tuple[Edge, ...]], tree: Tree) -> str | None:
+def _circling(ways: Ways, tree: Tree) -> str | None:
     """Return a node that *ways* and those there are lead back to, whichever is taken; None without one."""
     onward = {n: {e.node for e in (*entry.edges, *filter(None, (entry.backup,)))} for n, entry in tree.items()}
     for node, edges in ways.items():
@@ -348,23 +348,12 @@ def _circling(ways: Mapping[str, tuple[Edge, ...]], tree: Tree) -> str | None:
 
 
 def _links(tree: Tree, op: RouteOp, *, reserve: bool) -> set[str] | None:
-    """Return the links from source to target by each node's way, or its backup in *reserve*; None where packets do not arrive."""
-    links: set[str] = set()
-    node = op.source
-    for _ in range(len(tree) + 1):
-        entry = tree.get(node)
-        if node == op.target or entry is None:
-            break
-        edge = entry.backup if reserve and entry.backup else entry.edges[0]
-        links.add(edge.link)
-        node = edge.node
-    return links if node == op.target else None
+    """Return the links from source to target by every node's ways, or its backup in *reserve*; None where packets do not arrive."""
+    ways = {n: (entry.backup,) if reserve and entry.backup else entry.edges for n, entry in tree.items()}
+    taken = passed(ways, op.source, op.target)
+    return None if taken is None else {e.link for edges in taken.values() for e in edges}
 
 
-def _both(found: Found, backup: Found) -> Mapping[str, tuple[Edge, ...]]:
-    """Return the ways on from every node when the way or its backup may be taken at each."""
-    ways: dict[str, tuple[Edge, ...]] = {}
-    for way in (found, backup):
-        for node, edge in zip(way.hops, way.edges, strict=False):
-            ways[node] = (*ways.get(node, ()), edge)
-    return ways
+def _both(ways: Ways, backup: Found) -> Ways:
+    """Return the ways on from every node when a way or the backup may be taken at each."""
+    return {**ways, **{node: (*ways.get(node, ()), edge) for node, edge in zip(backup.hops, backup.edges, strict=False)}}

@@ -18,8 +18,6 @@ _SPREADING = ("random", "asf")
 _SAVING = ("best-route", "asf")
 """the strategies that turn to a dearer next hop when the cheapest fails"""
 MAX_ECMP = 64
-_ALONE = {"via": "waypoints leave one way", "backup": "several ways are each other's backup"}
-"""what does not go with several ways, and why"""
 
 _ALWAYS = frozenset(("from", "to", "avoid", "protocol"))
 _WISHES = _ALWAYS | {"via", "bandwidth", "latency"}
@@ -165,12 +163,6 @@ class _Reader:
         if read is not None and read > MAX_ECMP:
             self._log.error("PN208", attribute.value.span, f"'ecmp' must be at most {MAX_ECMP}, not {int(read)}")
             return None
-        others = [n for n in _ALONE if n in self._found] if read is not None and read > 1 else []
-        for name in others:
-            message = f"'ecmp' and {name!r} exclude each other: {_ALONE[name]}"
-            self._log.error("PN220", attribute.value.span, message, hint=f"write no ecmp, or no {name}")
-        if others:
-            return None
         return None if read is None else int(read)
 
     def _backup(self) -> bool:
@@ -184,16 +176,16 @@ class _Reader:
     def _strategy(self, ecmp: int | None, backup: bool) -> str | None:
         """Return the strategy given, else the one that serves the other wishes; None after reporting one that does not."""
         spread = ecmp is not None and ecmp > 1
-        fitting = _SPREADING if spread else _SAVING if backup else STRATEGIES
+        fitting = [s for s in (_SPREADING if spread else STRATEGIES) if s in _SAVING or not backup]
         if "strategy" not in self._found:
             return fitting[0]
         attribute = self._found["strategy"]
         strategy = values.choice(attribute, STRATEGIES, self._log)
         if strategy in fitting:
             return strategy
-        wish = "ecmp" if spread else "backup"
-        message = f"'strategy' {strategy} does not go with {wish!r}"
-        self._log.error("PN220", attribute.value.span, message, hint=f"{' and '.join(fitting)} do")
+        wish = " and ".join(repr(w) for w, given in (("ecmp", spread), ("backup", backup)) if given)
+        message = f"'strategy' {strategy} does not go with {wish}"
+        self._log.error("PN220", attribute.value.span, message, hint=f"{' and '.join(fitting)} {'do' if len(fitting) > 1 else 'does'}")
         return None
 
     def _addressed(self, end: Attribute | None, modality: Modality) -> tuple[tuple[str, ...], str] | None:

@@ -1,4 +1,4 @@
-"""Several ways to one place: equal-cost multipath, and a pair of disjoint paths.
+"""Several ways to one place: equal-cost multipath, leg by leg, and a pair of disjoint paths.
 
 Disjoint pairs are found by two augmentations of a flow with potentials (Suurballe 1974; Bhandari 1999), first with every
 node passed once, then with every link.
@@ -7,7 +7,9 @@ node passed once, then with every link.
 import heapq
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+
+import attrs
 
 from paranet.compiler.paths import Edge, Edges, Found
 
@@ -18,33 +20,89 @@ Ways = Mapping[str, tuple[Edge, ...]]
 """The edges by which each node is left, without a ring."""
 
 
-def equal_ways(edges: Edges, source: str, target: str, width: int, latency: float) -> Ways:
-    """Return, for each node on the way, up to *width* edges on cheapest paths; none of these paths takes longer than *latency*."""
-    rank = _ranks(edges, target)
-    if source not in rank:
-        return {}
-    onward = {n: [e for e in edges.get(n, ()) if e.node in rank and _nearer(n, e, rank)] for n in rank}
-    order = sorted((n for n in rank if n != target), key=lambda n: (-rank[n][0], -rank[n][1], n))
-    fastest = {target: 0.0}
-    for node in reversed(order):
-        fastest[node] = min((e.latency + fastest[e.node] for e in onward[node]), default=math.inf)
-    arrival: dict[str, float] = {source: 0.0}
+Ban = tuple[str, str]
+"""("node", id) or ("link", id): what equal ways may not pass"""
+
+
+@attrs.frozen
+class Leg:
+    """All cheapest ways from *start* to *end*: the nodes that may lie on them, the farthest first, and the edges *onward* from each."""
+
+    start: str
+    end: str
+    cost: float
+    order: tuple[str, ...]
+    onward: Ways
+
+
+def cheapest_leg(edges: Edges, start: str, end: str, banned: Collection[Ban] = ()) -> Leg | None:
+    """Return all cheapest ways that pass nothing *banned*, None when there are none."""
+    nodes, links = ({name for kind, name in banned if kind == wanted} for wanted in ("node", "link"))
+    if start in nodes or end in nodes:
+        return None
+    rank = _ranks(edges, end, nodes, links)
+    if start not in rank:
+        return None
+    onward = {n: tuple(e for e in edges.get(n, ()) if e.link not in links and e.node in rank and _nearer(n, e, rank)) for n in rank}
+    order = sorted((n for n in rank if n != end), key=lambda n: (-rank[n][0], -rank[n][1], n))
+    return Leg(start, end, rank[start][0], tuple(order), onward)
+
+
+def equal_ways(legs: Sequence[Leg], width: int, latency: float, whole: Collection[str] = ()) -> list[Ways]:
+    """Return, for each leg and node on the way, up to *width* edges, of the nodes *whole* all.
+
+    No path through all legs takes longer than *latency*.
+    """
+    ahead = 0.0
+    fastest: list[dict[str, float]] = []
+    for leg in reversed(legs):
+        rest = {leg.end: ahead}
+        for node in reversed(leg.order):
+            rest[node] = min((e.latency + rest[e.node] for e in leg.onward[node]), default=math.inf)
+        fastest.insert(0, rest)
+        ahead = rest[leg.start]
+    late = 0.0
+    found: list[Ways] = []
+    for leg, rest in zip(legs, fastest, strict=True):
+        ways, late = _in_time(leg, rest, late, latency, lambda node: None if node in whole else width)
+        found.append(ways)
+    return found
+
+
+def _in_time(leg: Leg, rest: Mapping[str, float], late: float, latency: float, width: Callable[[str], int | None]) -> tuple[Ways, float]:
+    """Return the ways of one leg whose packets set out as *late*, and how late they come to its end; *rest* is the least still to come."""
+    arrival = {leg.start: late}
     ways: dict[str, tuple[Edge, ...]] = {}
-    for node in order:
+    for node in leg.order:
         if node in arrival:
-            fitting = [e for e in onward[node] if arrival[node] + e.latency + fastest[e.node] <= latency * _SLACK]
-            ways[node] = tuple(sorted(fitting, key=lambda e: (e.latency + fastest[e.node], e.node, e.link))[:width])
+            fitting = [e for e in leg.onward[node] if arrival[node] + e.latency + rest[e.node] <= latency * _SLACK]
+            ways[node] = tuple(sorted(fitting, key=lambda e: (e.latency + rest[e.node], e.node, e.link))[: width(node)])
             for edge in ways[node]:
                 arrival[edge.node] = max(arrival.get(edge.node, 0.0), arrival[node] + edge.latency)
-    return ways
+    return ways, arrival.get(leg.end, math.inf)
 
 
-def _ranks(edges: Edges, target: str) -> dict[str, tuple[float, int]]:
-    """Return (cost, hops) of the cheapest way from each node to *target*; the hops order nodes that free links join."""
+def count_ways(legs: Sequence[Leg], ways: Sequence[Ways]) -> int:
+    """Return how many paths there are through all legs."""
+    product = 1
+    for leg, onward in zip(legs, ways, strict=True):
+        number = {leg.end: 1}
+        for node in reversed(leg.order):
+            number[node] = sum(number.get(e.node, 0) for e in onward.get(node, ()))
+        product *= number[leg.start]
+    return product
+
+
+def _ranks(edges: Edges, target: str, nodes: Collection[str], links: Collection[str]) -> dict[str, tuple[float, int]]:
+    """Return (cost, hops) of the cheapest way from each node to *target*, over none of *nodes* and *links*.
+
+    The hops order nodes that free links join.
+    """
     backwards: defaultdict[str, list[tuple[str, Edge]]] = defaultdict(list)
     for origin, leaving in edges.items():
-        for edge in leaving:
-            backwards[edge.node].append((origin, edge))
+        for edge in leaving if origin not in nodes else ():
+            if edge.link not in links:
+                backwards[edge.node].append((origin, edge))
     rank: dict[str, tuple[float, int]] = {}
     heap = [(0.0, 0, target)]
     while heap:
@@ -61,6 +119,18 @@ def _nearer(node: str, edge: Edge, rank: Mapping[str, tuple[float, int]]) -> boo
     if rank[edge.node][0] + edge.cost > rank[node][0] * _SLACK + 1e-12:
         return False
     return (edge.cost > 0 and rank[edge.node][0] < rank[node][0]) or rank[edge.node][1] < rank[node][1]
+
+
+def passed(ways: Ways, source: str, target: str) -> dict[str, tuple[Edge, ...]] | None:
+    """Return the part of *ways* that packets from *source* take, None where some circle or do not get to *target*."""
+    ahead = {n: edges for n, edges in ways.items() if n != target}
+    order = {node: at for at, node in enumerate(_topological(ahead, source))}
+    for node, at in order.items():
+        if node != target and not ahead.get(node):
+            return None
+        if any(order[e.node] <= at for e in ahead.get(node, ())):
+            return None
+    return {node: ahead[node] for node in order if node != target}
 
 
 def walks(ways: Ways, source: str, target: str) -> list[Found]:
@@ -93,14 +163,16 @@ def shares(ways: Ways, source: str, target: str, amount: float) -> dict[tuple[st
 
 def _topological(ways: Ways, source: str) -> list[str]:
     done: dict[str, None] = {}
+    begun: set[str] = set()
     open_: list[tuple[str, bool]] = [(source, False)]
     while open_:
         node, left = open_.pop()
         if left:
             done.setdefault(node)
-        elif node not in done:
+        elif node not in begun:
+            begun.add(node)
             open_.append((node, True))
-            open_ += [(e.node, False) for e in ways.get(node, ()) if e.node not in done]
+            open_ += [(e.node, False) for e in ways.get(node, ()) if e.node not in begun]
     return list(reversed(done))
 
 

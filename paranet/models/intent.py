@@ -67,8 +67,8 @@ class Report:
 class Reach:
     """What a route promised: packets from node *source* to *prefix* end at node *target*, passing *via* in order and none of *avoid*.
 
-    They have at least *width* different ways to the target (ECMP), and none of these takes longer than *latency* (s). Over *modality*
-    p4 nodes that speak it forward them by their tables.
+    They have at least *width* different ways to the target (ECMP), and none of these takes longer than *latency* (s); with *backup* there
+    is one more that shares no link with them. Over *modality* p4 nodes that speak it forward them by their tables.
     """
 
     intent: str
@@ -78,6 +78,7 @@ class Reach:
     via: tuple[str, ...] = ()
     avoid: tuple[str, ...] = ()
     width: int = 1
+    backup: bool = False
     latency: float | None = None
     modality: Modality = Modality.IP
 

@@ -122,6 +122,9 @@ class Judge:
         """Judge the way that packets take when every node that has a backup uses it: it arrives, without the links of the usual way."""
         reach, source = self._reach, walk.rule(self._reach.source)
         if source is None or not _backs_up(source):
+            if reach.backup:
+                state = State(reach.source, rules=(source,) if source else ())
+                self._violate("backup", f"packets of {reach.intent!r} have no backup at {reach.source!r}", state, piece)
             return
         rules = {node: self._backed_up(rule) for node, rule in walk.rules.items()}
         for event, state, words in attrs.evolve(walk, rules=rules, lists={}).run(State(reach.source)):

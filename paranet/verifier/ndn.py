@@ -137,8 +137,8 @@ class NdnCheck:
                 self._unmet("width", message, promise, name, findings, (promise.consumer,))
         if promise.backup:
             findings.count("backup")
-            usual, _ = self._single(promise.consumer, name, 0)
-            second, way = self._single(promise.consumer, name, -1)
+            usual = self._usual_links(promise.consumer, name)
+            second, way = self._dearest(promise.consumer, name)
             if way[-1] not in promise.producers:
                 message = f"the backup of {promise.intent!r} gets no further than {way[-1]!r}"
                 self._unmet("backup", message, promise, name, findings, way)
@@ -207,23 +207,35 @@ class NdnCheck:
         steps = [entry.step for node in way if (entry := self.lookup(node, name))]
         findings.violate(check, words, header={"name": promise.name}, hops=way, steps=steps, intents=(promise.intent,))
 
-    def _single(self, node: str, name: Name, rank: int) -> tuple[set[str], tuple[str, ...]]:
-        """Return links and nodes of the way by every node's cheapest next hop (*rank* 0) or its dearest (-1)."""
+    def _usual_links(self, consumer: str, name: Name) -> set[str]:
+        """Return the links of all ways that Interests take unless these fail."""
+        found: set[str] = set()
+        seen = {consumer}
+        open_ = [consumer]
+        while open_:
+            hops, links = self._usual(open_.pop(), name)
+            found.update(links)
+            open_ += [n for n in dict.fromkeys(hops) if n not in seen]
+            seen.update(hops)
+        return found
+
+    def _dearest(self, node: str, name: Name) -> tuple[set[str], tuple[str, ...]]:
+        """Return links and nodes of the way by every node's dearest next hop."""
         links: set[str] = set()
         way = [node]
-        while (entry := self.lookup(way[-1], name)) and entry.hops and not entry.producer and entry.hops[rank] not in way:
-            links.add(entry.links[rank])
-            way.append(entry.hops[rank])
+        while (entry := self.lookup(way[-1], name)) and entry.hops and not entry.producer and entry.hops[-1] not in way:
+            links.add(entry.links[-1])
+            way.append(entry.hops[-1])
         return links, tuple(way)
 
     def _ways(self, promise: NamePromise, name: Name) -> int:
-        """Return over how many ways Interests get to a producer, by the strategies of the nodes (where they do not circle)."""
+        """Return over how many ways Interests usually get to a producer, by the strategies of the nodes (where they do not circle)."""
         count: dict[str, int] = {}
         seen: set[str] = set()
         open_ = [promise.consumer]
         while open_:
             node = open_[-1]
-            hops = self._followed(node, name)
+            hops, _ = self._usual(node, name)
             if node not in seen:
                 seen.add(node)
                 open_ += [n for n in hops if n not in seen]

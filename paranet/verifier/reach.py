@@ -26,7 +26,7 @@ class ReachCheck:
         """Yield what is checked."""
         reach = self._reach
         yield "reachability"
-        for name, wanted in (("waypoint", reach.via), ("avoidance", reach.avoid), ("width", reach.width > 1)):
+        for name, wanted in (("waypoint", reach.via), ("avoidance", reach.avoid), ("width", reach.width > 1), ("backup", reach.backup)):
             if wanted:
                 yield name
         if reach.latency is not None:
@@ -59,7 +59,7 @@ class ReachCheck:
             links.append(str(link))
         else:
             return False
-        if reach.width > 1 or (reach.via and not _in_order(reach.via, way)) or not set(reach.avoid).isdisjoint(way):
+        if reach.width > 1 or reach.backup or (reach.via and not _in_order(reach.via, way)) or not set(reach.avoid).isdisjoint(way):
             return False
         if reach.latency is not None and self._network.links.latency(tuple(links)) > reach.latency * SLACK:
             return False

@@ -1,5 +1,6 @@
 """Several ways for one name: spread over equal paths, or one in reserve."""
 
+import attrs
 import pytest
 
 from paranet.compiler import compile_source
@@ -58,6 +59,30 @@ def test_a_way_in_reserve() -> None:
     assert [(p.width, p.backup) for p in result.names] == [(1, True)]
 
 
+def test_equal_paths_and_a_way_in_reserve() -> None:
+    """The strategy that divides Interests among the next hops of the same cost turns to the dearer one when all of these fail."""
+    result = compiled('route v { from: c; to: "/video"; ecmp: 2; backup: disjoint }')
+    assert next_hops(result, "c") == [("y", 1), ("x", 1), ("z", 8)]
+    assert {r.value["strategy"] for held in result.rows.values() for r in held if r.family == "ndn.strategy"} == {"asf"}
+    assert [(p.width, p.backup) for p in result.names] == [(2, True)]
+    assert [(p.hops[1], p.backup) for p in result.paths] == [("x", False), ("y", False), ("z", True)]
+
+
+def test_a_reserve_is_neither_a_way_nor_one_of_the_ways() -> None:
+    """The width counts those that Interests usually take, and the way in reserve has no link of any of them."""
+    result = compiled('route v { from: c; to: "/video"; ecmp: 2; backup: disjoint }')
+    rows = {n: {r.id: r for r in found} for n, found in result.rows.items()}
+    wider = Promises(names=(attrs.evolve(result.names[0], width=3),))
+    (violation,) = Verifier(DIAMOND, rows, wider).report().violations
+    assert (violation.check, violation.message.endswith("over 2 ways, not 3")) == ("width", True)
+    row = rows["c"]["ndn.rib", "/video"]
+    hops = row.value["next_hops"]
+    assert isinstance(hops, list)
+    again = attrs.evolve(row, value={**row.value, "next_hops": [*hops[:2], {**hops[1], "cost": 8}]})
+    (violation,) = Verifier(DIAMOND, {**rows, "c": {**rows["c"], row.id: again}}, Promises.of(result)).report().violations
+    assert (violation.check, "'c-x'" in violation.message) == ("backup", True)
+
+
 @pytest.mark.parametrize(
     ("wishes", "code"),
     [
@@ -67,7 +92,8 @@ def test_a_way_in_reserve() -> None:
         ("ecmp: 2; strategy: best-route", "PN220"),
         ("ecmp: 2; strategy: multicast", "PN220"),
         ("backup: disjoint; strategy: random", "PN220"),
-        ("ecmp: 2; backup: disjoint", "PN220"),
+        ("ecmp: 2; backup: disjoint; strategy: random", "PN220"),
+        ("ecmp: 2; backup: disjoint; avoid: z", "PN309"),
     ],
 )
 def test_what_cannot_be(wishes: str, code: str) -> None:

@@ -154,7 +154,7 @@ def test_policies_mean_other_statements(policy: str, meant: str) -> None:
         ("acl a { deny: { from: car } }", "PN219"),
         ("qos a { match: { from: h1 } }", "PN206"),
         ("qos a { match: { from: h1 }; rate: 5Mbps; dscp: 64 }", "PN208"),
-        ("route a { from: h1; to: h2; ecmp: 2; via: r2 }", "PN220"),
+        ("route a { from: h1; to: h2; ecmp: 2; via: r2 }", "PN308"),
         ("route a { from: h1; to: h2; ecmp: 65 }", "PN208"),
         ("route a { from: h1; to: h2; backup: maybe }", "PN207"),
         ('route a { from: c1; to: "/films" }', "PN217"),

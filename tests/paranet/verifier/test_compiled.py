@@ -44,8 +44,9 @@ def statement(rng: random.Random, number: int) -> str:
     latitude, longitude = rng.uniform(40, 40.8), rng.uniform(-74, -73.2)
     corners = [[latitude, longitude], [latitude + 0.3, longitude], [latitude + 0.3, longitude + 0.3], [latitude, longitude + 0.3]]
     named = rng.choice(["strategy: best-route;", "strategy: multicast;", "ecmp: 2;", "ecmp: 2; strategy: asf;", "backup: disjoint;"])
+    named += rng.choice(["", "", f"via: {c};"])
     plain = rng.choice(["", f"via: {c};", f"avoid: {c};", "bandwidth: 60Mbps;", "latency: 12ms;"])
-    wish = rng.choice([plain, plain, "ecmp: 2;", "backup: disjoint;"])
+    wish = rng.choice([plain, plain, "ecmp: 2;", "backup: disjoint;", f"{plain} ecmp: 2;", f"{plain} ecmp: 2; backup: disjoint;"])
     tree = rng.choice(["", f"avoid: n{number % NODES};", "bandwidth: 60Mbps;"]) + rng.choice(["", "protocol: p4"])
     return rng.choice(
         [
