@@ -42,7 +42,9 @@ async def drop(page: Page, name: str, content: bytes) -> None:
 
 async def _a_node(page: Page) -> None:
     await page.locator('[data-node="frankfurt"]').click()
-    for fold in await page.locator("#panel .more summary").all():
+    folds = page.locator("#panel .more summary")
+    await expect(folds).to_have_count(3, timeout=LATER)  # some come once the hub has said what is in them
+    for fold in await folds.all():
         await fold.press("Enter")  # a click would look for where it is, and the panel moves
     await expect(page.locator("#panel .rows li").first).to_be_attached(timeout=LATER)
 
