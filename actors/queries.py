@@ -10,7 +10,7 @@ import numpy as np
 
 from actors.chunks import Arrays, ChunkStore, decoded, decoded_rollups
 from actors.samples import Answer, FindLabels, FindSeries, Points, ReadMetrics
-from paranet.errors import ParaNetError, QueryTooLarge, TooLarge
+from paranet.errors import ParaNetError, QueryTooLarge
 from paranet.metrics import rollup
 from paranet.metrics.alerts.alert import Assessment, key_of
 from paranet.metrics.alerts.assess import vector_of
@@ -214,7 +214,7 @@ def _escaped(text: str) -> str:
 
 
 async def points(store: ChunkStore, prepared: Prepared) -> tuple[Points, ...]:
-    """Return the samples of a range selector, without stale markers. Raise TooLarge."""
+    """Return the samples of a range selector, without stale markers. Raise QueryTooLarge."""
     found_now = await answer(store, prepared)
     found = []
     total = 0
@@ -222,7 +222,7 @@ async def points(store: ChunkStore, prepared: Prepared) -> tuple[Points, ...]:
         times, values = row.times[row.low[0] : row.high[0]], row.values[row.low[0] : row.high[0]]
         total += len(times)
         if total > MAX_POINTS:
-            raise TooLarge(f"more than {MAX_POINTS} points: ask for fewer series or a shorter time")
+            raise QueryTooLarge(f"more than {MAX_POINTS} points: ask for fewer series or a shorter time")
         points = tuple(zip(times.tolist(), values.tolist(), strict=True))
         metric = dict(row.labels)
         found.append(Points(metric={NAME: metric.pop(NAME, ""), **metric}, points=points))

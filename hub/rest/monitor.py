@@ -8,7 +8,7 @@ from actors.samples import Answer, Ingest, QueryRange, ReadMetrics
 from hub.operations import Access, Call, Operation, Reply
 from hub.rest.pushed import lines
 from paranet.codec import unstructure
-from paranet.errors import InvalidInput, TooLarge
+from paranet.errors import InvalidInput, QueryTooLarge
 from paranet.metrics.labels import METRIC_NAME, NAME, quoted
 from paranet.metrics.promql.values import Vector
 
@@ -98,7 +98,7 @@ async def _answer(call: Call, query: str, *, latest: bool = False) -> Reply:
 
 
 def series(answer: Answer, limit: int) -> list[dict[str, Any]]:
-    """Return a result as series of points; scalars are a series without labels. Raise TooLarge."""
+    """Return a result as series of points; scalars are a series without labels. Raise QueryTooLarge."""
     result = answer.result
     times = result.times.tolist()
     value = result.value
@@ -107,7 +107,7 @@ def series(answer: Answer, limit: int) -> list[dict[str, Any]]:
     if not isinstance(value, Vector):
         return [{"metric": {}, "points": [[t, plain(v)] for t, v in zip(times, value.tolist(), strict=True)]}]
     if int(value.present.sum()) > limit:
-        raise TooLarge(f"more than {limit} points: ask for fewer series, a longer step or a shorter time")
+        raise QueryTooLarge(f"more than {limit} points: ask for fewer series, a longer step or a shorter time")
     found = []
     for i, labels in enumerate(value.labels):
         row = zip(times, value.values[i].tolist(), value.present[i].tolist(), strict=True)

@@ -22,7 +22,7 @@ from actors.samples import Ingest, Line, QueryRange, ReadMetrics
 from actors.storage import Database
 from actors.telemetry import Flush, Save, Sweep, TelemetryCollector
 from paranet.controller.driver import Sample
-from paranet.errors import StorageFailed, TooLarge
+from paranet.errors import QueryTooLarge, StorageFailed
 from paranet.metrics.labels import labels_of
 from paranet.metrics.promql.values import Vector
 from tests.actors.conftest import Clock
@@ -460,7 +460,7 @@ async def test_too_many_points_are_refused(bench: Bench, monkeypatch: pytest.Mon
     monkeypatch.setattr("actors.queries.MAX_POINTS", 5)
     for at in times(10):
         bench.feed(at, cpu=1.0)
-    with pytest.raises(TooLarge):
+    with pytest.raises(QueryTooLarge):
         await bench.read()
     assert len((await bench.read(start=START + 5000))["cpu", "a"]) == 5
 
