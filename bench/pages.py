@@ -85,7 +85,7 @@ async def first_visit(chrome: Browser, hub: Hub, path: str) -> tuple[float, int]
     await page.add_init_script(f"({WATCH})({json.dumps(READY[path])})")
     await page.goto(f"{hub.url}{path}")
     await expect(page.locator(READY[path]).first).to_be_visible(timeout=20_000)
-    painted = float(await page.evaluate("window.paintedAt"))
+    painted = float(await (await page.wait_for_function("window.paintedAt")).json_value())
     await context.close()
     return painted, sum(sizes)
 
