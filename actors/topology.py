@@ -301,13 +301,7 @@ class TopologyStore(Actor):
         self._expect(message.if_revision, self._state.revision)
         new = message.topology
         if message.mode == "merge":
-            old = self._state.topology
-            new = Topology.of(
-                {**old.nodes, **new.nodes}.values(),
-                {**old.links, **new.links}.values(),
-                {**old.demands, **new.demands}.values(),
-                properties={**old.properties, **new.properties},
-            )
+            new = self._state.topology.merged(new)
         difference = compared(self._state.topology, new)
         if not message.dry_run:
             await self._write(new, message.author, f"{message.mode}d by {message.source}")

@@ -239,6 +239,15 @@ class Topology:
             raise InvalidTopology(f"{faults[0].path}: {faults[0].message}", errors=faults[:100])
         return cls(nodes=by_node, links=by_link, demands=by_demand, properties=properties or {})
 
+    def merged(self, other: "Topology") -> "Topology":
+        """Return this network with *other*, which may lead to its nodes, on top: what has the same id is replaced. Raise as `of`."""
+        return Topology.of(
+            {**self.nodes, **other.nodes}.values(),
+            {**self.links, **other.links}.values(),
+            {**self.demands, **other.demands}.values(),
+            properties={**self.properties, **other.properties},
+        )
+
     def links_of(self, node_id: str) -> list[Link]:
         """Return the links that end at the node, in the topology's order."""
         return [link for link in self.links.values() if node_id in (link.source.node, link.target.node)]

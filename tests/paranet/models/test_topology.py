@@ -1,11 +1,13 @@
 """paranet.models.topology"""
 
 import math
+import random
 from typing import Any
 
 import attrs
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from paranet.errors import BadField, Fault, InvalidTopology
 from paranet.models.topology import NODE_TYPES, Demand, Endpoint, Interface, Link, Location, Modality, Node, Topology
@@ -110,3 +112,22 @@ def test_links_of_a_node_are_those_that_end_there(topology: Topology) -> None:
     """Every link belongs to two nodes."""
     listed = [x.id for node in topology.nodes for x in topology.links_of(node)]
     assert sorted(listed) == sorted(list(topology.links) * 2)
+
+
+def some(rng: random.Random) -> Topology:
+    """A few of six nodes and of six links."""
+    names = rng.sample("abcdef", rng.randint(2, 6))
+    links = [link(f"l{k}", *rng.sample(names, 2)) for k in rng.sample(range(6), rng.randint(0, 6))]
+    return Topology.of([Node(id=name, region=rng.choice("xyz")) for name in names], links, properties={rng.choice("pq"): rng.random()})
+
+
+@given(st.integers(0, 2**32))
+def test_merging_again_changes_nothing(seed: int) -> None:
+    """What comes on top is all there, what it does not name stays, and a second time makes no difference."""
+    rng = random.Random(seed)
+    there, other = some(rng), some(rng)
+    once = there.merged(other)
+    assert once.merged(other) == once
+    for parts in ("nodes", "links", "properties"):
+        assert getattr(once, parts) == {**getattr(there, parts), **getattr(other, parts)}
+    assert there.merged(there) == there
