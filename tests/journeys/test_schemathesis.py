@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, reject, settings
 from schemathesis import Case, GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.core.result import Ok
@@ -66,6 +66,10 @@ def _ask(cases: Any, url: str, token: str) -> None:
     @PROFILE
     @given(case=cases)
     def ask(case: Case[Any]) -> None:
-        case.call_and_validate(base_url=url, headers={"Authorization": token}, checks=CHECKS, timeout=30)
+        try:
+            answer = case.call(base_url=url, headers={"Authorization": token}, timeout=30)
+        except ValueError:
+            reject()  # the client itself cannot send to such an address
+        case.validate_response(answer, checks=CHECKS)
 
     ask()
