@@ -33,7 +33,8 @@ def _missing() -> str | None:
 
 
 _WITHOUT = _missing()
-needs_namespaces = pytest.mark.skipif(_WITHOUT is not None, reason=f"this machine has no {_WITHOUT}")
+_OPTIONAL = os.environ.get("CI") != "true"
+needs_namespaces = pytest.mark.skipif(_OPTIONAL and _WITHOUT is not None, reason=f"this machine has no {_WITHOUT}")
 _claims: list[TextIO] = []
 
 
