@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from actors.alerting import Silence
-from actors.storage import Database
+from actors.storage import Database, for_each, once
 from paranet.codec import structure, unstructure
 from paranet.metrics.alerts.alert import Acknowledgement, Alert, Change
 from paranet.metrics.alerts.defaults import DEFAULTS
@@ -32,22 +32,22 @@ class AlertBook:
         """Return all rules; on the very first start those that a hub begins with, which are written then."""
         begun = await self._database.fetch("SELECT value FROM meta WHERE key = 'alert_rules'")
         if not begun:
-            async with self._database.transaction() as tx:
-                await tx.execute("INSERT INTO meta (key, value) VALUES ('alert_rules', 'written')")
-                await tx.execute_many("INSERT OR IGNORE INTO alert_rule (id, body) VALUES (?, ?)", [(r.id, _text(r)) for r in DEFAULTS])
+            await self._database.write(
+                once("INSERT INTO meta (key, value) VALUES ('alert_rules', 'written')"),
+                for_each("INSERT OR IGNORE INTO alert_rule (id, body) VALUES (?, ?)", [(r.id, _text(r)) for r in DEFAULTS]),
+            )
         rows = await self._database.fetch("SELECT body FROM alert_rule ORDER BY id LIMIT 100000")
         return [structure(orjson.loads(str(body)), Rule) for (body,) in rows]
 
     async def put_rule(self, rule: Rule) -> None:
         """Keep a rule."""
-        async with self._database.transaction() as tx:
-            await tx.execute("INSERT OR REPLACE INTO alert_rule (id, body) VALUES (?, ?)", (rule.id, _text(rule)))
+        await self._database.write(once("INSERT OR REPLACE INTO alert_rule (id, body) VALUES (?, ?)", (rule.id, _text(rule))))
 
     async def delete_rule(self, rule_id: str) -> None:
         """Forget a rule and the states of its alerts."""
-        async with self._database.transaction() as tx:
-            await tx.execute("DELETE FROM alert_rule WHERE id = ?", (rule_id,))
-            await tx.execute("DELETE FROM alert_state WHERE rule = ?", (rule_id,))
+        await self._database.write(
+            once("DELETE FROM alert_rule WHERE id = ?", (rule_id,)), once("DELETE FROM alert_state WHERE rule = ?", (rule_id,))
+        )
 
     async def alerts(self) -> list[Alert]:
         """Return the alerts as they were."""
@@ -56,16 +56,17 @@ class AlertBook:
 
     async def note(self, alerts: Sequence[Alert], changes: Sequence[Change], gone: Sequence[str] = ()) -> None:
         """Keep what alerts are now and how they came to be it."""
-        async with self._database.transaction() as tx:
-            await tx.execute_many(
+        await self._database.write(
+            for_each(
                 "INSERT OR REPLACE INTO alert_state (id, rule, body) VALUES (?, ?, ?)", [(a.id, a.rule, _alert_text(a)) for a in alerts]
-            )
-            await tx.execute_many("DELETE FROM alert_state WHERE id = ?", [(i,) for i in gone])
-            await tx.execute_many(
+            ),
+            for_each("DELETE FROM alert_state WHERE id = ?", [(i,) for i in gone]),
+            for_each(
                 "INSERT INTO alert_change (alert, at, before, after, body) VALUES (?, ?, ?, ?, ?)",
                 [(c.alert.id, c.at, c.before, c.after, _alert_text(c.alert)) for c in changes],
-            )
-            await tx.execute("DELETE FROM alert_change WHERE id <= (SELECT max(id) FROM alert_change) - ?", (KEEP,))
+            ),
+            once("DELETE FROM alert_change WHERE id <= (SELECT max(id) FROM alert_change) - ?", (KEEP,)),
+        )
 
     async def changes(self, alert: str | None, limit: int, before: int) -> list[dict[str, Any]]:
         """Return changes, newest first."""
@@ -88,23 +89,23 @@ class AlertBook:
 
     async def put_silence(self, silence: Silence) -> None:
         """Keep a silence."""
-        async with self._database.transaction() as tx:
-            await tx.execute(
-                "INSERT OR REPLACE INTO silence (id, body, ends_at) VALUES (?, ?, ?)", (silence.id, _text(silence), silence.ends_at)
-            )
+        await self._database.write(
+            once("INSERT OR REPLACE INTO silence (id, body, ends_at) VALUES (?, ?, ?)", (silence.id, _text(silence), silence.ends_at))
+        )
 
     async def decide(self, decisions: Sequence[tuple[float, str, dict[str, Any]]]) -> None:
         """Write down why notices were or were not sent, (when, alert, what), and by the sent ones who knows of what that it fires."""
+        rows = [(at, alert, orjson.dumps(body).decode()) for at, alert, body in decisions]
         sent = [(body["receiver"], alert, at, body["state"]) for at, alert, body in decisions if body["decision"] == "sent"]
-        async with self._database.transaction() as tx:
-            rows = [(at, alert, orjson.dumps(body).decode()) for at, alert, body in decisions]
-            await tx.execute_many("INSERT INTO alert_decision (at, alert, body) VALUES (?, ?, ?)", rows)
-            await tx.execute("DELETE FROM alert_decision WHERE id <= (SELECT max(id) FROM alert_decision) - ?", (KEEP,))
-            firing = [(receiver, alert, at) for receiver, alert, at, state in sent if state == "firing"]
-            await tx.execute_many("INSERT OR REPLACE INTO alert_told (receiver, alert, at) VALUES (?, ?, ?)", firing)
-            over = [(receiver, alert) for receiver, alert, _, state in sent if state != "firing"]
-            await tx.execute_many("DELETE FROM alert_told WHERE receiver = ? AND alert = ?", over)
-            await tx.execute_many(_FORGET, [(receiver, KEEP_TOLD) for receiver in {row[0] for row in firing}])
+        firing = [(receiver, alert, at) for receiver, alert, at, state in sent if state == "firing"]
+        over = [(receiver, alert) for receiver, alert, _, state in sent if state != "firing"]
+        await self._database.write(
+            for_each("INSERT INTO alert_decision (at, alert, body) VALUES (?, ?, ?)", rows),
+            once("DELETE FROM alert_decision WHERE id <= (SELECT max(id) FROM alert_decision) - ?", (KEEP,)),
+            for_each("INSERT OR REPLACE INTO alert_told (receiver, alert, at) VALUES (?, ?, ?)", firing),
+            for_each("DELETE FROM alert_told WHERE receiver = ? AND alert = ?", over),
+            for_each(_FORGET, [(receiver, KEEP_TOLD) for receiver in {row[0] for row in firing}]),
+        )
 
     async def decisions(self, alert: str | None, limit: int, before: int) -> list[dict[str, Any]]:
         """Return decisions, newest first."""

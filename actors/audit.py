@@ -5,11 +5,12 @@ from collections.abc import Callable, Mapping
 import attrs
 
 from actors.runtime import Actor, Request, handles
-from actors.storage import Database
+from actors.storage import Database, once
 from paranet.codec import structure
 
 REFUSED = 10_000
 """refusals that are kept"""
+_FORGET_REFUSED = "DELETE FROM audit WHERE refused AND id <= (SELECT id FROM audit WHERE refused ORDER BY id DESC LIMIT 1 OFFSET ?)"
 
 
 @attrs.frozen(kw_only=True)
@@ -59,16 +60,11 @@ class Audit(Actor):
 
     @handles
     async def record(self, message: Record) -> None:
-        async with self._database.transaction() as tx:
-            await tx.execute(
-                "INSERT INTO audit (at, author, remote, action, target, outcome, refused) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (self._now(), message.author, message.remote, message.action, message.target, message.outcome, message.refused),
-            )
-            if message.refused:
-                await tx.execute(
-                    "DELETE FROM audit WHERE refused AND id <= (SELECT id FROM audit WHERE refused ORDER BY id DESC LIMIT 1 OFFSET ?)",
-                    (REFUSED,),
-                )
+        row = (self._now(), message.author, message.remote, message.action, message.target, message.outcome, message.refused)
+        statements = [once("INSERT INTO audit (at, author, remote, action, target, outcome, refused) VALUES (?, ?, ?, ?, ?, ?, ?)", row)]
+        if message.refused:
+            statements.append(once(_FORGET_REFUSED, (REFUSED,)))
+        await self._database.write(*statements)
         self._written += 1
 
     @handles

@@ -15,7 +15,7 @@ import orjson
 import zstandard
 
 from actors.identities import COLUMNS, Known, known_series, row_of
-from actors.storage import Database
+from actors.storage import Database, for_each, once
 from actors.storage.database import Value
 from paranet.errors import QueryTooLarge
 from paranet.metrics import chunk, decoder, rollup
@@ -105,12 +105,12 @@ class ChunkStore:
         if batch.sealed or batch.open or batch.forget_journal:
             chunks, rollups = await asyncio.to_thread(_encoded, batch)
             forgotten = [(i,) for i in batch.forget_hasty]
-            async with self._database.transaction() as tx:
-                await tx.execute_many(_INSERT_CHUNK, chunks)
-                await tx.execute_many(_INSERT_ROLLUP, rollups)
-                await tx.execute_many("DELETE FROM journal WHERE id = ?", forgotten)
-                if batch.forget_journal:
-                    await tx.execute("DELETE FROM journal WHERE id <= ?", (batch.forget_journal,))
+            await self._database.write(
+                for_each(_INSERT_CHUNK, chunks),
+                for_each(_INSERT_ROLLUP, rollups),
+                for_each("DELETE FROM journal WHERE id = ?", forgotten),
+                once("DELETE FROM journal WHERE id <= ?", (batch.forget_journal,)),
+            )
         return row
 
     async def save(self, batch: Batch) -> int:
@@ -153,8 +153,7 @@ class ChunkStore:
         if rows and table in ("chunk", "rollup"):
             self.damaged[table] += len(rows)
             log.error("%d damaged rows of %s are deleted", len(rows), table)
-            async with self._database.transaction() as tx:
-                await tx.execute_many(f"DELETE FROM {table} WHERE id = ?", rows)  # noqa: S608  # one of two words
+            await self._database.write(for_each(f"DELETE FROM {table} WHERE id = ?", rows))  # noqa: S608  # one of two words
 
     async def retain(self, now: int, retention: int, max_bytes: int) -> int:
         """Delete what is too old, then the oldest until the file's content is below *max_bytes*; return how many rows went."""
@@ -203,9 +202,8 @@ class ChunkStore:
     async def forget(self, series: Iterable[int]) -> None:
         """Delete series with all there is of them."""
         rows = [(i,) for i in series]
-        async with self._database.transaction() as tx:
-            for table, column in (("chunk", "series"), ("rollup", "series"), ("series", "id")):
-                await tx.execute_many(f"DELETE FROM {table} WHERE {column} = ?", rows)  # noqa: S608  # words above
+        columns = {"chunk": "series", "rollup": "series", "series": "id"}
+        await self._database.write(*(for_each(f"DELETE FROM {t} WHERE {c} = ?", rows) for t, c in columns.items()))  # noqa: S608  # words above
 
 
 def _bounded(rows: list[tuple[Value, ...]]) -> list[tuple[Value, ...]]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import attrs
 import orjson
 
-from actors.storage import Database
+from actors.storage import Database, once
 from paranet.errors import NotFound
 
 ASSISTANT = "assistant"
@@ -45,16 +45,17 @@ class Conversations:
 
     async def add(self, to: Conversation, said: Said) -> None:
         """Keep one message; with the first one the conversation itself."""
-        async with self._database.transaction() as tx:
-            await tx.execute(
+        await self._database.write(
+            once(
                 "INSERT INTO chat (id, owner, title, created_at, updated_at) VALUES (?, ?, ?, ?, ?)"
                 " ON CONFLICT (id) DO UPDATE SET updated_at = excluded.updated_at",
                 (to.id, to.owner, to.title, to.created_at, said.at),
-            )
-            await tx.execute(
+            ),
+            once(
                 "INSERT INTO chat_message (chat, seq, at, author, text, body) VALUES (?, ?, ?, ?, ?, ?)",
                 (to.id, said.seq, said.at, said.author, said.text, orjson.dumps(said.body).decode()),
-            )
+            ),
+        )
 
     async def find(self, chat_id: str) -> Conversation | None:
         """Return one conversation with its messages."""
@@ -96,9 +97,9 @@ class Conversations:
 
     async def forget(self, chat_id: str) -> None:
         """Delete a conversation with all that was said in it."""
-        async with self._database.transaction() as tx:
-            await tx.execute("DELETE FROM chat_message WHERE chat = ?", (chat_id,))
-            await tx.execute("DELETE FROM chat WHERE id = ?", (chat_id,))
+        await self._database.write(
+            once("DELETE FROM chat_message WHERE chat = ?", (chat_id,)), once("DELETE FROM chat WHERE id = ?", (chat_id,))
+        )
 
 
 def _conversation(row: tuple[object, ...]) -> Conversation:

@@ -5,7 +5,7 @@ import logging
 import attrs
 import orjson
 
-from actors.storage import Database
+from actors.storage import Database, for_each
 from actors.storage.database import Value
 from paranet.metrics.chunk import checksum
 from paranet.metrics.labels import NAME, Labels, labels_of
@@ -55,8 +55,7 @@ async def known_series(database: Database) -> tuple[list[Known], int]:
         if crc is None:
             unsigned.append((row_of(series, one.labels)[-1], series))
     if unsigned:
-        async with database.transaction() as tx:
-            await tx.execute_many("UPDATE series SET crc = ? WHERE id = ?", unsigned)
+        await database.write(for_each("UPDATE series SET crc = ? WHERE id = ?", unsigned))
     if damaged:
         found += await _mended(database, damaged)
     return found, len(damaged)

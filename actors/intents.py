@@ -13,7 +13,7 @@ import orjson
 from actors.devices import GetState, Installed, ReadInstalled
 from actors.ids import uuid7
 from actors.runtime import Actor, Request, handles
-from actors.storage import Database
+from actors.storage import Database, once
 from actors.topology import GetTopology, TopologyState
 from actors.workshop import Job, Workshop, wanted_of
 from paranet.codec import structure, unstructure
@@ -272,11 +272,12 @@ class IntentStore(Actor):
 
     async def _keep(self, c: Compilation) -> None:
         body = await asyncio.to_thread(_body, c)
-        async with self._database.transaction() as tx:
-            await tx.execute(
+        await self._database.write(
+            once(
                 "INSERT INTO compilation (id, at, author, name, source, ok, topology_revision, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (c.id, c.at, c.author, c.name, c.source, int(c.compiled.ok), c.topology_revision, body),
             )
+        )
 
     @handles
     async def get(self, message: GetCompilation) -> Compilation:

@@ -7,7 +7,7 @@ import attrs
 import orjson
 
 from actors.progress import Progress
-from actors.storage import Database, Transaction
+from actors.storage import Database, Statement, for_each, once
 from paranet.codec import structure, unstructure
 from paranet.errors import NotFound
 from paranet.models.device import Change, Row, RowKey, Rows
@@ -53,34 +53,28 @@ class Journal:
     async def begin(self, recorded: Recorded, events: Sequence[Mapping[str, Any]]) -> None:
         """BEGIN: the plan with its inverses, before anything is sent. One that was queued gets the plan that it runs in the end."""
         progress = recorded.progress
-        async with self._database.transaction() as tx:
-            await tx.execute(
-                _BEGIN,
-                (
-                    progress.deploy_id,
-                    recorded.epoch,
-                    progress.compile_id,
-                    progress.rolls_back,
-                    progress.author,
-                    progress.started_at,
-                    _text(recorded.plan),
-                    progress.state,
-                    _text(progress),
-                    recorded.token,
-                ),
-            )
-            await _append(tx, progress.deploy_id, events)
+        row = (
+            progress.deploy_id,
+            recorded.epoch,
+            progress.compile_id,
+            progress.rolls_back,
+            progress.author,
+            progress.started_at,
+            _text(recorded.plan),
+            progress.state,
+            _text(progress),
+            recorded.token,
+        )
+        await self._database.write(once(_BEGIN, row), _append(progress.deploy_id, events))
 
     async def note(self, progress: Progress, events: Sequence[Mapping[str, Any]], *, decide: Plan | None = None) -> None:
         """Keep the progress and its events; with *decide* that plan is to be confirmed from here on, whatever happens."""
-        async with self._database.transaction() as tx:
-            await tx.execute(
-                "UPDATE deployment SET state = ?, progress = ?, ended_at = ?, decided = max(decided, ?) WHERE id = ?",
-                (progress.state, _text(progress), progress.ended_at, int(decide is not None), progress.deploy_id),
-            )
-            await _append(tx, progress.deploy_id, events)
-            for device in decide.devices if decide else ():
-                await _expect(tx, device.node, device.delta.changes)
+        row = (progress.state, _text(progress), progress.ended_at, int(decide is not None), progress.deploy_id)
+        await self._database.write(
+            once("UPDATE deployment SET state = ?, progress = ?, ended_at = ?, decided = max(decided, ?) WHERE id = ?", row),
+            _append(progress.deploy_id, events),
+            *_expect({device.node: device.delta.changes for device in decide.devices} if decide else {}),
+        )
 
     async def load(self, deploy_id: str) -> Recorded:
         """Return one deployment. Raise NotFound."""
@@ -157,8 +151,7 @@ class Journal:
 
     async def keep_key(self, author: str, key: str, request: str, deploy_id: str, at: float) -> str:
         """Remember what a client asked for under its key; return the deployment's id, that of whoever was first."""
-        async with self._database.transaction() as tx:
-            await tx.execute("INSERT OR IGNORE INTO deploy_key VALUES (?, ?, ?, ?, ?)", (author, key, request, deploy_id, at))
+        await self._database.write(once("INSERT OR IGNORE INTO deploy_key VALUES (?, ?, ?, ?, ?)", (author, key, request, deploy_id, at)))
         known = await self.of_key(author, key)
         return known[1] if known else deploy_id
 
@@ -181,25 +174,22 @@ class Journal:
 
     async def expect(self, changes: Mapping[str, Sequence[Change]]) -> None:
         """Take other rows for the expected ones, by node."""
-        async with self._database.transaction() as tx:
-            for node, of_node in changes.items():
-                await _expect(tx, node, of_node)
+        await self._database.write(*_expect(changes))
 
 
-async def _append(tx: Transaction, deploy_id: str, events: Sequence[Mapping[str, Any]]) -> None:
-    await tx.execute_many(
-        "INSERT INTO deploy_event (deployment, seq, body) VALUES (?, ?, ?)",
-        [(deploy_id, event["seq"], orjson.dumps(event).decode()) for event in events],
+def _append(deploy_id: str, events: Sequence[Mapping[str, Any]]) -> Statement:
+    rows = [(deploy_id, event["seq"], orjson.dumps(event).decode()) for event in events]
+    return for_each("INSERT INTO deploy_event (deployment, seq, body) VALUES (?, ?, ?)", rows)
+
+
+def _expect(changes: Mapping[str, Sequence[Change]]) -> tuple[Statement, Statement]:
+    all_of_them = [(node, change) for node, of_node in changes.items() for change in of_node]
+    gone = [(node, *change.id) for node, change in all_of_them if change.after is None]
+    there = [(node, *change.id, _text(change.after)) for node, change in all_of_them if change.after is not None]
+    return (
+        for_each("DELETE FROM expected WHERE node = ? AND family = ? AND key = ?", gone),
+        for_each("INSERT OR REPLACE INTO expected (node, family, key, body) VALUES (?, ?, ?, ?)", there),
     )
-
-
-async def _expect(tx: Transaction, node: str, changes: Sequence[Change]) -> None:
-    gone = [(node, *change.id) for change in changes if change.after is None]
-    there = [(node, *change.id, _text(change.after)) for change in changes if change.after is not None]
-    if gone:
-        await tx.execute_many("DELETE FROM expected WHERE node = ? AND family = ? AND key = ?", gone)
-    if there:
-        await tx.execute_many("INSERT OR REPLACE INTO expected (node, family, key, body) VALUES (?, ?, ?, ?)", there)
 
 
 def installed_rows(rows: Rows, expected: Rows) -> dict[RowKey, Row]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from actors.identities import COLUMNS, sum_of
-from actors.storage import Database
+from actors.storage import Database, for_each
 from actors.storage.database import Value
 from paranet.metrics.chunk import checksum
 
@@ -47,8 +47,7 @@ async def _put(database: Database, table: str, rows: list[tuple[Value, ...]]) ->
     columns = _TABLES[table]
     marks = ", ".join("?" * len(columns.split(",")))
     orphans = "" if table not in ("chunk", "rollup") else " WHERE EXISTS (SELECT 1 FROM series WHERE id = ?2)"
-    async with database.transaction() as tx:
-        await tx.execute_many(f"INSERT OR IGNORE INTO {table} ({columns}) SELECT {marks}{orphans}", rows)  # tables above
+    await database.write(for_each(f"INSERT OR IGNORE INTO {table} ({columns}) SELECT {marks}{orphans}", rows))
     return len(rows)
 
 

@@ -5,7 +5,7 @@ from enum import IntEnum
 
 import attrs
 
-from actors.storage import Database
+from actors.storage import Database, once
 from paranet.errors import AlreadyExists, NotFound, WrongState
 
 
@@ -82,11 +82,12 @@ class People:
         """Take somebody in. Raise AlreadyExists."""
         user = person.user
         self._must_be_free(user.username)
-        async with self._database.transaction() as tx:
-            await tx.execute(
+        await self._database.write(
+            once(
                 "INSERT INTO account (id, username, role, password, created_at) VALUES (?, ?, ?, ?, ?)",
                 (user.id, user.username, user.role.word, person.hashed, person.created_at),
             )
+        )
         self._keep(person)
 
     async def change(self, person: Person) -> None:
@@ -96,11 +97,12 @@ class People:
             self._must_be_free(user.username)
         if user.role < Role.ADMIN:
             self._must_leave_an_admin(before)
-        async with self._database.transaction() as tx:
-            await tx.execute(
+        await self._database.write(
+            once(
                 "UPDATE account SET username = ?, role = ?, password = ? WHERE id = ?",
                 (user.username, user.role.word, person.hashed, user.id),
             )
+        )
         del self._by_name[before.user.username.lower()]
         self._keep(person)
 
@@ -108,8 +110,7 @@ class People:
         """Let somebody go. Raise NotFound, WrongState when no admin would be left."""
         person = self.get(user_id)
         self._must_leave_an_admin(person)
-        async with self._database.transaction() as tx:
-            await tx.execute("DELETE FROM account WHERE id = ?", (user_id,))
+        await self._database.write(once("DELETE FROM account WHERE id = ?", (user_id,)))
         del self._by_id[user_id], self._by_name[person.user.username.lower()]
 
     def _keep(self, person: Person) -> None:

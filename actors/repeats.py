@@ -6,7 +6,7 @@ import attrs
 import orjson
 
 from actors.runtime import Actor, Message, Request, handles
-from actors.storage import Database
+from actors.storage import Database, once
 from paranet.errors import AlreadyExists, Repeated
 
 KEPT_FOR = 86_400.0
@@ -89,15 +89,14 @@ class Repeats(Actor):
         )
         if rows:
             return self._known(message, *rows[0])
-        async with self._database.transaction() as tx:
-            await tx.execute("DELETE FROM answer WHERE at <= ?", (now - KEPT_FOR,))
-            await tx.execute(
-                "INSERT INTO answer (user, key, request, at) VALUES (?, ?, ?, ?)", (message.user, message.key, message.request, now)
-            )
-            await tx.execute(
+        await self._database.write(
+            once("DELETE FROM answer WHERE at <= ?", (now - KEPT_FOR,)),
+            once("INSERT INTO answer (user, key, request, at) VALUES (?, ?, ?, ?)", (message.user, message.key, message.request, now)),
+            once(
                 "DELETE FROM answer WHERE user = ? AND id <= (SELECT id FROM answer WHERE user = ? ORDER BY id DESC LIMIT 1 OFFSET ?)",
                 (message.user, message.user, OF_USER),
-            )
+            ),
+        )
         self._under_way.add((message.user, message.key))
         return None
 
@@ -117,11 +116,12 @@ class Repeats(Actor):
     async def keep(self, message: Keep) -> None:
         answer, key = message.answer, (message.user, message.key)
         body = answer.body if answer.body is not None and len(answer.body) <= LARGEST else None
-        async with self._database.transaction() as tx:
-            await tx.execute(
+        await self._database.write(
+            once(
                 "UPDATE answer SET status = ?, head = ?, body = ? WHERE user = ? AND key = ?",
                 (answer.status, orjson.dumps(dict(answer.head)).decode(), body, *key),
             )
+        )
         self._under_way.discard(key)
         self._size += len(body or b"")
         if self._size > ROOM:
@@ -129,14 +129,12 @@ class Repeats(Actor):
 
     async def _make_room(self) -> None:
         """Forget the older half."""
-        async with self._database.transaction() as tx:
-            await tx.execute("DELETE FROM answer WHERE id <= (SELECT (min(id) + max(id)) / 2 FROM answer)")
+        await self._database.write(once("DELETE FROM answer WHERE id <= (SELECT (min(id) + max(id)) / 2 FROM answer)"))
         await self.on_start()
 
     @handles
     async def release(self, message: Release) -> None:
-        async with self._database.transaction() as tx:
-            await tx.execute("DELETE FROM answer WHERE user = ? AND key = ?", (message.user, message.key))
+        await self._database.write(once("DELETE FROM answer WHERE user = ? AND key = ?", (message.user, message.key)))
         self._under_way.discard((message.user, message.key))
 
     @handles

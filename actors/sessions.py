@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import attrs
 
-from actors.storage import Database
+from actors.storage import Database, once
 
 
 @attrs.frozen(kw_only=True)
@@ -60,52 +60,49 @@ class Sessions:
 
     async def start(self, session: Session) -> None:
         """Begin a session."""
-        async with self._database.transaction() as tx:
-            await tx.execute(
+        await self._database.write(
+            once(
                 "INSERT INTO session (id, user_id, current, created_at, expires_at) VALUES (?, ?, ?, ?, ?)",
                 (session.id, session.user_id, session.current, self._now(), session.expires_at),
             )
+        )
         self.open[session.id] = session
 
     async def renew(self, session: Session) -> None:
         """Give the session its next refresh token."""
-        async with self._database.transaction() as tx:
-            await tx.execute(
-                "UPDATE session SET current = ?, expires_at = ? WHERE id = ?", (session.current, session.expires_at, session.id)
-            )
+        await self._database.write(
+            once("UPDATE session SET current = ?, expires_at = ? WHERE id = ?", (session.current, session.expires_at, session.id))
+        )
         self.open[session.id] = session
 
     async def end(self, session_id: str) -> None:
         """End a session; all its tokens are worthless."""
-        async with self._database.transaction() as tx:
-            await tx.execute("DELETE FROM session WHERE id = ?", (session_id,))
+        await self._database.write(once("DELETE FROM session WHERE id = ?", (session_id,)))
         self.open.pop(session_id, None)
 
     async def end_all(self, user_id: str, *, but: str = "") -> None:
         """End every session of a user, but one."""
-        async with self._database.transaction() as tx:
-            await tx.execute("DELETE FROM session WHERE user_id = ? AND id <> ?", (user_id, but))
+        await self._database.write(once("DELETE FROM session WHERE user_id = ? AND id <> ?", (user_id, but)))
         self.open = {s.id: s for s in self.open.values() if s.user_id != user_id or s.id == but}
 
     async def revoke(self, jti: str, expires_at: float) -> None:
         """Make one token worthless until it expires."""
-        async with self._database.transaction() as tx:
-            await tx.execute("INSERT OR IGNORE INTO revoked_token (jti, expires_at) VALUES (?, ?)", (jti, expires_at))
+        await self._database.write(once("INSERT OR IGNORE INTO revoked_token (jti, expires_at) VALUES (?, ?)", (jti, expires_at)))
         self.revoked.add(jti)
 
     async def add_machine(self, token: ApiToken, digest: str) -> None:
         """Take a machine's token in."""
-        async with self._database.transaction() as tx:
-            await tx.execute(
+        await self._database.write(
+            once(
                 "INSERT INTO api_token (id, user_id, name, scopes, digest, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (token.id, token.user_id, token.name, " ".join(token.scopes), digest, token.created_at, token.expires_at),
             )
+        )
         self.machines[digest] = token
 
     async def remove_machine(self, token_id: str) -> None:
         """Make a machine's token worthless."""
-        async with self._database.transaction() as tx:
-            await tx.execute("DELETE FROM api_token WHERE id = ?", (token_id,))
+        await self._database.write(once("DELETE FROM api_token WHERE id = ?", (token_id,)))
         self.machines = {digest: token for digest, token in self.machines.items() if token.id != token_id}
 
     def forget_user(self, user_id: str) -> None:
@@ -115,7 +112,6 @@ class Sessions:
 
     async def prune(self) -> None:
         """Forget what has expired."""
-        async with self._database.transaction() as tx:
-            for table in ("revoked_token", "session", "api_token"):
-                await tx.execute(f"DELETE FROM {table} WHERE expires_at < ?", (self._now(),))  # noqa: S608 - fixed words
+        tables, now = ("revoked_token", "session", "api_token"), self._now()
+        await self._database.write(*(once(f"DELETE FROM {table} WHERE expires_at < ?", (now,)) for table in tables))  # noqa: S608 - fixed words
         await self.load()

@@ -12,7 +12,7 @@ from actors.channels import Channel, Outlets, Subscribe, Subscribed, Unsubscribe
 from actors.ids import epoch
 from actors.runtime import Actor, Mailbox, Message, Overflow, Request, handles
 from actors.runtime.frames import current
-from actors.storage import Database
+from actors.storage import Database, for_each, once
 from actors.times import rfc3339
 from paranet.errors import StorageFailed
 
@@ -123,11 +123,12 @@ class Syslog(Actor):
             return
         self._waiting.clear()
         try:
-            async with self._database.transaction() as tx:
-                await tx.execute_many(
+            await self._database.write(
+                for_each(
                     "INSERT INTO log (at, level, logger, message, actor, node, deployment, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows
-                )
-                await tx.execute("DELETE FROM log WHERE id <= (SELECT max(id) FROM log) - ?", (KEEP,))
+                ),
+                once("DELETE FROM log WHERE id <= (SELECT max(id) FROM log) - ?", (KEEP,)),
+            )
         except StorageFailed:
             self._lost += len(rows)
 

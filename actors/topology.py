@@ -11,7 +11,7 @@ import orjson
 from actors.channels import Channel, Outlets, Subscribe, Subscribed, Unsubscribe
 from actors.ids import epoch
 from actors.runtime import Actor, Message, Request, handles
-from actors.storage import Database
+from actors.storage import Database, for_each, once
 from actors.topology_log import (
     KINDS,
     Bodies,
@@ -218,8 +218,7 @@ class TopologyStore(Actor):
 
     async def _epoch(self) -> str:
         """Return the channel's epoch: offsets are database revisions, so it lives as long as the database does."""
-        async with self._database.transaction() as tx:
-            await tx.execute("INSERT OR IGNORE INTO meta (key, value) VALUES ('topology-epoch', ?)", (epoch(),))
+        await self._database.write(once("INSERT OR IGNORE INTO meta (key, value) VALUES ('topology-epoch', ?)", (epoch(),)))
         ((value,),) = await self._database.fetch("SELECT value FROM meta WHERE key = 'topology-epoch'")
         return str(value)
 
@@ -370,15 +369,14 @@ class TopologyStore(Actor):
         head = {"revision": revision, "at": at, "author": author, "summary": summary}
         event = change_event(new, difference, parts, head)
         positions = self._positions_in(new, revision)
-        async with self._database.transaction() as tx:
-            await tx.execute_many("DELETE FROM part WHERE kind = ? AND id = ?", removed)
-            await tx.execute_many(
-                "INSERT OR REPLACE INTO part (kind, id, position, revision, body) VALUES (?, ?, ?, ?, ?)",
-                [(k, i, positions[k, i], revision, parts[k, i].decode()) for k, i in written],
-            )
-            moved = [(p, *key) for key, p in positions.items() if self._positions.get(key, p) != p]
-            await tx.execute_many("UPDATE part SET position = ? WHERE kind = ? AND id = ?", moved)
-            await self._log.append(tx, state.document, event, head, new.properties if difference.properties else None)
+        rows = [(k, i, positions[k, i], revision, parts[k, i].decode()) for k, i in written]
+        moved = [(p, *key) for key, p in positions.items() if self._positions.get(key, p) != p]
+        await self._database.write(
+            for_each("DELETE FROM part WHERE kind = ? AND id = ?", removed),
+            for_each("INSERT OR REPLACE INTO part (kind, id, position, revision, body) VALUES (?, ?, ?, ?, ?)", rows),
+            for_each("UPDATE part SET position = ? WHERE kind = ? AND id = ?", moved),
+            *await self._log.entry(state.document, event, head, new.properties if difference.properties else None),
+        )
         for key in removed:
             del self._revisions[key]
         self._revisions.update(dict.fromkeys(written, revision))

@@ -7,8 +7,8 @@ from typing import Any
 import attrs
 import orjson
 
-from actors.storage import Database
-from actors.storage.database import Transaction, Value
+from actors.storage import Database, Statement, once
+from actors.storage.database import Value
 from paranet.codec import structure, unstructure
 from paranet.models.topology import Demand, Link, Node, Topology
 
@@ -138,19 +138,19 @@ class ChangeLog:
         found: Mapping[str, object] = orjson.loads(str(rows[0][0])) if rows else {}
         return found
 
-    async def append(
-        self, tx: Transaction, whole: bytes, event: bytes, head: Mapping[str, Any], properties: Mapping[str, object] | None
-    ) -> None:
-        """Write one change; *whole* is the topology after it, *properties* what the network's own became if they changed."""
+    async def entry(self, whole: bytes, event: bytes, head: Mapping[str, Any], properties: Mapping[str, object] | None) -> list[Statement]:
+        """Return what writes one change; *whole* is the topology after it, *properties* what the network's own became if they changed."""
         row = (head["revision"], head["at"], head["author"], head["summary"], event.decode())
-        await tx.execute("INSERT INTO topology_change (revision, at, author, summary, event) VALUES (?, ?, ?, ?, ?)", row)
+        statements = [once("INSERT INTO topology_change (revision, at, author, summary, event) VALUES (?, ?, ?, ?, ?)", row)]
         if properties is not None:
-            await tx.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (_PROPERTIES, orjson.dumps(properties).decode()))
+            kept = (_PROPERTIES, orjson.dumps(properties).decode())
+            statements.append(once("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", kept))
         since = await self._bytes_since() + len(event)
         if since > _SPARE + 4 * len(whole):
-            await tx.execute("INSERT INTO topology_snapshot (revision, body) VALUES (?, ?)", (head["revision"], whole.decode()))
+            statements.append(once("INSERT INTO topology_snapshot (revision, body) VALUES (?, ?)", (head["revision"], whole.decode())))
             since = 0
         self._since = since
+        return statements
 
     async def _bytes_since(self) -> int:
         """Return how much was written since the last snapshot; after a restart, or a write that failed, at least that much."""

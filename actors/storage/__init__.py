@@ -1,5 +1,5 @@
 """SQLite through aiosqlite: one file, one writer, numbered migrations."""
 
-from actors.storage.database import Database, Transaction
+from actors.storage.database import Database, Statement, Transaction, for_each, once
 
-__all__ = ["Database", "Transaction"]
+__all__ = ["Database", "Statement", "Transaction", "for_each", "once"]

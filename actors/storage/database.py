@@ -5,9 +5,10 @@ import re
 import sqlite3
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from importlib import resources
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import aiosqlite
 
@@ -15,6 +16,23 @@ from paranet.errors import SchemaTooNew, StorageFailed
 
 Value = str | int | float | bytes | None
 _NUMBERED = re.compile(r"(\d{4})_\w+\.sql")
+
+
+class Statement(NamedTuple):
+    """An INSERT, UPDATE or DELETE; it runs once for each row of parameters."""
+
+    sql: str
+    rows: Sequence[Sequence[Value]]
+
+
+def once(sql: str, row: Sequence[Value] = ()) -> Statement:
+    """Return a statement that runs once."""
+    return Statement(sql, (row,))
+
+
+def for_each(sql: str, rows: Sequence[Sequence[Value]]) -> Statement:
+    """Return a statement that runs for each row of parameters, in order; for none it does not run."""
+    return Statement(sql, rows)
 
 
 class Transaction:
@@ -38,13 +56,31 @@ class Transaction:
         await self._connection.executemany(sql, rows)
 
 
+class _Connection(aiosqlite.Connection):
+    """Can also run a transaction whose statements are all known in one visit to its thread, where others make one for each."""
+
+    async def run(self, statements: Sequence[Statement]) -> None:
+        await self._execute(self._run, statements)  # type: ignore[no-untyped-call]  # as all of its own methods do
+
+    def _run(self, statements: Sequence[Statement]) -> None:
+        self._conn.execute("BEGIN IMMEDIATE")
+        try:
+            for sql, rows in statements:
+                self._conn.executemany(sql, rows)
+            self._conn.execute("COMMIT")
+        except BaseException:
+            if self._conn.in_transaction:
+                self._conn.execute("ROLLBACK")
+            raise
+
+
 class Database:
     """Open with `Database.open`. sqlite3's errors come out as StorageFailed.
 
     What is read comes over a connection of its own: it never shows what a transaction under way may still take back, nor waits for one.
     """
 
-    def __init__(self, writer: aiosqlite.Connection, reader: aiosqlite.Connection, path: Path) -> None:
+    def __init__(self, writer: _Connection, reader: _Connection, path: Path) -> None:
         self._connection = writer
         self._reader = reader
         self._lock = asyncio.Lock()
@@ -80,9 +116,20 @@ class Database:
         except sqlite3.Error as error:
             raise StorageFailed(f"{self.path.name}: {error}") from error
 
+    async def write(self, *statements: Statement) -> None:
+        """Run statements that are all known beforehand as one, in order: on disk when this returns, and none of them after StorageFailed.
+
+        When the caller is cancelled they may still take effect, whole.
+        """
+        async with self._lock:
+            try:
+                await self._connection.run(statements)
+            except sqlite3.Error as error:
+                raise StorageFailed(f"{self.path.name}: {error}") from error
+
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
-        """Run the block's statements as one; any exception takes all of them back."""
+        """Run the block's statements as one; any exception takes all of them back. For those that depend on each other's results."""
         async with self._lock:
             try:
                 await self._connection.execute("BEGIN IMMEDIATE")
@@ -123,9 +170,10 @@ class Database:
                     await tx.execute(f"PRAGMA user_version = {number}")
 
 
-async def _connected(path: Path, stack: AsyncExitStack, *pragmas: str) -> aiosqlite.Connection:
+async def _connected(path: Path, stack: AsyncExitStack, *pragmas: str) -> _Connection:
     """Return a connection that the stack closes. Raise sqlite3.Error."""
-    connection = await aiosqlite.connect(path, isolation_level=None)
+    connection = _Connection(partial(sqlite3.connect, path, isolation_level=None), iter_chunk_size=64)
+    await connection
     stack.push_async_callback(connection.close)
     for pragma in ("busy_timeout=5000", *pragmas):
         await connection.execute(f"PRAGMA {pragma}")

@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,9 +13,11 @@ import aiosqlite
 import pytest
 
 from actors import storage
-from actors.storage import Database
+from actors.storage import Database, for_each, once
 from paranet.errors import SchemaTooNew, StorageFailed
 from tests.actors.recorder import WITHIN
+
+Put = Callable[..., Coroutine[Any, Any, None]]
 
 
 @pytest.fixture
@@ -46,6 +48,13 @@ async def put(database: Database, *values: str) -> None:
     async with database.transaction() as tx:
         for value in values:
             await tx.execute("INSERT INTO t VALUES (?)", (value,))
+
+
+async def put_at_once(database: Database, *values: str) -> None:
+    await database.write(for_each("INSERT INTO t VALUES (?)", [(value,) for value in values]))
+
+
+ways = pytest.mark.parametrize("put", [put, put_at_once])
 
 
 async def held(database: Database) -> list[object]:
@@ -154,6 +163,39 @@ async def test_a_failed_statement_takes_all_back(database: Database) -> None:
     assert await held(database) == ["b"]
 
 
+async def test_what_is_written_at_once_is_all_there_or_not_at_all(database: Database) -> None:
+    """In the order given; a statement that fails takes those before it back, whether it ran for some of its rows or for none."""
+    await database.write(once("INSERT INTO t VALUES ('a')"), for_each("DELETE FROM t WHERE x = ?", []), once("UPDATE t SET x = ?", ("b",)))
+    assert await held(database) == ["b"]
+    await database.write(once("CREATE UNIQUE INDEX u ON t (x)"))
+    for failing in (once("INSERT INTO missing VALUES (1)"), for_each("INSERT INTO t VALUES (?)", [("d",), ("d",)])):
+        with pytest.raises(StorageFailed, match=r"missing|UNIQUE"):
+            await database.write(once("INSERT INTO t VALUES ('c')"), failing)
+        assert await held(database) == ["b"]
+    await put(database, "d")
+    assert await held(database) == ["b", "d"]
+
+
+async def test_a_write_whose_caller_is_gone_is_there_whole(database: Database) -> None:
+    """Cancelled while its statements run: what comes next, of either kind, waits for them."""
+    at_work, may_go_on = threading.Event(), threading.Event()
+
+    def dawdle() -> str:
+        at_work.set()
+        return "slow" if may_go_on.wait(WITHIN) else "too slow"
+
+    await database._connection.create_function("dawdle", 0, dawdle)
+    writing = asyncio.create_task(database.write(once("INSERT INTO t VALUES (dawdle())"), once("INSERT INTO t VALUES ('and')")))
+    assert await asyncio.to_thread(at_work.wait, WITHIN)
+    writing.cancel()
+    await asyncio.wait((writing,))
+    assert writing.cancelled()
+    others = [asyncio.create_task(way(database, "after")) for way in (put, put_at_once)]
+    may_go_on.set()
+    await asyncio.gather(*others)
+    assert await held(database) == ["slow", "and", "after", "after"]
+
+
 async def test_an_exception_in_the_block_takes_all_back(database: Database) -> None:
     """It comes out as it is."""
 
@@ -167,7 +209,8 @@ async def test_an_exception_in_the_block_takes_all_back(database: Database) -> N
     assert await held(database) == []
 
 
-async def test_a_busy_file_is_a_refusal(database: Database) -> None:
+@ways
+async def test_a_busy_file_is_a_refusal(database: Database, put: Put) -> None:
     """SQLITE_BUSY comes out as StorageFailed; when the other writer is done, writing works."""
     other = sqlite3.connect(database.path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
@@ -179,7 +222,8 @@ async def test_a_busy_file_is_a_refusal(database: Database) -> None:
     assert await held(database) == ["b"]
 
 
-async def test_a_full_disk_is_a_refusal(database: Database) -> None:
+@ways
+async def test_a_full_disk_is_a_refusal(database: Database, put: Put) -> None:
     """SQLITE_FULL comes out as StorageFailed and takes its transaction back; smaller writes go on working."""
     await put(database, "before")
     ((pages,),) = await database.fetch("PRAGMA page_count")
@@ -227,6 +271,7 @@ async def test_transactions_are_serialised(database: Database) -> None:
 
     async def second() -> None:
         await first_is_in.wait()
+        await put_at_once(database, "between")
         async with database.transaction() as tx:
             seen.append(await held(database))
             await tx.execute("INSERT INTO t VALUES ('second')")
@@ -236,11 +281,12 @@ async def test_transactions_are_serialised(database: Database) -> None:
         group.create_task(second())
         await first_is_in.wait()
         may_end.set()
-    assert seen == [["first", "first again"]]
-    assert await held(database) == ["first", "first again", "second"]
+    assert seen == [["first", "first again", "between"]]
+    assert await held(database) == ["first", "first again", "between", "second"]
 
 
-async def test_many_writers_lose_nothing(database: Database) -> None:
+@ways
+async def test_many_writers_lose_nothing(database: Database, put: Put) -> None:
     """Each of a hundred concurrent transactions is there, whole."""
     await asyncio.gather(*(put(database, f"{n} a", f"{n} b") for n in range(100)))
     found = [str(x).split() for x in await held(database)]
@@ -248,9 +294,9 @@ async def test_many_writers_lose_nothing(database: Database) -> None:
     assert all(a == [n, "a"] and b == [n, "b"] for n, a, b in zip((n for n, _ in found[::2]), found[::2], found[1::2], strict=True))
 
 
-async def cancelled_after(database: Database, turns: int) -> bool:
+async def cancelled_after(writing: Coroutine[Any, Any, None], turns: int) -> bool:
     """Write in a task that is cancelled after that many turns of the loop; tell whether it ended as cancelled."""
-    task = asyncio.create_task(put(database, "one", "two"), name="to be cancelled")
+    task = asyncio.create_task(writing, name="to be cancelled")
     for _ in range(turns):
         await asyncio.sleep(0)
     task.cancel()
@@ -303,10 +349,11 @@ async def test_a_transaction_cancelled_at_a_statement_leaves_the_database_usable
     assert (await held(database))[-1] == "three"
 
 
+@ways
 @pytest.mark.parametrize("turns", range(12))
-async def test_a_transaction_cancelled_at_any_moment_leaves_the_database_usable(database: Database, turns: int) -> None:
+async def test_a_transaction_cancelled_at_any_moment_leaves_the_database_usable(database: Database, put: Put, turns: int) -> None:
     """Both rows or none, and the next writer gets in."""
-    await cancelled_after(database, turns)
+    await cancelled_after(put(database, "one", "two"), turns)
     assert await held(database) in ([], ["one", "two"])
     await put(database, "three")
     assert (await held(database))[-1] == "three"
