@@ -90,7 +90,7 @@ class Manners:
             own += "Connection: keep-alive\r\n" if keep_alive else "Connection: close\r\n"
         about = _lines((dict(HEADERS) | self._of(request, trail)).items()) if self._origins or trail.secure else _usual(trail)
         head = f"{'HTTP/1.0' if old else 'HTTP/1.1'}{_STATUS[status]}{own}{about}{_dated(int(time.time()))}\r\n"
-        return Answer(status, head.encode(), body, keep_alive=keep_alive)
+        return Answer(status, head.encode(), body if request.method != "HEAD" else b"", keep_alive=keep_alive)
 
     def _of(self, request: web.Request, trail: Trail) -> dict[str, str]:
         """Return what depends on the request."""

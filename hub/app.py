@@ -54,10 +54,13 @@ def make_app(house: House) -> web.Application:
     app.on_response_prepare.append(manners.add)
     for operation in OPERATIONS:
         served = through(_served(operation, house, manners))
-        app.router.add_route(operation.method, operation.path, served, expect_handler=expected)
+        for method in ("GET", "HEAD") if operation.method == "GET" else (operation.method,):
+            app.router.add_route(method, operation.path, served, expect_handler=expected)
     views.set_up(app)
-    for path, handler in (*endpoint.ROUTES, *MACHINES, *views.PAGES):
+    for path, handler in endpoint.ROUTES:
         app.router.add_get(path, through(handler), allow_head=False)
+    for path, page in (*MACHINES, *views.PAGES):
+        app.router.add_get(path, through(page))
     Nowhere(app.router, through)
     return app
 

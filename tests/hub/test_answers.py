@@ -18,6 +18,8 @@ from tests.hub.houses import opened
 APP = "https://app.example"
 OWN = {"content-type", "content-length", "etag", "cache-control", "ratelimit-limit", "ratelimit-remaining", "ratelimit-reset"}
 CHANGING = {"date", "x-request-id"}
+COUNTING = {b"date", b"x-request-id", b"ratelimit-remaining", b"ratelimit-reset", b"content-security-policy"}
+"""what differs between two answers to the same request"""
 
 
 @pytest.mark.parametrize("origins", ["", APP])
@@ -84,6 +86,28 @@ async def test_requests_sent_together_are_answered_in_turn(viewer: Api) -> None:
     assert [next(line for line in head.split(b"\r\n") if line.startswith(b"X-Request-Id")) for head in heads] == [
         f"X-Request-Id: r{n}".encode() for n in range(20)
     ]
+
+
+async def test_a_head_is_that_of_the_answer_to_get(viewer: Api) -> None:
+    """HEAD says what GET would, without a body (RFC 9110, 9.3.2), of what is there and of what is not; the connection goes on."""
+    paths = ("/api/v1/auth/me", "/api/v1/topology", "/api/v1/topology/nodes/nothing", "/openapi.json", "/healthz", "/login", "/nowhere")
+    for path in paths:
+        about = f"HTTP/1.1\r\nHost: x\r\nAuthorization: {viewer.headers['Authorization']}\r\n\r\n"
+        async with asyncio.timeout(10):
+            reader, writer = await asyncio.open_connection("127.0.0.1", viewer.http.port)
+            writer.write(f"HEAD {path} {about}HEAD {path} {about}".encode())
+            heads = [await reader.readuntil(b"\r\n\r\n") for _ in range(2)]
+            writer.write_eof()
+            assert await reader.read() == b""
+            writer.close()
+            await writer.wait_closed()
+        (whole,), _ = await exchange(viewer.http, f"GET {path} {about}".encode(), answers=1)
+        assert [_named(head) for head in heads] == [_named(whole)] * 2
+
+
+def _named(head: bytes) -> list[bytes]:
+    """Return the lines that are the same each time."""
+    return [line for line in head.split(b"\r\n") if line.partition(b":")[0].lower() not in COUNTING]
 
 
 def answered(reply: Reply) -> Answer:

@@ -21,12 +21,12 @@ async def test_an_unknown_route_is_a_problem(untouched: Api) -> None:
 
 
 WRONG_METHODS = [
-    ("DELETE", "/api/v1/topology", "GET"),
-    ("PATCH", "/api/v1/topology/nodes/r1", "DELETE, GET, PUT"),
+    ("DELETE", "/api/v1/topology", "GET, HEAD"),
+    ("PATCH", "/api/v1/topology/nodes/r1", "DELETE, GET, HEAD, PUT"),
     ("GET", "/api/v1/auth/login", "POST"),
-    ("POST", "/healthz", "GET"),
+    ("POST", "/healthz", "GET, HEAD"),
     ("POST", "/ws", "GET"),
-    ("PROPFIND", "/api/v1/topology/nodes", "GET, POST"),
+    ("PROPFIND", "/api/v1/topology/nodes", "GET, HEAD, POST"),
 ]
 
 
