@@ -1,4 +1,4 @@
-"""A subscriber that keeps what was pushed to it, and an actor that sees others end."""
+"""Subscribers that keep what was pushed to them, and an actor that sees others end."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 import orjson
 
+from actors.channels import Channel, Position, Snapshot, Subscribe, Subscribed
 from actors.frames import Frame
 from actors.runtime import Actor, Request, Terminated, handles
 
@@ -47,6 +48,26 @@ class Recorder:
             while not seen(self):
                 self._arrived.clear()
                 await self._arrived.wait()
+
+
+class Choosy(Recorder):
+    """A subscriber that refuses events while it has no room."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.room = True
+        self.refused_at: Position | None = None
+
+    def push(self, frame: Frame) -> bool:
+        if frame.channel is not None and not self.room:
+            self.refused_at = self.refused_at or Position(epoch=frame.epoch, offset=frame.first - 1)
+            return False
+        return super().push(frame)
+
+    def go_on(self, channel: Channel, path: str, snapshot: Snapshot | None) -> Subscribed:
+        """Have room again, and subscribe from where it refused."""
+        self.room, since, self.refused_at = True, self.refused_at, None
+        return channel.attach(Subscribe(channel=channel.name, subscriber=path, reply_to=None, since=since), snapshot)
 
 
 @attrs.frozen(kw_only=True)

@@ -7,98 +7,22 @@ import shutil
 import threading
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from actors.channels import Filter, Outlets, Position, Subscribe
+from actors.channels import Outlets
 from actors.chunks import Batch, ChunkStore
-from actors.device import Readings
-from actors.runtime import ActorSystem, Ref
-from actors.runtime.inspect import state_of
-from actors.samples import Ingest, Line, QueryRange, ReadMetrics
+from actors.runtime import ActorSystem
+from actors.samples import Ingest, Line, QueryRange
 from actors.storage import Database
-from actors.telemetry import Flush, Save, Sweep, TelemetryCollector
-from paranet.controller.driver import Sample
+from actors.telemetry import TelemetryCollector
 from paranet.errors import QueryTooLarge, StorageFailed
 from paranet.metrics.labels import labels_of
 from paranet.metrics.promql.values import Vector
+from tests.actors.collecting import START, Bench, T, collecting, times
 from tests.actors.conftest import Clock
-from tests.actors.recorder import Recorder
-
-T = 10.0
-START = 1_750_000_000_000
-
-
-class Bench:
-    """A collector with the means to feed and read it."""
-
-    def __init__(self, system: ActorSystem, database: Database, outlets: Outlets, collector: Ref, clock: Clock) -> None:
-        self.system, self.database, self.outlets, self.collector, self.clock = system, database, outlets, collector, clock
-
-    def feed(self, at: int, node: str = "a", **values: float) -> None:
-        """Hand in a node's readings of metrics by name."""
-        self.clock.now = max(self.clock.now, at / 1000)
-        samples = tuple(Sample(metric=metric, labels={"node": node}, value=value) for metric, value in values.items())
-        self.collector.tell(Readings(node=node, at=at, samples=samples))
-
-    async def read(self, *names: str, nodes: tuple[str, ...] = (), start: int = 0, end: int = 1 << 53) -> dict[tuple[str, str], list[Any]]:
-        """Return the points by (metric, node)."""
-        request = ReadMetrics(names=frozenset(names), nodes=frozenset(nodes), start=start, end=end)
-        found = await self.collector.ask(request, timeout=T)
-        return {(p.metric["__name__"], p.metric["node"]): list(p.points) for p in found}
-
-    async def attach(self, path: str, wanted: Filter | None = None, since: Position | None = None) -> Recorder:
-        recorder = Recorder()
-        self.outlets.add(path, recorder)
-        await self.collector.ask(
-            Subscribe(channel="telemetry", subscriber=path, reply_to=0, since=since, filter=wanted or Filter()), timeout=T
-        )
-        return recorder
-
-    async def save(self) -> None:
-        """Have everything written that is due, and wait for it."""
-        await self.read("nothing")
-        self.collector.tell(Save())
-        await self.settled("_saving")
-
-    async def sweep(self) -> None:
-        """Have what is too old deleted, and wait for it."""
-        self.collector.tell(Sweep())
-        await self.settled("_sweeping")
-
-    async def settled(self, flag: str) -> None:
-        """Wait until the collector's job is done."""
-        cell = self.system.cell("telemetry")
-        assert cell is not None
-        await self.read("nothing")
-        while getattr(cell.actor, flag):
-            await self.read("nothing")
-
-    async def counts(self) -> dict[str, object]:
-        await self.read("nothing")
-        cell = self.system.cell("telemetry")
-        assert cell is not None
-        return state_of(cell)
-
-
-@asynccontextmanager
-async def collecting(folder: Path, now: Clock, *, max_series: int = 100, max_bytes: int = 1 << 62) -> AsyncIterator[Bench]:
-    """A collector on the folder's database, for as long as the block runs."""
-    database, outlets = await Database.open(folder / "telemetry.sqlite3", "telemetry"), Outlets()
-
-    def make() -> TelemetryCollector:
-        return TelemetryCollector(
-            ChunkStore(database), outlets, now, flush_every=3600.0, retention=3600.0, max_series=max_series, max_bytes=max_bytes
-        )
-
-    try:
-        async with ActorSystem(now=now) as system:
-            yield Bench(system, database, outlets, await system.spawn("telemetry", make), now)
-    finally:
-        await database.close()
 
 
 @pytest.fixture
@@ -106,10 +30,6 @@ async def bench(tmp_path: Path, clock: Clock) -> AsyncIterator[Bench]:
     """An empty collector."""
     async with collecting(tmp_path, clock) as started:
         yield started
-
-
-def times(n: int, first: int = 0) -> range:
-    return range(START + 1000 * first, START + 1000 * (first + n), 1000)
 
 
 async def test_samples_are_there_at_once(bench: Bench) -> None:
@@ -463,80 +383,3 @@ async def test_too_many_points_are_refused(bench: Bench, monkeypatch: pytest.Mon
     with pytest.raises(QueryTooLarge):
         await bench.read()
     assert len((await bench.read(start=START + 5000))["cpu", "a"]) == 5
-
-
-async def test_a_tick_is_one_frame(bench: Bench) -> None:
-    """What all devices handed in, one item a node, each value under its series' name."""
-    recorder = await bench.attach("ws/1")
-    samples = (
-        Sample(metric="tx", labels={"node": "a", "link": "l", "interface": "e"}, value=1.0),
-        Sample(metric="up", labels={"node": "a"}, value=1.0),
-    )
-    bench.collector.tell(Readings(node="a", at=START, samples=samples))
-    bench.feed(START, "b", up=0.0)
-    bench.feed(START, "silent")
-    await recorder.until(lambda r: r.of("events"))
-    (events,) = recorder.of("events")
-    assert events["items"] == [
-        {"ts": START, "node": "a", "values": {'tx{link="l",interface="e"}': 1.0, "up": 1.0}},
-        {"ts": START, "node": "b", "values": {"up": 0.0}},
-    ]
-
-
-async def test_nothing_gathered_is_no_frame(bench: Bench) -> None:
-    """Flushing twice publishes once."""
-    recorder = await bench.attach("ws/1")
-    bench.feed(START, cpu=1.0)
-    bench.collector.tell(Flush())
-    bench.collector.tell(Flush())
-    await bench.read()
-    assert len(recorder.of("events")) == 1
-
-
-async def test_filters_choose_nodes_and_metrics(bench: Bench) -> None:
-    """In the snapshot and live; a metric is meant with all its labels."""
-    bench.feed(START, "a", cpu=1.0, load=2.0)
-    bench.feed(START, "b", cpu=3.0)
-    only_b = await bench.attach("ws/1", Filter(nodes=frozenset({"b"})))
-    only_load = await bench.attach("ws/2", Filter(metrics=frozenset({"load"})))
-    bench.collector.tell(Flush())
-    await bench.read()
-    for recorder, wanted in ((only_b, [("b", {"cpu": 3.0})]), (only_load, [("a", {"load": 2.0})])):
-        (snapshot,) = recorder.of("snapshot")
-        assert [(item["node"], item["values"]) for item in snapshot["data"]] == wanted
-        assert [(item["node"], item["values"]) for item in recorder.items] == wanted
-
-
-async def test_a_filter_for_changes_spares_what_stays(bench: Bench) -> None:
-    """After the snapshot, which has everything; whoever comes later to the same filter, and who resumes, misses no change."""
-    wanted = Filter(changes=True)
-
-    async def tick(at: int, cpu: float, load: float) -> None:
-        bench.feed(at, cpu=cpu, load=load)
-        bench.collector.tell(Flush())
-        await bench.read()
-
-    await tick(START, cpu=1.0, load=5.0)
-    first = await bench.attach("ws/1", wanted)
-    plain = await bench.attach("ws/2")
-    await tick(START + 1, cpu=1.0, load=5.0)
-    await tick(START + 2, cpu=2.0, load=5.0)
-    second = await bench.attach("ws/3", wanted)
-    await tick(START + 3, cpu=2.0, load=5.0)
-    await tick(START + 4, cpu=1.0, load=6.0)
-    assert [item["values"] for item in first.items] == [{"cpu": 2.0}, {"cpu": 1.0, "load": 6.0}]
-    assert [item["values"] for item in second.items] == [{"cpu": 1.0, "load": 6.0}]
-    assert [item["ts"] for item in plain.items] == [START + i for i in range(1, 5)]
-    position = Position(epoch=first.of("events")[0]["epoch"], offset=first.of("events")[0]["to"])
-    resumed = await bench.attach("ws/4", wanted, position)
-    assert [item["values"] for item in resumed.items] == [{"cpu": 2.0, "load": 5.0}, {"cpu": 1.0, "load": 6.0}]
-
-
-async def test_the_snapshot_forgets_nodes_that_went_silent(bench: Bench, clock: Clock) -> None:
-    """A minute after their last reading, at the next sweep."""
-    bench.feed(START, "a", cpu=1.0)
-    bench.feed(START + 50_000, "b", cpu=1.0)
-    clock.now = START / 1000 + 61
-    bench.collector.tell(Sweep())
-    (snapshot,) = (await bench.attach("ws/1")).of("snapshot")
-    assert [item["node"] for item in snapshot["data"]] == ["b"]

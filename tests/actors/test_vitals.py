@@ -5,8 +5,8 @@ from pathlib import Path
 from actors.samples import ReadMetrics
 from actors.storage import Database
 from actors.vitals import Vitals
+from tests.actors.collecting import START, T, collecting
 from tests.actors.conftest import Clock
-from tests.actors.test_telemetry import START, T, collecting
 
 
 async def test_the_hub_measures_itself(tmp_path: Path, clock: Clock) -> None:
