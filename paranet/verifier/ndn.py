@@ -1,7 +1,7 @@
 """NDN: Interests in every prefix reach a producer and never circle, faces and strategies exist, caches fit their nodes."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import attrs
 
@@ -188,20 +188,28 @@ class NdnCheck:
     def _slowest(self, promise: NamePromise, name: Name) -> tuple[float, tuple[str, ...]]:
         """Return the latency (s) and the nodes of the slowest usual way to a producer (where they do not circle)."""
         best: dict[str, tuple[float, tuple[str, ...]]] = {}
+        for node in self._backwards(promise.consumer, name):
+            hops = zip(*self._usual(node, name), strict=True)
+            ahead = [(best[n][0] + self._links.latency((link,)), (node, *best[n][1])) for n, link in hops if n in best]
+            end = 0.0 if node in promise.producers else -math.inf
+            best[node] = max(ahead, default=(end, (node,)))
+        return best[promise.consumer]
+
+    def _backwards(self, start: str, name: Name) -> Iterator[str]:
+        """Yield the nodes on the usual ways from *start*, each after its next hops (where they do not circle)."""
         begun: set[str] = set()
-        open_ = [promise.consumer]
+        done: set[str] = set()
+        open_ = [start]
         while open_:
             node = open_[-1]
-            hops, links = self._usual(node, name)
             if node not in begun:
                 begun.add(node)
-                open_ += [n for n in hops if n not in begun]
+                open_ += [n for n in self._usual(node, name)[0] if n not in begun]
                 continue
             open_.pop()
-            ahead = [(best[n][0] + self._links.latency((k,)), (node, *best[n][1])) for n, k in zip(hops, links, strict=True) if n in best]
-            end = 0.0 if node in promise.producers else -math.inf
-            best.setdefault(node, max(ahead, default=(end, (node,))))
-        return best[promise.consumer]
+            if node not in done:
+                done.add(node)
+                yield node
 
     def _unmet(self, check: str, words: str, promise: NamePromise, name: Name, findings: Findings, way: tuple[str, ...]) -> None:
         steps = [entry.step for node in way if (entry := self.lookup(node, name))]
@@ -231,19 +239,10 @@ class NdnCheck:
     def _ways(self, promise: NamePromise, name: Name) -> int:
         """Return over how many ways Interests usually get to a producer, by the strategies of the nodes (where they do not circle)."""
         count: dict[str, int] = {}
-        seen: set[str] = set()
-        open_ = [promise.consumer]
-        while open_:
-            node = open_[-1]
-            hops, _ = self._usual(node, name)
-            if node not in seen:
-                seen.add(node)
-                open_ += [n for n in hops if n not in seen]
-                continue
-            open_.pop()
+        for node in self._backwards(promise.consumer, name):
             entry = self.lookup(node, name)
             own = int(entry is not None and entry.producer and node in promise.producers)
-            count.setdefault(node, own + sum(count.get(n, 0) for n in hops))
+            count[node] = own + sum(count.get(n, 0) for n in self._usual(node, name)[0])
         return count[promise.consumer]
 
     def _followed(self, node: str, name: Name) -> tuple[str, ...]:
