@@ -125,7 +125,7 @@ async def _rolled_back(page: Page) -> None:
 
 async def _succeeded(page: Page) -> None:
     await _chosen(page, "succeeded")
-    await page.locator(".plan summary").first.click()
+    await expect(page.locator(".plan summary")).not_to_have_count(0, timeout=LATER)
 
 
 def _tab(name: str) -> Callable[[Page], Awaitable[None]]:

@@ -158,10 +158,16 @@ async def _take(page: Page, hub: Hub, scene: Scene, path: Path, *, whole: bool) 
     await scene.act(page)
     await page.wait_for_timeout(700)
     if scene.print:
-        await page.emulate_media(media="print")
+        await on_paper(page)
     await page.screenshot(path=path, full_page=whole or scene.print)
     await page.emulate_media(media="screen")
     await page.goto("about:blank")  # or the next scene would find what this one has left
+
+
+async def on_paper(page: Page) -> None:
+    """Show the page as it would be printed."""
+    await page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    await page.emulate_media(media="print")
 
 
 async def _take_gone(hub: Hub, left: list[tuple[Page, Path]]) -> None:

@@ -12,7 +12,7 @@ from playwright.async_api import Browser, Page, expect
 
 from hub.web.views import SIGNED_IN
 from tests.journeys.hub import ROOT, Hub, running
-from tests.journeys.screenshots import READY, browser, signed
+from tests.journeys.screenshots import READY, browser, on_paper, signed
 
 pytestmark = [pytest.mark.journey, pytest.mark.browser]
 
@@ -107,7 +107,11 @@ async def _opened(page: Page, hub: Hub, path: str) -> None:
 
 
 async def _on_paper(page: Page) -> None:
-    await page.emulate_media(media="print")
+    await page.locator('[data-deployment][data-state="succeeded"]').first.click()
+    await expect(page.locator(".plan details")).not_to_have_count(0, timeout=LATER)
+    await on_paper(page)
+    await expect(page.locator(".plan details:not([open])")).to_have_count(0)
+    await expect(page.locator(".plan .diff").first).to_contain_text("ip.route")
     for gone in (".bar-top", ".list", ".tabs", ".actions"):
         await expect(page.locator(gone).first).to_be_hidden()
     await expect(page.get_by_role("heading", name="Waves")).to_be_visible()

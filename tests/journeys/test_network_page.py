@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.journeys.hub import Hub
+from tests.journeys.hub import Hub, measured
 from tests.journeys.scenes import drop
 from tests.journeys.test_browser import SOON, Watch, page, sign_in
 
@@ -92,8 +92,11 @@ async def test_nothing_is_undone_over_what_somebody_else_did(page: Page, hub: Hu
     assert await _node(client, "oslo") is not None
 
 
-async def test_a_node_is_found_and_what_is_on_it_read(page: Page, hub: Hub) -> None:
-    """The search moves the map there; rows come from the device; a file of the network can be had."""
+async def test_a_node_is_found_and_what_is_on_it_read(page: Page, hub: Hub, client: aiohttp.ClientSession) -> None:
+    """The search moves the map there; its chart begins before the page did; rows come from the device; a file of the network can be had."""
+    await measured(client)
+    async with client.get("/api/v1/monitor/metrics?names=paranet_node_cpu_ratio&nodes=warsaw") as response:
+        first = (await response.json())["series"][0]["points"][0][0]
     await _open(page, hub)
     await page.get_by_role("combobox", name="Search nodes and links").fill("wars")
     await page.keyboard.press("Enter")
@@ -103,6 +106,7 @@ async def test_a_node_is_found_and_what_is_on_it_read(page: Page, hub: Hub) -> N
     assert box is not None
     assert stage is not None
     assert abs(box["x"] + box["width"] / 2 - stage["width"] / 2) < 12
+    await expect(page.locator(".chart")).to_have_attribute("data-since", str(first), timeout=SOON)
     await page.get_by_text("Installed rows").click()
     await expect(page.locator(".rows li").first).to_contain_text("ip.", timeout=SOON)
     await page.get_by_text("Interfaces", exact=False).first.click()

@@ -8,7 +8,7 @@ import { t } from "./i18n.js";
 import { KINDS, kindOf, LOADS } from "./kinds.js";
 import { CROWD, placeLabels, seen, survey } from "./layout.js";
 import { NetworkMap, neighbourhood } from "./map.js";
-import { METRICS, Network } from "./model.js";
+import { METRICS, Network, WINDOW } from "./model.js";
 import { ImportDialog } from "./network-import.js";
 import { Tools } from "./network-tools.js";
 import { Panel } from "./panel.js";
@@ -44,6 +44,7 @@ const focus = {
     focus.selected = part;
     if (part === null) focus.previewed = null;
     else panel.scrollTop = 0;
+    recall(part);
     draw();
   },
   /** Look at a part, and have the map show where it is. */
@@ -64,6 +65,21 @@ function letGoOfWhatIsGone() {
     if (part && !(part.kind === "node" ? network.nodes : network.links).has(part.id)) focus[name] = null;
   }
 }
+
+/** Fill the charts of the part that one looks at with what was measured before this page was there. */
+async function recall(part) {
+  if (part === null || network.newest === null) return;
+  const [names, nodes] = part.kind === "node" ? ["paranet_node_cpu_ratio", [part.id]] : ["paranet_link_utilization_ratio", endsOf(network.links.get(part.id))];
+  try {
+    const { body } = await client.ask("monitor.metrics", { names, nodes: nodes.join(","), start: network.newest - WINDOW });
+    network.recall(body.series);
+    draw();
+  } catch (error) {
+    console.warn(`what was before: ${error.message}`); // the charts fill by themselves
+  }
+}
+
+const endsOf = ({ source, target }) => [source.node, target.node];
 
 // ---- drawing
 
@@ -168,7 +184,7 @@ client.subscribe("topology", {
 });
 client.subscribe("telemetry", {
   filter: { metrics: METRICS },
-  onSnapshot: (items) => (network.replaceReadings(items), draw()),
+  onSnapshot: (items) => (network.replaceReadings(items), recall(focus.selected), draw()),
   onEvents: (items) => (network.addReadings(items), draw()),
 });
 

@@ -133,10 +133,15 @@ function Plan({ plan }) {
 
 function Change({ node, diff }) {
   const [open, setOpen] = useState(false);
+  useEffect(() => {
+    const unfold = () => setOpen(true); // on paper nothing can be opened
+    addEventListener("beforeprint", unfold);
+    return () => removeEventListener("beforeprint", unfold);
+  }, []);
   const { add, change, remove } = diff;
   const lines = open ? [...remove.map((row) => ["−", "remove", row]), ...change.flatMap(({ before, after }) => [["−", "remove", before], ["+", "add", after]]), ...add.map((row) => ["+", "add", row])] : [];
   return html`
-    <details onToggle=${({ currentTarget }) => setOpen(currentTarget.open)}>
+    <details open=${open} onToggle=${({ currentTarget }) => setOpen(currentTarget.open)}>
       <summary><span>${node}</span> <span class="count add">+${add.length}</span> <span class="count">~${change.length}</span> <span class="count remove">−${remove.length}</span></summary>
       ${open && html`<pre class="diff" tabindex="0">${lines.slice(0, ROWS).map(([sign, look, row], i) => html`<span key=${i} class=${look}>${`${sign} ${row.family} ${row.key} ${JSON.stringify(row.value)}\n`}</span>`)}</pre>`}
       ${lines.length > ROWS && html`<p class="none">${t("and {count} more", { count: lines.length - ROWS })}</p>`}

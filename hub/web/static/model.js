@@ -115,6 +115,16 @@ export class Network {
     return parsed;
   }
 
+  /** Take in what the hub remembers: raw series of the processor load or of how full links are, as `monitor.metrics` gives them. */
+  recall(series) {
+    for (const { metric, points } of series) {
+      const key = metric.link === undefined ? metric.node : `${metric.node} ${metric.link}`;
+      const told = points.filter(([ts, value]) => ts >= this.newest - WINDOW && Number.isFinite(value));
+      const later = (this.#history.get(key) ?? []).filter(([ts]) => ts > (told.at(-1)?.[0] ?? 0));
+      if (this.nodes.has(metric.node)) this.#history.set(key, [...told, ...later]);
+    }
+  }
+
   #remember(key, ts, value) {
     if (value === undefined) return;
     const points = this.#history.get(key) ?? [];

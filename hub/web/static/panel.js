@@ -161,7 +161,7 @@ function Chart({ points, newest, text }) {
   }, []);
   const trace = (run) => run.map(([ts, value]) => `${x(ts)} ${y(value)}`).join("L");
   return html`
-    <figure class="chart">
+    <figure class="chart" data-since=${points[0]?.[0]}>
       <svg viewBox="0 0 ${width} ${height}" preserveAspectRatio="none" role="img" aria-label=${t("{text}, last two minutes", { text })}>
         ${[1, height / 2].map((at) => html`<line class="grid" x1="0" x2=${width} y1=${at} y2=${at} />`)}
         <line class="base" x1="0" x2=${width} y1=${height - 1} y2=${height - 1} />
