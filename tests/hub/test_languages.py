@@ -63,3 +63,16 @@ def test_no_text_is_written_past_the_catalogues(script: str) -> None:
         if " " in text or text[0].isupper()
     }
     assert said - NAMES == set()
+
+
+def test_the_hub_s_own_words_have_a_translation() -> None:
+    """Every check that the verifier knows has a name on the pages, and each sentence that the pages know is one that deployments say."""
+    root = Path(__file__).resolve().parents[2]
+    table, sentences = (STATIC / "hub-words.js").read_text().split("const SENTENCES")
+    names = set(re.findall(r'^  "?([\w-]+)"?: t\(', table, re.MULTILINE))
+    judged = "".join(file.read_text() for file in (root / "paranet" / "verifier").glob("*.py"))
+    assert set(re.findall(r'(?:count|violate|_unmet|_lost)\(\s*"([\w-]+)"', judged)) - names == set()
+    told = set(re.findall(r'^  "?([\w :;]+?)"?: t\(', sentences, re.MULTILINE))
+    said = (root / "actors" / "deployment.py").read_text()
+    assert len(told) == 5
+    assert {sentence for sentence in told if f'"{sentence}"' not in said} == set()

@@ -2,6 +2,7 @@
 
 import { html } from "htm/preact";
 import { bitrate, milliseconds, NONE } from "./format.js";
+import { CHECKS } from "./hub-words.js";
 import { t } from "./i18n.js";
 
 const SEVERITY = { error: t("error"), warning: t("warning"), info: t("note") };
@@ -49,7 +50,7 @@ function Proof({ verification, chosen, onChoose, onPlay }) {
   return html`
     <h3>${t("Proof")}</h3>
     <p class="verdict ${ok ? "good" : "bad"}">${ok ? t("Proven: every promise holds.") : t("Not proven.")}</p>
-    ${made.length > 0 && html`<p class="checks">${made.map(([name, count]) => html`<span class="chip" key=${name}>${name} ${count}</span>`)}</p>`}
+    ${made.length > 0 && html`<p class="checks">${made.map(([name, count]) => html`<span class="chip" key=${name}>${CHECKS[name] ?? name} ${count}</span>`)}</p>`}
     <ul class="violations">
       ${violations.map(
         (violation, i) => html`<li key=${i}><${Violation} ...${{ ...violation, chosen: chosen?.violation === i ? chosen : null }} onStep=${(step) => onChoose({ violation: i, step })} onPlay=${() => onPlay(i)} /></li>`,
@@ -62,7 +63,7 @@ function Violation({ check, message, witness, intents, rows, chosen, onStep, onP
   const last = hops.length - 1;
   const step = chosen?.step ?? -1;
   return html`
-    <p><b>${check}</b> ${message}</p>
+    <p><b>${CHECKS[check] ?? check}</b> ${message}</p>
     <p class="small">${intents.join(", ")}</p>
     ${Object.keys(header).length > 0 && html`<p class="small"><code>${Object.entries(header).map(([name, value]) => `${name}=${value}`).join(" ")}</code></p>`}
     ${
