@@ -198,7 +198,7 @@ export function placeLabels({ positions, radius, shapes }, nodes, links, measure
   for (const node of order) {
     const { x, y } = positions.get(node.id);
     if (x < 0 || y < 0 || x > width || y > height) continue;
-    const fitting = placesAround(x, y, measure(node.name), radius + 5).filter(({ box }) => free(box));
+    const fitting = placesAround(x, y, measure(node.name), radius + 8).filter(({ box }) => free(box));
     if (!fitting.length) continue;
     for (const place of fitting) place.cost = place.preference + segments.filter((segment) => crosses(segment, place.box)).length;
     const best = fitting.reduce((a, b) => (b.cost < a.cost ? b : a));
@@ -215,17 +215,17 @@ export function placeLabels({ positions, radius, shapes }, nodes, links, measure
   return { names, loads };
 }
 
-/** Where a text *w* wide may stand beside a node, the better places first. */
+/** Where a text *w* wide may stand beside a node, *gap* from its middle (its halo ends before that), the better places first. */
 function placesAround(x, y, w, gap) {
   return [
-    { x, y: y + gap + 8 },
-    { x, y: y - gap - 6 },
+    { x, y: y + gap + 5 },
+    { x, y: y - gap - 3 },
     { x: x + gap + w / 2, y },
     { x: x - gap - w / 2, y },
-    { x: x + gap * 0.7 + w / 2, y: y - gap - 3 },
-    { x: x - gap * 0.7 - w / 2, y: y - gap - 3 },
-    { x: x + gap * 0.7 + w / 2, y: y + gap + 4 },
-    { x: x - gap * 0.7 - w / 2, y: y + gap + 4 },
+    { x: x + gap * 0.7 + w / 2, y: y - gap },
+    { x: x - gap * 0.7 - w / 2, y: y - gap },
+    { x: x + gap * 0.7 + w / 2, y: y + gap + 1 },
+    { x: x - gap * 0.7 - w / 2, y: y + gap + 1 },
   ].map((place, i) => ({ ...place, box: around(place.x, place.y, w + 4, 15), preference: i * 0.2 }));
 }
 
