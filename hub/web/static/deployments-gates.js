@@ -2,7 +2,7 @@
 
 import { html, useEffect, useRef, useState } from "htm/preact";
 import { bitrate, clock, NONE } from "./format.js";
-import { told } from "./hub-words.js";
+import { inWords } from "./hub-words.js";
 import { t } from "./i18n.js";
 import { duration, ms, Problem, useAsked } from "./watch-parts.js";
 
@@ -46,7 +46,7 @@ export function Gates({ shell, known, events }) {
         return html`<li key=${wave}>
           <span>${t("After wave {number}", { number: wave + 1 })}</span>
           <span class="chip state ${look}">${text}</span>
-          <span class="sub">${seconds === null ? told(message) : t("after {time}", { time: duration(seconds) })}</span>
+          <span class="sub">${seconds === null ? inWords(message) : t("after {time}", { time: duration(seconds) })}</span>
           ${finding && html`<p class="finding">${finding}</p>`}
         </li>`;
       })}

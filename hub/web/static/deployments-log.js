@@ -2,7 +2,7 @@
 
 import { html, useEffect, useLayoutEffect, useRef, useState } from "htm/preact";
 import { STATES, STEPS } from "./deployments-list.js";
-import { told } from "./hub-words.js";
+import { inWords } from "./hub-words.js";
 import { t } from "./i18n.js";
 import { Moment } from "./watch-parts.js";
 
@@ -74,5 +74,5 @@ export function Log({ log }) {
 function said({ state, wave, device, step, message }) {
   const where = wave === null ? "" : t("wave {number}", { number: wave + 1 });
   const what = device === null ? (STATES[state] ?? state) : `${device} ${STEPS[step]?.[1] ?? step}`;
-  return [what, device === null ? where : "", told(message)].filter(Boolean).join(" · ");
+  return [what, device === null ? where : "", inWords(message)].filter(Boolean).join(" · ");
 }

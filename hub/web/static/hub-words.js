@@ -43,7 +43,7 @@ const SENTENCES = {
 };
 
 /** A deployment's message; what names devices, figures or errors stays as it is. */
-export function told(message) {
+export function inWords(message) {
   const count = /^devices to change: (\d+)$/.exec(message)?.[1];
   if (count) return t("devices to change: {count}", { count });
   const others = /^waits for ([0-9a-f, -]+)$/.exec(message)?.[1];
