@@ -1,7 +1,7 @@
 // What is seen of a conversation: messages, tool calls, questions back, proposals.
 
 import { html, useEffect, useRef, useState } from "htm/preact";
-import { deployAndFollow } from "./deploying.js";
+import { deployAndFollow, Told } from "./deploying.js";
 import { t } from "./i18n.js";
 import { Diff, tally } from "./intents-result.js";
 import { TwoStep } from "./operators-panel.js";
@@ -77,6 +77,6 @@ function Proposal({ proposal, client, operates }) {
         <button type="button" aria-expanded=${preview !== null} onClick=${look}>${t("Preview")}</button>
         ${operates && html`<${TwoStep} text=${t("Deploy")} confirm=${t("Confirm deploy")} onAct=${() => attempt(() => deployAndFollow(client, id, setNote))} />`}
       </div>
-      ${note && html`<p class="note ${note.bad ? "bad" : ""}" role=${note.bad ? "alert" : "status"}>${note.text}${note.link && html` <a href=${note.link}>${t("Watch it")}</a>`}</p>`}
+      ${note && html`<${Told} note=${note} />`}
     </article>`;
 }

@@ -1,6 +1,7 @@
 // The list of deployments: the newest come over the socket, older ones and those on one device are asked for.
 
 import { html, useEffect, useState } from "htm/preact";
+import { STATES } from "./hub-words.js";
 import { t } from "./i18n.js";
 import { Moment, ms, Problem } from "./watch-parts.js";
 
@@ -9,21 +10,6 @@ const FOUND_MOST = 1000; // and of those asked for
 const PAGE = 50;
 
 export const ENDINGS = new Set(["succeeded", "rolled_back", "cancelled", "failed"]);
-export const STATES = {
-  queued: t("queued"),
-  planned: t("planned"),
-  validating: t("validating"),
-  staging: t("staging"),
-  committing: t("committing"),
-  gating: t("gating"),
-  confirming: t("confirming"),
-  succeeded: t("succeeded"),
-  cancelling: t("cancelling"),
-  rolling_back: t("rolling back"),
-  rolled_back: t("rolled back"),
-  cancelled: t("cancelled"),
-  failed: t("failed"),
-};
 /** How far a device is: sign, word, look. */
 export const STEPS = {
   planned: ["○", t("planned"), "wait"],

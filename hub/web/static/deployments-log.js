@@ -1,8 +1,8 @@
 // The log of one deployment, from channel deploy/<id>.
 
 import { html, useEffect, useLayoutEffect, useRef, useState } from "htm/preact";
-import { STATES, STEPS } from "./deployments-list.js";
-import { inWords } from "./hub-words.js";
+import { STEPS } from "./deployments-list.js";
+import { inWords, STATES } from "./hub-words.js";
 import { t } from "./i18n.js";
 import { Moment } from "./watch-parts.js";
 

@@ -1,4 +1,4 @@
-// What the hub says in English of itself, in the page's language: names of checks, and what a deployment tells on its way.
+// What the hub says in English of itself, in the page's language: names of checks, states of deployments, and what these tell on their way.
 
 import { t } from "./i18n.js";
 
@@ -32,6 +32,23 @@ export const CHECKS = {
   modality: t("modality"),
   reservation: t("reservation"),
   contradiction: t("contradiction"),
+};
+
+/** States of a deployment. */
+export const STATES = {
+  queued: t("queued"),
+  planned: t("planned"),
+  validating: t("validating"),
+  staging: t("staging"),
+  committing: t("committing"),
+  gating: t("gating"),
+  confirming: t("confirming"),
+  succeeded: t("succeeded"),
+  cancelling: t("cancelling"),
+  rolling_back: t("rolling back"),
+  rolled_back: t("rolled back"),
+  cancelled: t("cancelled"),
+  failed: t("failed"),
 };
 
 const SENTENCES = {

@@ -1,7 +1,7 @@
 // The intents page: a source is written, checked by the hub, looked at from all sides, and deployed by a person.
 
 import { html, render } from "htm/preact";
-import { deployAndFollow } from "./deploying.js";
+import { deployAndFollow, Told } from "./deploying.js";
 import { onceAFrame } from "./frames.js";
 import { language, t } from "./i18n.js";
 import { History } from "./intents-history.js";
@@ -210,7 +210,7 @@ function Page() {
         <${Findings} findings=${findings} onShow=${(span) => editor.current.show(span)} />
       </div>
       <${Actions} />
-      <p class="note ${note?.bad ? "bad" : ""}" role=${note?.bad ? "alert" : "status"}>${note?.text ?? ""}${note?.link && html` <a href=${note.link}>${t("Watch it")}</a>`}</p>
+      <${Told} note=${note} />
     </section>
     <section class="look" aria-label=${t("Result")}>
       <${WayMap} network=${network} ways=${ways()} onPick=${({ id }) => editor.current.insert(id)} />
