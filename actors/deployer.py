@@ -325,7 +325,7 @@ class DeploySupervisor(Actor):
 
     @handles
     async def drift(self, message: GetDrift) -> Drifted:
-        return await self.defer(self._ledger.drift(message.nodes))
+        return await self.defer(self._ledger.drift(message.nodes, lambda: self._leases.held(self._leases.shown(), self._now())))
 
     @handles
     async def adopt(self, message: Adopt) -> tuple[Drift, ...]:

@@ -1,6 +1,6 @@
 """What devices show against what the hub has had installed on them: reported, or taken for what is wanted."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import attrs
 
@@ -15,7 +15,7 @@ ASK = 15.0
 
 @attrs.frozen(kw_only=True)
 class Drifted:
-    """All differences; devices that did not answer are in *unreachable* with the reason."""
+    """All differences; devices that could not be compared are in *unreachable* with the reason."""
 
     rows: tuple[Drift, ...]
     unreachable: Mapping[str, str]
@@ -42,13 +42,16 @@ class Ledger:
         self._system = system
         self._journal = journal
 
-    async def drift(self, nodes: tuple[str, ...]) -> Drifted:
-        """Read the devices and compare."""
+    async def drift(self, nodes: tuple[str, ...], held: Callable[[], Mapping[str, str]]) -> Drifted:
+        """Read the devices and compare. *held* tells by device which deployment holds it: what it shows is on its way to something."""
+        busy = held()
         installed = await self._system.ref("device").ask(ReadInstalled(), timeout=ASK)
         expected = await self._journal.expected()
-        chosen = nodes or sorted(installed.rows)
-        rows = [d for node in chosen if node in installed.rows for d in drift_of(node, installed.rows[node], expected.get(node, {}))]
-        return Drifted(rows=tuple(rows), unreachable={n: w for n, w in installed.unreachable.items() if not nodes or n in nodes})
+        busy = {**busy, **held()}
+        left_out = {**{n: f"held by deployment {deploy_id}" for n, deploy_id in busy.items()}, **installed.unreachable}
+        chosen = [n for n in nodes or sorted(installed.rows) if n in installed.rows and n not in left_out]
+        rows = [d for n in chosen for d in drift_of(n, installed.rows[n], expected.get(n, {}))]
+        return Drifted(rows=tuple(rows), unreachable={n: why for n, why in left_out.items() if not nodes or n in nodes})
 
     async def adopt(self, nodes: tuple[str, ...]) -> tuple[Drift, ...]:
         """Raise NotFound for what is no device, DeviceError when one does not answer."""

@@ -119,6 +119,23 @@ async def test_drift_is_told_by_kind_and_restored(square: Api) -> None:
     assert await drift(square) == [("r3", "foreign")]
 
 
+async def test_what_is_on_its_way_is_no_drift(square: Api) -> None:
+    """A device that a deployment holds is named instead; when that has undone itself, nothing is left to tell."""
+    compile_id = await compiled(square)
+    slow = {"metric": "paranet_node_cpu_ratio", "op": "<", "threshold": 1, "count": 10, "interval": 60, "failure_limit": 9}
+    deploy_id = await started(square, compile_id, gates={"conditions": [slow]})
+    await followed(square, deploy_id, to={"gating"})
+    _, body, _ = await square.call("GET", "/deploy/drift")
+    nodes = set(await rows_of(square, compile_id))
+    assert (body["items"], body["unreachable"]) == ([], dict.fromkeys(nodes, f"held by deployment {deploy_id}"))
+    _, one, _ = await square.call("GET", "/deploy/drift?nodes=r1")
+    assert list(one["unreachable"]) == ["r1"]
+    await square.call("POST", f"/deploy/cancel/{deploy_id}")
+    await followed(square, deploy_id)
+    _, body, _ = await square.call("GET", "/deploy/drift")
+    assert (body["items"], body["unreachable"]) == ([], {})
+
+
 async def test_drift_is_adopted(square: Api) -> None:
     """What the devices show is what is wanted from then on; audited."""
     compile_id = await compiled(square)
