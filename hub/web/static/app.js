@@ -68,8 +68,9 @@ function letGoOfWhatIsGone() {
 
 /** Fill the charts of the part that one looks at with what was measured before this page was there. */
 async function recall(part) {
-  if (part === null || network.newest === null) return;
-  const [names, nodes] = part.kind === "node" ? ["paranet_node_cpu_ratio", [part.id]] : ["paranet_link_utilization_ratio", endsOf(network.links.get(part.id))];
+  const there = part && (part.kind === "node" ? network.nodes : network.links).get(part.id);
+  if (!there || network.newest === null) return;
+  const [names, nodes] = part.kind === "node" ? ["paranet_node_cpu_ratio", [part.id]] : ["paranet_link_utilization_ratio", [there.source.node, there.target.node]];
   try {
     const { body } = await client.ask("monitor.metrics", { names, nodes: nodes.join(","), start: network.newest - WINDOW });
     network.recall(body.series);
@@ -78,8 +79,6 @@ async function recall(part) {
     console.warn(`what was before: ${error.message}`); // the charts fill by themselves
   }
 }
-
-const endsOf = ({ source, target }) => [source.node, target.node];
 
 // ---- drawing
 
