@@ -82,7 +82,7 @@ def expected(operation: Operation, role: str | None) -> int | None:
 
 @pytest.mark.parametrize("kind", [*BAD, *ROLES])
 async def test_the_table_decides_at_every_door(house: House, anonymous: Client, kind: str) -> None:
-    """REST and `ask` alike refuse with 401 what has no good token, with 403 what its role may not, and nothing else by either."""
+    """REST, HEAD and `ask` alike refuse with 401 what has no good token, with 403 what its role may not, and nothing else by either."""
     role = kind if kind in ROLES else None
     headers = await BAD[kind](house, anonymous) if role is None else bearer(forged(house, sub=f"id-of-{role}", jti="socket"))
     wrong = []
@@ -92,6 +92,8 @@ async def test_the_table_decides_at_every_door(house: House, anonymous: Client, 
         mine = headers if role is None else bearer(forged(house, sub=f"id-of-{role}", jti=operation.name))
         over_rest = await status_of(anonymous, operation, mine)
         found = {"rest": over_rest, "ask": asked[operation.name]}
+        if operation.method == "GET":
+            found["head"] = await status_of(anonymous, operation, mine, "HEAD")
         for door, status in found.items():
             refusal = status if status in (UNAUTHENTICATED, FORBIDDEN) else None
             if refusal != expected(operation, role):

@@ -50,10 +50,10 @@ def stranger() -> str:
     return jwt.encode({"iss": ISSUER, "sub": "id-of-admin", "use": "access", "exp": 1 << 40, "jti": "1"}, b"x" * 32, algorithm="HS256")
 
 
-async def status_of(client: Client, operation: Operation, headers: Headers) -> int:
-    """Return the status of an operation asked without a body about things that do not exist."""
+async def status_of(client: Client, operation: Operation, headers: Headers, method: str = "") -> int:
+    """Return the status of an operation asked without a body about things that do not exist, by its own method or another."""
     path = re.sub(r"\{[^}]*\}", "nothing", operation.path)
-    async with client.request(operation.method, path, headers=headers) as response:
+    async with client.request(method or operation.method, path, headers=headers) as response:
         if response.status >= 400 and not (operation.name.startswith("prometheus.") and response.status not in (401, 403)):
             assert response.content_type == "application/problem+json"
         return response.status
@@ -101,9 +101,14 @@ def test_operations_have_unique_names_and_places() -> None:
 
 
 async def test_every_route_is_in_a_table_that_says_who_may_use_it(house: House) -> None:
-    """The router holds the operations, the sockets, the figures, the pages and /static; whatever no table names leads nowhere."""
+    """The router holds the operations, the sockets, the figures, the pages and /static; whatever no table names leads nowhere.
+
+    What is read has its HEAD beside GET, but for sockets.
+    """
     declared = {(o.method, o.path) for o in OPERATIONS}
-    declared |= {("GET", path) for table in (endpoint.ROUTES, MACHINES, views.PAGES) for path, _ in table}
+    declared |= {("GET", path) for table in (MACHINES, views.PAGES) for path, _ in table}
+    declared |= {("HEAD", path) for method, path in declared if method == "GET"}
+    declared |= {("GET", path) for path, _ in endpoint.ROUTES}
     found = {(route.method, route.resource.canonical) for route in make_app(house).router.routes() if route.resource is not None}
     assert found == {(method, path.replace(":.+}", "}")) for method, path in declared} | {("*", "/{nowhere}")}
 
