@@ -325,7 +325,11 @@ class DeploySupervisor(Actor):
 
     @handles
     async def drift(self, message: GetDrift) -> Drifted:
-        return await self.defer(self._ledger.drift(message.nodes, lambda: self._leases.held(self._leases.shown(), self._now())))
+        return await self.defer(self._drift(message.nodes))
+
+    async def _drift(self, nodes: tuple[str, ...]) -> Drifted:
+        with self._leases.watched(self._now()) as held:
+            return await self._ledger.drift(nodes, held)
 
     @handles
     async def adopt(self, message: Adopt) -> tuple[Drift, ...]:

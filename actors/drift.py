@@ -1,6 +1,6 @@
 """What devices show against what the hub has had installed on them: reported, or taken for what is wanted."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import attrs
 
@@ -42,13 +42,11 @@ class Ledger:
         self._system = system
         self._journal = journal
 
-    async def drift(self, nodes: tuple[str, ...], held: Callable[[], Mapping[str, str]]) -> Drifted:
-        """Read the devices and compare. *held* tells by device which deployment holds it: what it shows is on its way to something."""
-        busy = held()
+    async def drift(self, nodes: tuple[str, ...], held: Mapping[str, str]) -> Drifted:
+        """Read the devices and compare. *held* tells by device which deployment has had it meanwhile: what it shows may be on its way."""
         installed = await self._system.ref("device").ask(ReadInstalled(), timeout=ASK)
         expected = await self._journal.expected()
-        busy = {**busy, **held()}
-        left_out = {**{n: f"held by deployment {deploy_id}" for n, deploy_id in busy.items()}, **installed.unreachable}
+        left_out = {**{n: f"held by deployment {deploy_id}" for n, deploy_id in held.items()}, **installed.unreachable}
         chosen = [n for n in nodes or sorted(installed.rows) if n in installed.rows and n not in left_out]
         rows = [d for n in chosen for d in drift_of(n, installed.rows[n], expected.get(n, {}))]
         return Drifted(rows=tuple(rows), unreachable={n: why for n, why in left_out.items() if not nodes or n in nodes})

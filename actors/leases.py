@@ -1,6 +1,7 @@
 """Leases: which deployment may change a device, and who waits for it. Held by the deployer, rebuilt from the journal when it starts."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 
 import attrs
 
@@ -26,6 +27,7 @@ class Leases:
         self._token = last_token
         self._by_node: dict[str, Lease] = {}
         self._expires: dict[str, float] = {}
+        self._watches: dict[int, dict[str, str]] = {}
 
     def next_token(self) -> int:
         """Return a token that is higher than all before."""
@@ -36,9 +38,21 @@ class Leases:
         """Return which deployment holds each of *nodes* that somebody holds; a lease that lapsed holds nothing."""
         return {n: lease.deploy_id for n in nodes if (lease := self._by_node.get(n)) and self._expires[lease.deploy_id] > now}
 
+    @contextmanager
+    def watched(self, now: float) -> Iterator[Mapping[str, str]]:
+        """Yield the deployments by the devices that they hold now or take before the block ends, whether or not they let go of them."""
+        seen = self.held(self._by_node, now)
+        self._watches[id(seen)] = seen
+        try:
+            yield seen
+        finally:
+            del self._watches[id(seen)]
+
     def take(self, nodes: Iterable[str], deploy_id: str, token: int, now: float) -> None:
         """Give the devices, which must be free, to a deployment."""
         self._expires[deploy_id] = now + TTL
+        for watch in self._watches.values():
+            watch.update(dict.fromkeys(nodes, deploy_id))
         for node in sorted(nodes):
             self._by_node[node] = Lease(node=node, deploy_id=deploy_id, token=token, taken_at=now, expires_at=now + TTL)
 

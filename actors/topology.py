@@ -371,12 +371,12 @@ class TopologyStore(Actor):
         positions = self._positions_in(new, revision)
         rows = [(k, i, positions[k, i], revision, parts[k, i].decode()) for k, i in written]
         moved = [(p, *key) for key, p in positions.items() if self._positions.get(key, p) != p]
-        await self._database.write(
+        changed = (
             for_each("DELETE FROM part WHERE kind = ? AND id = ?", removed),
             for_each("INSERT OR REPLACE INTO part (kind, id, position, revision, body) VALUES (?, ?, ?, ?, ?)", rows),
             for_each("UPDATE part SET position = ? WHERE kind = ? AND id = ?", moved),
-            *await self._log.entry(state.document, event, head, new.properties if difference.properties else None),
         )
+        await self._log.append(changed, state.document, event, head, new.properties if difference.properties else None)
         for key in removed:
             del self._revisions[key]
         self._revisions.update(dict.fromkeys(written, revision))

@@ -138,10 +138,12 @@ class ChangeLog:
         found: Mapping[str, object] = orjson.loads(str(rows[0][0])) if rows else {}
         return found
 
-    async def entry(self, whole: bytes, event: bytes, head: Mapping[str, Any], properties: Mapping[str, object] | None) -> list[Statement]:
-        """Return what writes one change; *whole* is the topology after it, *properties* what the network's own became if they changed."""
+    async def append(
+        self, parts: Sequence[Statement], whole: bytes, event: bytes, head: Mapping[str, Any], properties: Mapping[str, object] | None
+    ) -> None:
+        """Write one change with what it does to *parts*; *whole* is the topology after it, *properties* the network's own if changed."""
         row = (head["revision"], head["at"], head["author"], head["summary"], event.decode())
-        statements = [once("INSERT INTO topology_change (revision, at, author, summary, event) VALUES (?, ?, ?, ?, ?)", row)]
+        statements = [*parts, once("INSERT INTO topology_change (revision, at, author, summary, event) VALUES (?, ?, ?, ?, ?)", row)]
         if properties is not None:
             kept = (_PROPERTIES, orjson.dumps(properties).decode())
             statements.append(once("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", kept))
@@ -149,8 +151,8 @@ class ChangeLog:
         if since > _SPARE + 4 * len(whole):
             statements.append(once("INSERT INTO topology_snapshot (revision, body) VALUES (?, ?)", (head["revision"], whole.decode())))
             since = 0
+        await self._database.write(*statements)
         self._since = since
-        return statements
 
     async def _bytes_since(self) -> int:
         """Return how much was written since the last snapshot; after a restart, or a write that failed, at least that much."""

@@ -170,14 +170,15 @@ async def _first_file(request: web.Request) -> tuple[bytes, str | None]:
 
 
 async def _streamed(reply: Reply, request: web.Request) -> web.StreamResponse:
-    """Send the pieces of a body as they come; a client that goes away ends the stream."""
+    """Send the pieces of a body as they come; a client that goes away ends the stream. HEAD gets none."""
     assert reply.stream is not None
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", **reply.headers, "Content-Type": reply.content_type}
     response = web.StreamResponse(status=reply.status, headers=headers)
     async with aclosing(reply.stream) as pieces:
         await response.prepare(request)
-        async for piece in pieces:
-            await response.write(piece)
+        if request.method != "HEAD":
+            async for piece in pieces:
+                await response.write(piece)
     await response.write_eof()
     return response
 

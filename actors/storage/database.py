@@ -1,4 +1,4 @@
-"""One SQLite file with one writer. Commits are on disk before `transaction` returns (control database)."""
+"""One SQLite file with one writer. Commits are on disk before `write` or `transaction` returns (control database)."""
 
 import asyncio
 import re
@@ -63,8 +63,8 @@ class _Connection(aiosqlite.Connection):
         await self._execute(self._run, statements)  # type: ignore[no-untyped-call]  # as all of its own methods do
 
     def _run(self, statements: Sequence[Statement]) -> None:
-        self._conn.execute("BEGIN IMMEDIATE")
         try:
+            self._conn.execute("BEGIN IMMEDIATE")
             for sql, rows in statements:
                 self._conn.executemany(sql, rows)
             self._conn.execute("COMMIT")

@@ -31,6 +31,13 @@ async def test_what_was_said_is_found_again(operator: Api) -> None:
     assert body["next"]
 
 
+async def test_the_head_of_what_can_be_followed_ends(operator: Api) -> None:
+    """It says what would come, and the connection is free for the next request (RFC 9110, 9.3.2)."""
+    for _ in range(2):
+        async with asyncio.timeout(10), operator.http.head("/api/v1/monitor/logs?follow=true", headers=operator.headers) as response:
+            assert (response.status, response.content_type, await response.read()) == (200, "application/x-ndjson", b"")
+
+
 async def test_the_log_can_be_followed(operator: Api) -> None:
     """NDJSON: what was said before, then each line as it comes."""
     say("before", node="r7")

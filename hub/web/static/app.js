@@ -70,10 +70,10 @@ function letGoOfWhatIsGone() {
 async function recall(part) {
   const there = part && (part.kind === "node" ? network.nodes : network.links).get(part.id);
   if (!there || network.newest === null) return;
-  const [names, nodes] = part.kind === "node" ? ["paranet_node_cpu_ratio", [part.id]] : ["paranet_link_utilization_ratio", [there.source.node, there.target.node]];
+  const metric = part.kind === "node" ? "paranet_node_cpu_ratio" : "paranet_link_utilization_ratio";
   try {
-    const { body } = await client.ask("monitor.metrics", { names, nodes: nodes.join(","), start: network.newest - WINDOW });
-    network.recall(body.series);
+    const { body } = await client.ask("prometheus.query", { query: `${metric}{${part.kind}=${JSON.stringify(part.id)}}[${WINDOW}ms]` });
+    network.recall(body.data.result);
     draw();
   } catch (error) {
     console.warn(`what was before: ${error.message}`); // the charts fill by themselves

@@ -47,7 +47,7 @@ export function Gates({ shell, known, events }) {
           <span>${t("After wave {number}", { number: wave + 1 })}</span>
           <span class="chip state ${look}">${text}</span>
           <span class="sub">${seconds === null ? inWords(message) : t("after {time}", { time: duration(seconds) })}</span>
-          ${finding && html`<p class="finding">${finding}</p>`}
+          ${finding && html`<p class="finding">${inWords(finding)}</p>`}
         </li>`;
       })}
     </ul>`;

@@ -134,10 +134,11 @@ function Plan({ plan }) {
 function Change({ node, diff }) {
   const [open, setOpen] = useState(false);
   useEffect(() => {
-    const unfold = () => setOpen(true); // on paper nothing can be opened
-    addEventListener("beforeprint", unfold);
+    const fold = () => setOpen(false);
+    const unfold = () => (setOpen(true), addEventListener("afterprint", fold, { once: true })); // on paper nothing can be opened
+    if (!open) addEventListener("beforeprint", unfold);
     return () => removeEventListener("beforeprint", unfold);
-  }, []);
+  }, [open]);
   const { add, change, remove } = diff;
   const lines = open ? [...remove.map((row) => ["−", "remove", row]), ...change.flatMap(({ before, after }) => [["−", "remove", before], ["+", "add", after]]), ...add.map((row) => ["+", "add", row])] : [];
   return html`

@@ -57,6 +57,7 @@ const SENTENCES = {
   "decided: every device keeps the change": t("decided: every device keeps the change"),
   "the wave reads back as it should; looking at what it does": t("the wave reads back as it should; looking at what it does"),
   "the hub stopped before this was decided": t("the hub stopped before this was decided"),
+  "the hub was restarted while this was queued": t("the hub was restarted while this was queued"),
 };
 
 /** A deployment's message; what names devices, figures or errors stays as it is. */
@@ -65,5 +66,7 @@ export function inWords(message) {
   if (count) return t("devices to change: {count}", { count });
   const others = /^waits for ([0-9a-f, -]+)$/.exec(message)?.[1];
   if (others) return t("waits for {others}", { others });
+  const time = /^its devices were not free within (\d+ s)$/.exec(message)?.[1];
+  if (time) return t("its devices were not free within {time}", { time });
   return SENTENCES[message] ?? message;
 }

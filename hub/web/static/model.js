@@ -115,11 +115,11 @@ export class Network {
     return parsed;
   }
 
-  /** Take in what the hub remembers: raw series of the processor load or of how full links are, as `monitor.metrics` gives them. */
+  /** Take in what the hub remembers: series of the processor load or of how full links are, in seconds and texts as PromQL gives them. */
   recall(series) {
-    for (const { metric, points } of series) {
+    for (const { metric, values } of series) {
       const key = metric.link === undefined ? metric.node : `${metric.node} ${metric.link}`;
-      const told = points.filter(([ts, value]) => ts >= this.newest - WINDOW && Number.isFinite(value));
+      const told = values.map(([at, value]) => [Math.round(1000 * at), Number(value)]).filter(([ts, value]) => ts >= this.newest - WINDOW && Number.isFinite(value));
       const later = (this.#history.get(key) ?? []).filter(([ts]) => ts > (told.at(-1)?.[0] ?? 0));
       if (this.nodes.has(metric.node)) this.#history.set(key, [...told, ...later]);
     }
