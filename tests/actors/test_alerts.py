@@ -6,12 +6,7 @@ from pathlib import Path
 import attrs
 import pytest
 
-from actors.alerting import (
-    Acknowledge,
-    GetChanges,
-    ListRules,
-    PutRule,
-)
+from actors.alerting import Acknowledge, GetChanges, ListRules, PutRule
 from actors.channels import Subscribe
 from paranet.errors import AlreadyExists
 from tests.actors.conftest import Clock

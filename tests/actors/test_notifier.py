@@ -6,13 +6,7 @@ from pathlib import Path
 import pytest
 
 from actors.alertbook import AlertBook
-from actors.alerting import (
-    Acknowledge,
-    EndSilence,
-    Pair,
-    PutSilence,
-    Silence,
-)
+from actors.alerting import Acknowledge, EndSilence, Pair, PutSilence, Silence
 from actors.alerts import Reflag
 from actors.notifier import EXPIRES, Again, Refresh
 from actors.storage import Database

@@ -116,3 +116,5 @@ async def _on_paper(page: Page) -> None:
         await expect(page.locator(gone).first).to_be_hidden()
     await expect(page.get_by_role("heading", name="Waves")).to_be_visible()
     await page.emulate_media(media="screen")
+    await page.evaluate("dispatchEvent(new Event('afterprint'))")
+    await expect(page.locator(".plan details[open]")).to_have_count(0)
