@@ -1,12 +1,14 @@
 """The monitor in a real browser: charts and PromQL, an alert from its beginning to its silence, a rule tried and kept, the log."""
 
+import asyncio
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, WebSocketRoute, expect
 
 from tests.journeys.hub import Hub, measured, running
 from tests.journeys.test_browser import SOON, Watch, page, sign_in
@@ -119,6 +121,58 @@ async def test_the_log_is_followed_and_searched(page: Page, hub: Hub, client: ai
     await expect(said).to_have_count(1)
     await page.get_by_label("Follow").uncheck()
     await expect(said).to_have_count(1, timeout=SOON)
+
+
+async def test_the_log_tells_what_is_on_disk_and_in_the_ring_once(page: Page, hub: Hub, client: aiohttp.ClientSession) -> None:
+    """When the answer of the search overtakes the channel's ring no entry is there twice, and what comes then is the last one."""
+    await _reuse(client, "ann")
+    told = asyncio.Event()
+
+    def between(browser: WebSocketRoute) -> None:
+        server = browser.connect_to_server()
+        held: list[str | bytes] = []
+        asked: list[object] = []
+
+        def from_browser(frame: str | bytes) -> None:
+            order = json.loads(frame)
+            if order["type"] == "sub" and order["ch"] == "log":
+                held.append(frame)
+                return
+            if order.get("method") == "monitor.logs":
+                asked.append(order["id"])
+            server.send(frame)
+
+        def from_hub(frame: str | bytes) -> None:
+            browser.send(frame)
+            news = json.loads(frame)
+            if news.get("id") in asked:
+                server.send(held.pop())
+            elif news["type"] == "events" and news["ch"] == "log":
+                told.set()
+
+        browser.on_message(from_browser)
+        server.on_message(from_hub)
+
+    await page.route_web_socket("**/ws", between)
+    await _open(page, hub, "Log")
+    async with asyncio.timeout(SOON / 1000):
+        await told.wait()
+    await _reuse(client, "bob")
+    entries = page.get_by_role("log").locator("li")
+    await expect(entries.last).to_contain_text("refresh token of bob", timeout=SOON)
+    assert await entries.filter(has_text="refresh token of ann").count() == 1
+
+
+async def _reuse(client: aiohttp.ClientSession, name: str) -> None:
+    """Make the hub log a warning: somebody shows a refresh token that is spent."""
+    person = {"username": name, "password": "correct horse battery"}
+    async with client.post("/api/v1/auth/users", json={**person, "role": "viewer"}) as response:
+        assert response.status == 201, await response.text()
+    async with client.post("/api/v1/auth/login", json=person) as response:
+        token = {"refresh_token": (await response.json())["refresh_token"]}
+    for status in (200, 401):
+        async with client.post("/api/v1/auth/refresh", json=token) as response:
+            assert response.status == status, await response.text()
 
 
 async def _complain(client: aiohttp.ClientSession) -> None:

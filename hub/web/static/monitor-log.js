@@ -62,30 +62,35 @@ function Entry({ item }) {
 let count = 0;
 const keyed = (item) => ({ ...item, key: (count += 1) });
 
-const same = ({ at, logger, message }) => `${ms(at)} ${logger} ${message}`;
+const same = ({ at, logger, message }) => `${at} ${logger} ${message}`;
 
-/** Shows the newest entries and what comes, newest last; returns what ends that. */
+const oldestFirst = (a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0);
+
+/**
+ * Shows the newest entries and what comes, newest last; returns what ends that. The channel tells what the hub still has in its ring and an
+ * answer what is on disk: either may be here first, and much is in both.
+ */
 function followed(shell, filter, setLog) {
   if (!shell.live) return undefined;
-  let [items, asked, over] = [[], false, false];
+  let [items, found, over] = [[], null, false];
   let frame = null;
-  const show = () => (frame ??= requestAnimationFrame(() => ((frame = null), setLog({ items, next: null, error: null, busy: !asked }))));
+  const show = () => (frame ??= requestAnimationFrame(() => ((frame = null), setLog({ items, next: null, error: null, busy: found === null }))));
+  const add = (more) => {
+    items = [...items, ...more.map(keyed)].sort(oldestFirst).slice(-KEPT);
+    show();
+  };
   const fail = (error) => over || setLog({ items, next: null, error, busy: false });
   const refused = ({ detail }) => detail.channel === "log" && fail(new Error(detail.detail));
   shell.client.addEventListener("problem", refused);
   const end = shell.client.subscribe("log", {
-    onEvents(news) {
-      items = [...items, ...news.filter((item) => takes(filter, item)).map(keyed)].slice(-KEPT);
-      show();
-    },
+    onEvents: (news) => add(news.filter((item) => takes(filter, item) && !found?.has(same(item)))),
   });
   setLog({ items, next: null, error: null, busy: true });
   shell.client.ask("monitor.logs", params(filter)).then(({ body }) => {
     if (over) return;
-    const known = new Set(items.map(same)); // what came while the hub was looking
-    items = [...body.items.filter((item) => !known.has(same(item))).reverse().map(keyed), ...items];
-    asked = true;
-    show();
+    found = new Set(body.items.map(same));
+    const known = new Set(items.map(same));
+    add(body.items.filter((item) => !known.has(same(item))).reverse());
   }, fail);
   return () => {
     over = true;
