@@ -180,8 +180,8 @@ class Gatekeeper:
         if not worse:
             return None
         flow, (was, now) = min(worse.items(), key=lambda item: item[1][1] / item[1][0])
-        more = f" and {len(worse) - 1} more" if len(worse) > 1 else ""
-        return f"throughput fell: flow {flow}{more} delivers {now:.0%} of what it offers, it was {was:.0%}"
+        flows = f"{flow} and {len(worse) - 1} more" if len(worse) > 1 else flow
+        return f"throughput fell: flow {flows} delivers {now:.0%} of what it offers, it was {was:.0%}"
 
     async def _watch(self, condition: Condition) -> str | None:
         tally = Tally(condition)

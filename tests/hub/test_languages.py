@@ -1,14 +1,21 @@
 """The languages of the pages: chosen, negotiated, complete."""
 
+import ast
 import re
 from pathlib import Path
 
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
+from hub.problems import STATUS
 from hub.web.languages import COOKIE, LANGUAGES, catalogue, language_of
 from hub.web.views import SIGNED_IN, STATIC
+from paranet.compiler.diagnostics import CATALOGUE
 
+ROOT = Path(__file__).resolve().parents[2]
+HUB_WORDS = (STATIC / "hub-words.js").read_text()
+SENTENCES = set(re.findall(r'^  "(.+)",$', HUB_WORDS, re.MULTILINE))
+CODES = {error.code for error in STATUS} | set(CATALOGUE)
 TEMPLATES = STATIC.parent / "templates"
 CALL = re.compile(r"""(?<![\w.$])(?:t|_)\(\s*"((?:[^"\\]|\\.)*)\"""")
 SAID = re.compile(
@@ -20,10 +27,10 @@ ROLES = {"viewer", "operator", "admin"}
 
 
 def _written() -> set[str]:
-    """Return every text that a template or a script asks for."""
+    """Return every text that a template or a script asks for, and every code."""
     files: list[Path] = [*TEMPLATES.glob("*.html"), *STATIC.glob("*.js")]
     found = {text.replace('\\"', '"') for file in files for text in CALL.findall(file.read_text())}
-    return found | {page.name for page in SIGNED_IN} | ROLES
+    return found | {page.name for page in SIGNED_IN} | ROLES | SENTENCES | CODES
 
 
 @pytest.mark.parametrize(
@@ -65,14 +72,46 @@ def test_no_text_is_written_past_the_catalogues(script: str) -> None:
     assert said - NAMES == set()
 
 
-def test_the_hub_s_own_words_have_a_translation() -> None:
-    """The pages have a word for every check of the verifier and for each message of a deployment, but for one that carries an error."""
-    root = Path(__file__).resolve().parents[2]
-    words = (STATIC / "hub-words.js").read_text()
-    checks = re.findall(r'^  "?([\w-]+)"?: t\(', words[: words.index("STATES")], re.MULTILINE)
-    judged = "".join(file.read_text() for file in (root / "paranet" / "verifier").glob("*.py"))
+def test_every_check_has_a_word() -> None:
+    """The pages have a word for every check of the verifier."""
+    checks = re.findall(r'^  "?([\w-]+)"?: t\(', HUB_WORDS[: HUB_WORDS.index("STATES")], re.MULTILINE)
+    judged = "".join(file.read_text() for file in (ROOT / "paranet" / "verifier").glob("*.py"))
     assert set(re.findall(r'(?:count|violate|_unmet|_lost)\(\s*"([\w-]+)"', judged)) - set(checks) == set()
-    engine = "".join((root / "actors" / file).read_text() for file in ("deployment.py", "deployer.py"))
-    said = set(re.findall(r'(?:message=(?:reason or )?|_drop\([^\n]*, )f?"([^"{]+)', engine))
-    assert "decided: every device keeps the change" in said
-    assert {text for text in said if f'"{text}"' not in words and f"^{text}" not in words} == {"its turn came and it cannot be done: "}
+
+
+def test_what_a_deployment_tells_has_a_sentence() -> None:
+    """Whatever a deployment, a gate or a step on a device gives as message or reason is known to the pages, and they know nothing else."""
+    sentences = {HOLE.sub("{}", text) for text in SENTENCES}
+    assert _told() - sentences == set()
+    everything = {
+        text for folder in ("actors", "paranet") for file in (ROOT / folder).rglob("*.py") for text in _texts(ast.parse(file.read_text()))
+    }
+    client = set(re.findall(r'Unavailable\("([^"]+)"\)', (STATIC / "paranet-client.js").read_text()))
+    assert sentences - everything - client - {"{}: {}"} == set()
+
+
+def _told() -> set[str]:
+    """Return the texts that reach a deployment's events, with {} for what they hold."""
+    found: set[str] = set()
+    for name in ("actors/deployment.py", "actors/deployer.py", "actors/steps.py", "actors/device.py", "actors/gates.py"):
+        for node in ast.walk(ast.parse((ROOT / name).read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in CARRIERS:
+                found |= {text for part in [*node.args, *(k.value for k in node.keywords if k.arg != "phase")] for text in _texts(part)}
+            elif isinstance(node, ast.Return) and node.value is not None and name.endswith("gates.py"):
+                found |= _texts(node.value)
+    return {text for text in found if " " in text.replace("{}", "") and not text.startswith(" ")} - {"{}: {}"}
+
+
+CARRIERS = {"self._note", "self._drop", "self._go_back", "self._progress.event", "progress.event", "DeviceError"}
+
+
+def _texts(tree: ast.AST) -> set[str]:
+    """Return the string literals below, f-strings with {} for each value."""
+    inside = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in ast.walk(node) if part is not node}
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            found.add("".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in node.values))
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in inside:
+            found.add(node.value)
+    return found

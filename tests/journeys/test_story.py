@@ -94,7 +94,9 @@ async def _write(reader: Reader) -> None:
     source = page.get_by_label(reader.t("Source"))
     await source.fill("route web { from: lisbon; to: vien }")
     await reader.press("Check")
-    await page.get_by_role("button", name="PN209").click()
+    finding = page.get_by_role("button", name="PN209")
+    await expect(finding).to_contain_text(reader.words.get("PN209", "there is no node"))
+    await finding.click()
     await page.keyboard.insert_text("wien")
     await expect(source).to_have_value("route web { from: lisbon; to: wien }")
     await reader.press("Check")
@@ -112,6 +114,7 @@ async def _deploy(reader: Reader) -> str:
     await page.get_by_role("link", name=reader.t("Watch it")).click()
     await expect(page.locator('[data-deployment][aria-current="true"]')).to_have_attribute("data-state", "succeeded", timeout=LATER)
     await expect(page.locator("[data-device]").first).to_have_attribute("data-step", "confirmed", timeout=SOON)
+    await expect(page.get_by_role("log")).to_contain_text(reader.t("decided: every device keeps the change"))
     return urlsplit(page.url).fragment
 
 

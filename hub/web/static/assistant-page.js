@@ -4,6 +4,7 @@ import { html, render } from "htm/preact";
 import { Messages } from "./assistant-parts.js";
 import { Talk } from "./conversation.js";
 import { onceAFrame } from "./frames.js";
+import { coded } from "./hub-words.js";
 import { language, t } from "./i18n.js";
 import { TwoStep } from "./operators-panel.js";
 import { ParaNetClient } from "./paranet-client.js";
@@ -27,7 +28,7 @@ async function attempt(action) {
   try {
     await action();
   } catch (problem) {
-    change({ problem: problem.message });
+    change({ problem: coded(problem) });
   }
 }
 
@@ -59,7 +60,7 @@ async function say(text) {
     if (view.id === id) open(body.conversation_id);
     if (!id) readList();
   } catch (problem) {
-    change({ problem: problem.message, text });
+    change({ problem: coded(problem), text });
   }
   change({ sending: false });
 }

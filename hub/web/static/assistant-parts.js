@@ -2,6 +2,7 @@
 
 import { html, useEffect, useRef, useState } from "htm/preact";
 import { deployAndFollow, Told } from "./deploying.js";
+import { coded } from "./hub-words.js";
 import { t } from "./i18n.js";
 import { Diff, tally } from "./intents-result.js";
 import { TwoStep } from "./operators-panel.js";
@@ -59,7 +60,7 @@ function Proposal({ proposal, client, operates }) {
     try {
       await action();
     } catch (problem) {
-      setNote({ text: problem.message, bad: true });
+      setNote({ text: coded(problem), bad: true });
     }
   };
   const look = () => attempt(async () => setPreview(preview ? null : (await client.ask("intent.preview", { id })).body));

@@ -2,7 +2,7 @@
 
 import { html, useEffect, useLayoutEffect, useRef, useState } from "htm/preact";
 import { STEPS } from "./deployments-list.js";
-import { inWords, STATES } from "./hub-words.js";
+import { coded, inWords, STATES } from "./hub-words.js";
 import { t } from "./i18n.js";
 import { Moment } from "./watch-parts.js";
 
@@ -54,7 +54,7 @@ export function Log({ log }) {
       <label class="inline"><input type="checkbox" checked=${follow} onChange=${({ target }) => setFollow(target.checked)} /> ${t("Follow")}</label>
       <label class="inline">${t("Find")} <input type="search" value=${text} onInput=${({ target }) => setText(target.value)} spellcheck="false" /></label>
     </div>
-    ${error && html`<div class="problem" role="alert"><p>${error.detail}</p></div>`}
+    ${error && html`<div class="problem" role="alert"><p>${coded({ code: error.code, message: error.detail })}</p></div>`}
     ${gaps && html`<div class="problem" role="alert"><p>${t("Entries are missing: reload the page.")}</p></div>`}
     <div class="log" ref=${box} role="log" aria-label=${t("Log")} tabindex="0" data-entries=${events.length} data-last=${events.at(-1)?.seq ?? 0}>
       ${events[0]?.seq > 1 && html`<p class="none">${t("The first {count} entries are not kept here.", { count: events[0].seq - 1 })}</p>`}

@@ -4,6 +4,7 @@ import { html, useEffect, useRef, useState } from "htm/preact";
 import { Gates } from "./deployments-gates.js";
 import { Log, useLog } from "./deployments-log.js";
 import { Bar, ENDINGS, kindOf, shortId, StateChip, STEPS } from "./deployments-list.js";
+import { inWords } from "./hub-words.js";
 import { t } from "./i18n.js";
 import { duration, Moment, ms, Note, Problem, TwoStep, useAct, useAsked } from "./watch-parts.js";
 
@@ -69,7 +70,7 @@ function Head({ id, known, shell, onSelect, ended }) {
       <div class="whole" role="progressbar" aria-label=${t("Progress")} aria-valuemin="0" aria-valuemax="100" aria-valuenow=${known.percent}>
         <${Bar} percent=${known.percent} look=${look} /><span>${known.percent} %</span>
       </div>
-      ${known.reason && html`<p class="reason ${ended ? look : "warn"}" role="status"><strong>${t("Reason")}</strong> ${known.reason}</p>`}
+      ${known.reason && html`<p class="reason ${ended ? look : "warn"}" role="status"><strong>${t("Reason")}</strong> ${inWords(known.reason)}</p>`}
       ${known.inconsistent_devices?.length > 0 && html`<p class="reason bad"><strong>${t("Not certain on")}</strong> ${known.inconsistent_devices.join(", ")}</p>`}
       ${shell.operates && html`<div class="actions" role="group" aria-label=${t("Actions")}>
         ${CANCELLABLE.has(known.state) && html`<${TwoStep} key="cancel" text=${t("Cancel")} confirm=${t("Confirm cancel")} onAct=${cancel} />`}

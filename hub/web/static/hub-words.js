@@ -51,22 +51,64 @@ export const STATES = {
   failed: t("failed"),
 };
 
-const SENTENCES = {
-  done: t("done"),
-  cancelled: t("cancelled"),
-  "decided: every device keeps the change": t("decided: every device keeps the change"),
-  "the wave reads back as it should; looking at what it does": t("the wave reads back as it should; looking at what it does"),
-  "the hub stopped before this was decided": t("the hub stopped before this was decided"),
-  "the hub was restarted while this was queued": t("the hub was restarted while this was queued"),
-};
+/** What deployments, gates and devices say on the way; a hole may hold such a sentence again. Narrow ones stand before wide ones. */
+const SENTENCES = [
+  "done",
+  "cancelled",
+  "validate",
+  "stage",
+  "commit",
+  "confirm",
+  "undo",
+  "devices to change: {count}",
+  "waits for {others}",
+  "its devices were not free within {seconds} s",
+  "its turn came and it cannot be done: {why}",
+  "the wave reads back as it should; looking at what it does",
+  "decided: every device keeps the change",
+  "the hub stopped before this was decided",
+  "the hub was restarted while this was queued",
+  "the hub was restarted",
+  "{reason}; not certain: {nodes}",
+  "a probe failed: packets of {intent} {what}",
+  "a probe failed: {what}",
+  "the probes are inconclusive: {why}",
+  "throughput fell: flow {flow} delivers {now} of what it offers, it was {was}",
+  "throughput is inconclusive: no figures of flow {flow}",
+  "{flow} and {count} more",
+  "gate {finding}",
+  "{condition} does not hold: it was {value}",
+  "{condition} is inconclusive: there is no figure",
+  "{phase} failed on {node}: {why}",
+  "its rows changed since the plan was made",
+  "its rows were changed by somebody else after they were staged",
+  "what it reads back is not what was committed",
+  "its rows are not what was decided",
+  "its rows are not what they were before",
+  "{node} is no longer leased to this deployment (token {token}, {holder} holds it)",
+  "{node} did not answer within {seconds} s",
+  "{node} did not answer {step}",
+  "{node} refused to {step}",
+  "{node} is unreachable",
+  "not connected",
+  "the connection was lost",
+  "{node}: {why}",
+].map((text) => [new RegExp(`^${text.replace(/[.()]/g, "\\$&").replace(/\{(\w+)\}/g, "(?<$1>.+?)")}$`, "s"), text]);
 
-/** A deployment's message; what names devices, figures or errors stays as it is. */
+/** Such a sentence in the page's language; names, figures and what nobody foresaw stay as they are. */
 export function inWords(message) {
-  const count = /^devices to change: (\d+)$/.exec(message)?.[1];
-  if (count) return t("devices to change: {count}", { count });
-  const others = /^waits for ([0-9a-f, -]+)$/.exec(message)?.[1];
-  if (others) return t("waits for {others}", { others });
-  const time = /^its devices were not free within (\d+ s)$/.exec(message)?.[1];
-  if (time) return t("its devices were not free within {time}", { time });
-  return SENTENCES[message] ?? message;
+  for (const [pattern, text] of message ? SENTENCES : []) {
+    const found = pattern.exec(message);
+    if (found) return t(text, Object.fromEntries(Object.entries(found.groups ?? {}).map(([name, part]) => [name, inWords(part)])));
+  }
+  return message;
+}
+
+/**
+ * What an error or a finding in a source says. Where the page is not English the meaning of its code (docs/errors.md, docs/language.md) stands
+ * before the hub's own words.
+ */
+export function coded({ code = "", message }) {
+  const kind = t(`${code}`);
+  return kind === `${code}` ? inWords(message) : t("{what}: {reason}", { what: kind, reason: inWords(message) });
 }

@@ -3,6 +3,7 @@
 import { html, render } from "htm/preact";
 import { deployAndFollow, Told } from "./deploying.js";
 import { onceAFrame } from "./frames.js";
+import { coded } from "./hub-words.js";
 import { language, t } from "./i18n.js";
 import { History } from "./intents-history.js";
 import { Devices, Findings, Plan } from "./intents-result.js";
@@ -68,7 +69,7 @@ async function lookThrough(source) {
     const { diagnostics } = await ask("intent.diagnose", { body: { source, name: view.name.trim() || null } });
     if (source === view.source && !view.busy) change({ findings: diagnostics });
   } catch (problem) {
-    if (source === view.source) change({ note: { text: problem.message, bad: true } });
+    if (source === view.source) change({ note: { text: coded(problem), bad: true } });
   }
 }
 
@@ -88,7 +89,7 @@ async function busily(action) {
     await action();
   } catch (problem) {
     if (problem.code === "compile-failed") change({ findings: problem.errors, found: null, note: { text: t("Errors in the source: {count}.", { count: problem.errors.length }), bad: true } });
-    else change({ note: { text: problem.message, bad: true } });
+    else change({ note: { text: coded(problem), bad: true } });
   }
   change({ busy: false });
 }
@@ -128,7 +129,7 @@ async function readHistory(more = false) {
     const page = await ask("intent.history", { limit: 30, ...(more && { cursor: history.next }) });
     Object.assign(history, { items: more ? [...history.items, ...page.items] : page.items, next: page.next, problem: null });
   } catch (problem) {
-    history.problem = problem.message;
+    history.problem = coded(problem);
   }
   draw();
 }
@@ -149,7 +150,7 @@ async function pick(id) {
   try {
     history.comparison = await ask("intent.compare", { a, b });
   } catch (problem) {
-    history.problem = problem.message;
+    history.problem = coded(problem);
   }
   draw();
 }

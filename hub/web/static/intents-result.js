@@ -2,7 +2,7 @@
 
 import { html } from "htm/preact";
 import { bitrate, milliseconds, NONE } from "./format.js";
-import { CHECKS } from "./hub-words.js";
+import { CHECKS, coded } from "./hub-words.js";
 import { t } from "./i18n.js";
 
 const SEVERITY = { error: t("error"), warning: t("warning"), info: t("note") };
@@ -14,7 +14,7 @@ export function Findings({ findings, onShow }) {
         ({ code, message, hint, severity, span }, i) => html`<li key=${i}>
           <button type="button" class=${severity} onClick=${() => onShow(span)}>
             <span class="where">${span.line}:${span.column}</span>
-            <span class="what"><b>${SEVERITY[severity]} ${code}</b> ${message}${hint && html` <i>(${hint})</i>`}</span>
+            <span class="what"><b>${SEVERITY[severity]} ${code}</b> ${coded({ code, message })}${hint && html` <i>(${hint})</i>`}</span>
           </button>
         </li>`,
       )}

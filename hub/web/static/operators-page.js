@@ -3,6 +3,7 @@
 import { html, render } from "htm/preact";
 import { milliseconds } from "./format.js";
 import { onceAFrame } from "./frames.js";
+import { coded } from "./hub-words.js";
 import { t } from "./i18n.js";
 import { ActorPanel, LoopPanel, Records } from "./operators-panel.js";
 import { Actors, TreeGrid } from "./operators-tree.js";
@@ -77,7 +78,7 @@ async function act(action) {
     if (outcome === false) say(t("{what}: done, but it did not start; its supervisor tries again", { what }), true);
     else say(outcome?.left ? t("{what}: done, {count} messages were left", { what, count: outcome.left }) : t("{what}: done", { what }));
   } catch (error) {
-    say(t("{what}: {reason}", { what, reason: error.message }), true);
+    say(t("{what}: {reason}", { what, reason: coded(error) }), true);
   }
   if (action !== "drain") look(); // what was drained is gone; the socket says so in a moment
   readRecords();
@@ -88,7 +89,7 @@ async function replay(id) {
     const { accepted } = await rest.post(`/dead-letters/${id}/replay`);
     view.replayed = accepted ? { text: t("Replayed.") } : { text: t("It was refused again."), bad: true };
   } catch (error) {
-    view.replayed = { text: error.message, bad: true };
+    view.replayed = { text: coded(error), bad: true };
   }
   readRecords();
 }
@@ -98,7 +99,7 @@ async function disconnect(id) {
     await rest.ask(`/clients/${encodeURIComponent(id)}`, { method: "DELETE" });
     view.replayed = { text: t("Disconnected.") };
   } catch (error) {
-    view.replayed = { text: error.message, bad: true };
+    view.replayed = { text: coded(error), bad: true };
   }
   readRecords();
 }

@@ -2,6 +2,7 @@
 
 import { html, useState } from "htm/preact";
 import { percent } from "./format.js";
+import { coded } from "./hub-words.js";
 import { t } from "./i18n.js";
 
 export function Sentence({ ask, language, onFill }) {
@@ -21,7 +22,7 @@ export function Sentence({ ask, language, onFill }) {
       if (found.source) onFill({ source: found.source, name: found.name });
     } catch (error) {
       setUnderstood(null);
-      setProblem(error.message);
+      setProblem(coded(error));
     }
     setBusy(false);
   };

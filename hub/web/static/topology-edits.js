@@ -1,5 +1,6 @@
 // Changes of the topology by hand: each is one write that holds only for what one saw (If-Match), and can be taken back.
 
+import { coded } from "./hub-words.js";
 import { t } from "./i18n.js";
 
 const KEPT = 100; // steps back
@@ -75,7 +76,7 @@ export class TopologyEdits {
       this.note = { text };
     } catch (problem) {
       if (problem.code === "stale-revision") this.#done = [];
-      this.note = { text: problem.code === "stale-revision" ? t("Somebody else has changed the network since: nothing was done.") : problem.message, bad: true };
+      this.note = { text: problem.code === "stale-revision" ? t("Somebody else has changed the network since: nothing was done.") : coded(problem), bad: true };
     }
     this.busy = false;
     this.draw();

@@ -2,6 +2,7 @@
 
 import { html, useCallback, useEffect, useRef, useState } from "htm/preact";
 import { clock } from "./format.js";
+import { coded } from "./hub-words.js";
 import { language, t } from "./i18n.js";
 import { TwoStep } from "./operators-panel.js";
 
@@ -68,7 +69,7 @@ export function Problem({ error }) {
   const faults = (error.errors ?? []).map((fault) => [fault.path, fault.message].filter(Boolean).join(": ")).filter((text) => text && !error.message.includes(text));
   return html`
     <div class="problem" role="alert">
-      <p>${error.message}</p>
+      <p>${coded(error)}</p>
       ${faults.length > 0 && html`<ul>${faults.slice(0, FAULTS).map((text) => html`<li key=${text}>${text}</li>`)}</ul>`}
       ${faults.length > FAULTS && html`<p>${t("and {count} more", { count: faults.length - FAULTS })}</p>`}
     </div>`;
@@ -84,7 +85,7 @@ export function QueryProblem({ error, text }) {
   const start = Math.max(0, at - from - 60);
   return html`
     <div class="problem" role="alert">
-      <p>${error.message}</p>
+      <p>${coded(error)}</p>
       <pre aria-hidden="true">${`${line.slice(start, start + 120)}\n${" ".repeat(at - from - start)}▲`}</pre>
     </div>`;
 }
