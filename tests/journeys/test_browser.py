@@ -136,8 +136,8 @@ async def test_the_api_is_shown_without_the_world(page: Page, hub: Hub, path: st
     watch = Watch()
     watch.over(page)
     await page.goto(f"{hub.url}{path}")
-    await expect(page.get_by_role("heading", name="ParaNet Hub").first).to_be_visible(timeout=3 * SOON)
-    await expect(page.get_by_text("Compile and prove a source").first).to_be_attached(timeout=3 * SOON)
+    await expect(page.get_by_role("heading", name="ParaNet Hub").first).to_be_visible(timeout=6 * SOON)
+    await expect(page.get_by_text("Compile and prove a source").first).to_be_attached(timeout=6 * SOON)
     assert [complaint for complaint in watch.complaints if "logo-mini.svg" not in complaint] == []
     assert watch.hosts - {"cdn.redoc.ly"} == {urlsplit(hub.url).netloc}
 

@@ -163,6 +163,28 @@ async def test_the_log_tells_what_is_on_disk_and_in_the_ring_once(page: Page, hu
     assert await entries.filter(has_text="refresh token of ann").count() == 1
 
 
+async def test_a_page_that_cannot_begin_says_why(page: Page, hub: Hub) -> None:
+    """The channel that it begins with is refused: it tells so instead of loading for ever."""
+
+    def between(browser: WebSocketRoute) -> None:
+        server = browser.connect_to_server()
+
+        def from_browser(frame: str | bytes) -> None:
+            order = json.loads(frame)
+            if order["type"] != "sub" or order["ch"] != "alerts":
+                server.send(frame)
+                return
+            error = {"code": "actor-stopped", "detail": "alerts is halted", "retryable": True, "retry_ms": 60_000}
+            browser.send(json.dumps({"type": "error", "id": order["id"], "error": error}))
+
+        browser.on_message(from_browser)
+
+    await page.route_web_socket("**/ws", between)
+    await sign_in(page, hub, hub.password)
+    await page.get_by_role("link", name="Monitor").click()
+    await expect(page.locator("#starting")).to_have_text("alerts is halted")
+
+
 async def _reuse(client: aiohttp.ClientSession, name: str) -> None:
     """Make the hub log a warning: somebody shows a refresh token that is spent."""
     person = {"username": name, "password": "correct horse battery"}

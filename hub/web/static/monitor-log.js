@@ -7,6 +7,7 @@ import { Moment, ms, Problem } from "./watch-parts.js";
 const KEPT = 1_000; // entries that are followed
 const FOUND = 2_000; // entries that are found
 const PAGE = 200;
+const PAUSE = 250; // ms in which nobody types
 const LEVELS = { info: t("info"), warning: t("warning"), error: t("error"), critical: t("critical") };
 const RANK = ["debug", ...Object.keys(LEVELS)];
 const LOOKS = { warning: "warn", error: "bad", critical: "bad" };
@@ -67,33 +68,40 @@ const same = ({ at, logger, message }) => `${at} ${logger} ${message}`;
 const oldestFirst = (a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0);
 
 /**
- * Shows the newest entries and what comes, newest last; returns what ends that. The channel tells what the hub still has in its ring and an
- * answer what is on disk: either may be here first, and much is in both.
+ * Shows the newest entries and what comes, newest last; returns what ends that. The channel tells what the hub has in its ring, an answer what is on
+ * disk: either may be here first, and much is in both.
  */
 function followed(shell, filter, setLog) {
   if (!shell.live) return undefined;
-  let [items, found, over] = [[], null, false];
+  let [ring, found, over, end] = [[], null, false, () => {}];
   let frame = null;
-  const show = () => (frame ??= requestAnimationFrame(() => ((frame = null), setLog({ items, next: null, error: null, busy: found === null }))));
-  const add = (more) => {
-    items = [...items, ...more.map(keyed)].sort(oldestFirst).slice(-KEPT);
-    show();
+  const items = () => {
+    const known = new Set(ring.map(same));
+    return [...(found ?? []).filter((item) => !known.has(same(item))), ...ring].sort(oldestFirst).slice(-KEPT);
   };
-  const fail = (error) => over || setLog({ items, next: null, error, busy: false });
-  const refused = ({ detail }) => detail.channel === "log" && fail(new Error(detail.detail));
-  shell.client.addEventListener("problem", refused);
-  const end = shell.client.subscribe("log", {
-    onEvents: (news) => add(news.filter((item) => takes(filter, item) && !found?.has(same(item)))),
-  });
-  setLog({ items, next: null, error: null, busy: true });
-  shell.client.ask("monitor.logs", params(filter)).then(({ body }) => {
-    if (over) return;
-    found = new Set(body.items.map(same));
-    const known = new Set(items.map(same));
-    add(body.items.filter((item) => !known.has(same(item))).reverse());
-  }, fail);
+  const show = () => (frame ??= requestAnimationFrame(() => ((frame = null), setLog({ items: items(), next: null, error: null, busy: found === null }))));
+  const fail = (error) => over || setLog({ items: items(), next: null, error, busy: false });
+  const refused = ({ detail }) => detail.channel === "log" && fail(Object.assign(new Error(detail.detail), { code: detail.code }));
+  const begin = () => {
+    shell.client.addEventListener("problem", refused);
+    end = shell.client.subscribe("log", {
+      onReset: () => (ring = []), // it comes again
+      onEvents(news) {
+        ring = [...ring, ...news.filter((item) => takes(filter, item)).map(keyed)].slice(-KEPT);
+        show();
+      },
+    });
+    shell.client.ask("monitor.logs", params(filter)).then(({ body }) => {
+      if (over) return;
+      found = body.items.reverse().map(keyed);
+      show();
+    }, fail);
+  };
+  setLog({ items: [], next: null, error: null, busy: true });
+  const timer = setTimeout(begin, filter === NONE ? 0 : PAUSE); // each time the whole ring comes
   return () => {
     over = true;
+    clearTimeout(timer);
     end();
     shell.client.removeEventListener("problem", refused);
     cancelAnimationFrame(frame);
@@ -111,7 +119,7 @@ function searched(shell, filter, setLog) {
     } catch (error) {
       if (!over) setLog((old) => ({ ...old, error, busy: false }));
     }
-  }, 250);
+  }, PAUSE);
   return () => {
     over = true;
     clearTimeout(timer);

@@ -60,7 +60,8 @@ export class Session {
 
   async #fetch(what, method) {
     try {
-      return await fetch(`${this.base}/${what}`, { method, credentials: "same-origin", cache: "no-store" });
+      // a page that is left meanwhile would have spent its refresh token without getting the next one
+      return await fetch(`${this.base}/${what}`, { method, credentials: "same-origin", cache: "no-store", keepalive: true });
     } catch (error) {
       throw new Unavailable(error.message);
     }
@@ -72,7 +73,7 @@ export class ParaNetClient extends EventTarget {
   #session;
   #socket = null;
   #state = State.CLOSED;
-  #subscriptions = new Map(); // channel -> {filter, onSnapshot, onEvents, position, parts}
+  #subscriptions = new Map(); // channel -> {filter, onSnapshot, onEvents, position, parts, asked}
   #asked = new Map(); // request id -> channel
   #questions = new Map(); // request id -> {resolve, reject}
   #nextId = 1;
@@ -116,9 +117,11 @@ export class ParaNetClient extends EventTarget {
    * items were spared us because we were behind.
    */
   subscribe(channel, { filter = {}, onSnapshot = () => {}, onEvents = () => {}, onReset = () => {}, onLag = () => {} } = {}) {
-    this.#subscriptions.set(channel, { filter, onSnapshot, onEvents, onReset, onLag, position: null, parts: [] });
+    const subscription = { filter, onSnapshot, onEvents, onReset, onLag, position: null, parts: [], asked: null };
+    this.#subscriptions.set(channel, subscription);
     if (this.#state === State.LIVE) this.#ask(channel);
     return () => {
+      if (this.#subscriptions.get(channel) !== subscription) return; // it belongs to somebody else by now
       this.#subscriptions.delete(channel);
       if (this.#state === State.LIVE) this.#send({ type: "unsub", id: this.#nextId++, ch: channel });
     };
@@ -144,6 +147,7 @@ export class ParaNetClient extends EventTarget {
     if (Date.now() > this.#expires - 5_000 && !(await this.#restore(() => this.#session.renew()))) return;
     if (this.#over) return;
     this.#drop();
+    if (this.#state === State.LIVE) this.#become(State.CONNECTING); // by a new socket
     const socket = new WebSocket(this.#url, "paranet.v1.json");
     this.#socket = socket;
     socket.onmessage = ({ data }) => this.#receive(JSON.parse(data));
@@ -170,9 +174,13 @@ export class ParaNetClient extends EventTarget {
     }
   }
 
+  /** Let go of the socket, and of what was asked over it. */
   #drop() {
     const socket = this.#socket;
     this.#socket = null;
+    this.#asked.clear();
+    for (const { reject } of this.#questions.values()) reject(new Unavailable("the connection was lost"));
+    this.#questions.clear();
     if (!socket) return;
     socket.onmessage = socket.onclose = null;
     socket.close();
@@ -182,14 +190,12 @@ export class ParaNetClient extends EventTarget {
     const welcomed = this.#welcomedAt !== null;
     if (welcomed && Date.now() - this.#welcomedAt > STEADY) this.#attempt = 0;
     this.#welcomedAt = null;
-    this.#asked.clear();
-    for (const { reject } of this.#questions.values()) reject(new Unavailable("the connection was lost"));
-    this.#questions.clear();
     this.#drop();
     for (const name of ["watch", "renew"]) this.#clear(name);
     if (code > CLOSE.BAD_TOKEN && code < 5000) return this.#end(State.CLOSED, reason);
     if (code === CLOSE.BAD_TOKEN && welcomed) return this.#end(State.SIGNED_OUT);
     if (code === CLOSE.TOKEN_EXPIRED) {
+      this.#become(State.CONNECTING);
       if (await this.#restore(() => this.#session.renew())) this.#open();
       return;
     }
@@ -232,8 +238,8 @@ export class ParaNetClient extends EventTarget {
       ok: () => this.#taken(frame),
       snapshot: () => this.#snapshot(frame),
       events: () => this.#events(frame),
-      lag: () => this.#subscriptions.get(frame.ch)?.onLag(frame.conflated),
-      resync: () => this.#subscriptions.get(frame.ch)?.onReset(frame.reason),
+      lag: () => this.#served(frame.ch)?.onLag(frame.conflated),
+      resync: () => this.#served(frame.ch)?.onReset(frame.reason),
       error: () => this.#error(frame),
       ping: () => this.#send({ type: "pong" }),
       expiring: () => this.#renewSoon(frame.in * 1000),
@@ -251,10 +257,17 @@ export class ParaNetClient extends EventTarget {
   }
 
   #ask(channel) {
-    const { filter, position } = this.#subscriptions.get(channel);
-    const id = this.#nextId++;
+    const subscription = this.#subscriptions.get(channel);
+    const { filter, position } = subscription;
+    const id = (subscription.asked = this.#nextId++);
     this.#asked.set(id, channel);
     this.#send({ type: "sub", id, ch: channel, filter, ...(position && { since: `${position.epoch}:${position.offset}` }) });
+  }
+
+  /** Who a channel's frames are for: until the hub's `ok` they belong to a subscription before this one. */
+  #served(channel) {
+    const subscription = this.#subscriptions.get(channel);
+    return subscription?.asked === null ? subscription : undefined;
   }
 
   #taken({ id, ch, expires, recovered, ...answer }) {
@@ -263,13 +276,15 @@ export class ParaNetClient extends EventTarget {
     const question = this.#questions.get(id);
     this.#questions.delete(id);
     question?.resolve(answer);
-    const subscription = recovered === false ? this.#subscriptions.get(ch) : null;
-    if (subscription?.position) subscription.onReset("lost"); // it was asked to go on and cannot
+    const subscription = this.#subscriptions.get(ch);
+    if (!subscription || subscription.asked !== id) return;
+    subscription.asked = null;
+    if (recovered === false && subscription.position) subscription.onReset("lost"); // it was asked to go on and cannot
   }
 
   /** Comes in answer to `sub`, or unasked behind `resync` when the hub has lost the thread. */
   #snapshot({ ch, epoch, offset, part, last, data }) {
-    const subscription = this.#subscriptions.get(ch);
+    const subscription = this.#served(ch);
     if (!subscription) return;
     if (part === 0) subscription.parts = [];
     subscription.parts.push(data);
@@ -281,18 +296,19 @@ export class ParaNetClient extends EventTarget {
   }
 
   #events({ ch, epoch, to, items }) {
-    const subscription = this.#subscriptions.get(ch);
+    const subscription = this.#served(ch);
     if (!subscription) return;
     subscription.position = { epoch, offset: to };
     subscription.onEvents(items);
   }
 
-  #error({ id, error }) {
-    this.#retryAfter = error.retry_ms ?? this.#retryAfter;
+  /** Of a question, of a subscription (asked for, or one that the hub has ended: *ch*), or else of the connection. */
+  #error({ id, ch, error }) {
+    if (id === null && !ch) this.#retryAfter = error.retry_ms ?? this.#retryAfter;
     const question = this.#questions.get(id);
     this.#questions.delete(id);
     if (question) return question.reject(Object.assign(new Error(error.detail), error));
-    const channel = this.#asked.get(id);
+    const channel = ch ?? this.#asked.get(id);
     this.#asked.delete(id);
     this.dispatchEvent(new CustomEvent("problem", { detail: { channel, ...error } }));
     if (channel && error.retryable) this.#after(`ask ${channel}`, error.retry_ms ?? 5_000, () => this.#askAgain(channel));

@@ -1,6 +1,7 @@
 // What all pages have around them (templates/_header.html): the connection's state, theme, language, signing out.
 
 import { clock } from "./format.js";
+import { coded } from "./hub-words.js";
 import { offerLanguages, t } from "./i18n.js";
 import { Session, State } from "./paranet-client.js";
 import { forget } from "./remember.js";
@@ -18,13 +19,14 @@ const place = (id) => document.getElementById(id);
 export class Shell {
   #title = document.title;
   #connection = { state: State.CONNECTING, lostAt: null, reason: "" };
+  #welcomes = 0;
   #liveUntil = null; // UNIX ms; what came over the socket is true up to then
 
   /** *newest* tells of when the page's data is (UNIX ms); *onState* hears of every change of the connection; *draw* shall call `show`. */
   constructor(client, { newest = () => null, onState = () => {}, draw = () => this.show() } = {}) {
     Object.assign(this, { client, newest, onState, draw });
     client.addEventListener("state", ({ detail }) => this.#became(detail));
-    client.addEventListener("problem", ({ detail }) => console.warn(`${detail.channel ?? "hub"}: ${detail.code}: ${detail.detail}`));
+    client.addEventListener("problem", ({ detail }) => this.#refused(detail));
     place("retry").addEventListener("click", client.retryNow);
     place("sign-out").addEventListener("click", () => this.#leave());
     offerLanguages();
@@ -32,8 +34,9 @@ export class Shell {
     showTheme();
   }
 
+  /** 0 while away, else which connection it is: what depends on it begins anew with each, also when no frame was drawn between two. */
   get live() {
-    return this.#connection.state === State.LIVE;
+    return this.#connection.state === State.LIVE ? this.#welcomes : 0;
   }
 
   /** The user's role: viewer, operator, admin. */
@@ -60,6 +63,13 @@ export class Shell {
     banner.hidden = !down;
   }
 
+  /** What a page waits for before it shows anything may be what is refused. */
+  #refused({ channel, code, detail }) {
+    console.warn(`${channel ?? "hub"}: ${code}: ${detail}`);
+    const starting = place("starting");
+    if (starting) starting.textContent = coded({ code, message: detail });
+  }
+
   #became({ state, reason }) {
     if (state === State.SIGNED_OUT) {
       location.assign("/login");
@@ -67,9 +77,11 @@ export class Shell {
     }
     const away = state !== State.LIVE;
     if (away && this.live) this.#liveUntil = Date.now();
-    if (away && this.#connection.lostAt === null) setTimeout(() => this.draw(), PATIENCE + 50);
+    else if (!away) this.#welcomes += 1;
+    if (away && this.#connection.lostAt === null) setTimeout(() => this.show(), PATIENCE + 50);
     Object.assign(this.#connection, { state, reason, lostAt: away ? (this.#connection.lostAt ?? performance.now()) : null });
     this.onState(state);
+    this.show(); // in a tab that nobody looks at nothing is drawn, and its title is all that can be seen
     this.draw();
   }
 
