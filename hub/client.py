@@ -149,6 +149,8 @@ class HubClient:
                     raise ParaNetError(f"{frame['error']['detail']} ({frame['error']['code']})")
                 else:
                     yield frame
+                    if frame["type"] == "error":  # nobody is subscribed any more: the next connection asks again
+                        return
             code = socket.close_code
         if code is not None and code >= CloseCode.BAD_TOKEN:
             raise ParaNetError(f"the hub has closed the connection for good ({code})")

@@ -6,12 +6,14 @@ from contextlib import aclosing
 from typing import Any, cast
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from hub.client import HubClient
 from hub.operations import Access
 from hub.settings import Settings
 from hub.ws.messages import SendAway
-from hub.ws.protocol import CHANNELS, ChannelRoute
+from hub.ws.protocol import CHANNELS, SUBPROTOCOL, ChannelRoute
 from tests.hub.api import Api, Client, sign_in
 from tests.hub.houses import opened, realtime
 from tests.hub.sockets import Socket, connected
@@ -157,6 +159,32 @@ async def test_the_python_client_tells_when_the_thread_is_lost(anonymous: Client
         async with aclosing(hub.watch("topology")) as updates:
             assert (await anext(updates)).kind == "snapshot"
     assert (lost.kind, lost.items, state.kind) == ("resync", (), "snapshot")
+
+
+async def test_the_python_client_asks_again_for_what_was_refused_for_now() -> None:
+    """A channel whose actor is just not there: the refusal says when to come back, and it does."""
+    asked: list[Any] = []
+
+    async def answer(request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse(protocols=(SUBPROTOCOL,))
+        await socket.prepare(request)
+        asked.append(await socket.receive_json())
+        error = {"code": "actor-stopped", "detail": "log is halted", "retryable": True, "retry_ms": 1}
+        refusal, events = {"type": "error", "id": 1, "error": error}, {"type": "events", "epoch": "e", "to": 1, "items": ["news"]}
+        await socket.send_json(refusal if len(asked) == 1 else events)
+        await socket.receive()
+        return socket
+
+    app = web.Application()
+    app.router.add_get("/ws", answer)
+    async with (
+        TestServer(app) as server,
+        HubClient(str(server.make_url("")), token="any") as hub,
+        asyncio.timeout(10),
+        aclosing(hub.watch("log")) as updates,
+    ):
+        assert (await anext(updates)).items == ["news"]
+    assert len(asked) == 2
 
 
 async def test_a_foreign_page_cannot_use_the_cookie(anonymous: Client, viewer: Api) -> None:
