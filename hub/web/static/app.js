@@ -189,7 +189,7 @@ client.subscribe("telemetry", {
 
 // ---- hands
 
-const edit = new Editing({ client, network, focus, draw, place: (x, y) => frame.scene.placeAt(x, y), size: () => frame });
+const edit = new Editing({ client, network, focus, draw, place: (x, y) => frame.scene?.placeAt(x, y) ?? {}, size: () => frame });
 const viewport = new Viewport(stage, { grasp, onMove: draw, onRest: draw });
 
 /** In the edit mode a node that is pressed goes along with the pointer. */
