@@ -25,7 +25,7 @@ export class Viewport {
     stage.addEventListener("pointerdown", this.#onDown);
     stage.addEventListener("pointermove", this.#onPointer);
     for (const name of ["pointerup", "pointercancel"]) stage.addEventListener(name, this.#onUp);
-    stage.addEventListener("click", (event) => this.#dragged && (event.stopPropagation(), event.preventDefault()), { capture: true });
+    stage.addEventListener("click", this.#onClick, { capture: true });
     stage.addEventListener("keydown", this.#onKey);
   }
 
@@ -108,6 +108,14 @@ export class Viewport {
     if (this.#dragged && event.type === "pointerup") this.#grasped.drop(this.at(event));
     else this.#grasped.drop(null);
     this.#grasped = null;
+  };
+
+  /** A drag ends with a click that nobody meant; one by keyboard (detail 0) is meant. */
+  #onClick = (event) => {
+    if (!this.#dragged || event.detail === 0) return;
+    this.#dragged = false;
+    event.stopPropagation();
+    event.preventDefault();
   };
 
   #onKey = (event) => {
