@@ -138,6 +138,31 @@ async def test_a_file_is_refused_or_added(page: Page, hub: Hub, client: aiohttp.
     assert await _node(client, "madrid") is not None
 
 
+async def test_the_first_nodes_are_added_by_keyboard(page: Page, hub: Hub, client: aiohttp.ClientSession) -> None:
+    """Nothing is needed on the map for it; Enter means the middle, also on a node; a drag of the map swallows its own click only."""
+    async with client.post("/api/v1/topology/import", json={"nodes": []}) as response:
+        assert response.status == 200, await response.text()
+    watch = Watch()
+    watch.over(page)
+    await sign_in(page, hub, hub.password)
+    await expect(page.get_by_role("heading", name="No topology yet")).to_be_visible(timeout=SOON)
+    await page.mouse.move(300, 400)
+    await page.mouse.down()
+    await page.mouse.move(340, 400, steps=4)
+    await page.mouse.up()
+    edit, add = page.get_by_role("button", name="Edit"), page.get_by_role("button", name="Add node")
+    await edit.press("Enter")
+    await expect(edit).to_have_attribute("aria-pressed", "true")
+    await add.press("Enter")
+    await page.keyboard.press("Enter")
+    await expect(page.locator('[data-node="node-1"]')).to_have_count(1, timeout=SOON)
+    await add.press("Enter")
+    await page.locator('[data-node="node-1"]').press("Enter")
+    await expect(page.locator('[data-node="node-2"]')).to_have_count(1, timeout=SOON)
+    assert (await _node(client, "node-2"))["display"] is not None
+    assert watch.complaints == []
+
+
 async def test_people_are_taken_in_and_have_tokens(page: Page, hub: Hub) -> None:
     """An admin adds a user and changes the role; a token is shown once; two new passwords that differ are refused here already."""
     watch = await _open(page, hub)

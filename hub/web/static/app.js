@@ -227,9 +227,17 @@ for (const name of ["dragover", "drop"]) {
     if (name === "drop" && shell.operates) onFile(event.dataTransfer.files[0]);
   });
 }
+addEventListener(
+  "keydown",
+  (event) => {
+    if (event.key !== "Enter" || edit.tool !== "add" || event.target.closest?.("button, input, summary, a")) return;
+    event.stopPropagation(); // a node that has the focus is not meant
+    edit.put({ x: frame.width / 2, y: frame.height / 2 });
+  },
+  { capture: true },
+);
 addEventListener("keydown", (event) => {
   if (event.key === "Escape" && !event.defaultPrevented && !file) edit.drop() || focus.select(null);
-  if (event.key === "Enter" && edit.tool === "add" && !event.target.closest?.("button, input, summary, a")) edit.put({ x: frame.width / 2, y: frame.height / 2 });
   if (event.key === "z" && (event.ctrlKey || event.metaKey) && edit.on && edit.edits.last && !event.target.closest?.("input, textarea")) {
     event.preventDefault();
     edit.edits.undo();
