@@ -118,7 +118,7 @@ async def test_a_node_is_found_and_what_is_on_it_read(page: Page, hub: Hub, clie
 
 
 async def test_a_file_is_refused_or_added(page: Page, hub: Hub, client: aiohttp.ClientSession) -> None:
-    """What is wrong with a file is told before anything is taken in; one that is laid on top takes nothing away."""
+    """What is wrong with a file is told before anything is taken in; so is what has changed since; one laid on top takes nothing away."""
     await _open(page, hub)
     dialog, take = page.get_by_role("dialog"), page.get_by_role("button", name="Import", exact=True)
     await drop(page, "broken.json", b'{"nodes": [{"id": 7}]}')
@@ -127,14 +127,20 @@ async def test_a_file_is_refused_or_added(page: Page, hub: Hub, client: aiohttp.
     await _press(page, "Leave it")
     await drop(page, "more.json", b'{"nodes": [{"id": "oslo", "location": {"latitude": 59.9, "longitude": 10.8}}]}')
     await expect(dialog).to_contain_text("12 Nodes go", timeout=SOON)
+    async with client.post("/api/v1/topology/nodes", json={"id": "riga"}) as response:
+        assert response.status == 201, await response.text()
+    await take.click()
+    await expect(dialog.get_by_role("alert")).to_contain_text("Somebody else", timeout=SOON)
+    await expect(dialog).to_contain_text("13 Nodes go", timeout=SOON)
+    await expect(take).to_be_enabled()
     await page.get_by_label("On top of the network there is").check()
     await expect(dialog).not_to_contain_text("Nodes go", timeout=SOON)
     await expect(dialog).to_contain_text("+1 Nodes come")
     await take.click()
-    await expect(page.locator("[data-node]")).to_have_count(13, timeout=SOON)
+    await expect(page.locator("[data-node]")).to_have_count(14, timeout=SOON)
     await _press(page, "Edit")
     await _press(page, "Undo")
-    await expect(page.locator("[data-node]")).to_have_count(12, timeout=SOON)
+    await expect(page.locator("[data-node]")).to_have_count(13, timeout=SOON)
     assert await _node(client, "madrid") is not None
 
 
