@@ -92,6 +92,56 @@ async def test_nothing_is_undone_over_what_somebody_else_did(page: Page, hub: Hu
     assert await _node(client, "oslo") is not None
 
 
+async def test_what_is_half_done_outlives_what_others_do(page: Page, hub: Hub, client: aiohttp.ClientSession) -> None:
+    """What is typed stays while the node is moved; Save keeps the focus; a drag that is given up, or whose node goes, leaves no trace."""
+    watch = await _open(page, hub)
+    await _press(page, "Edit")
+    await page.locator('[data-node="berlin"]').click()
+    await page.get_by_label("Region").fill("Prussia")
+    moved = {**await _node(client, "berlin"), "location": {"latitude": 52, "longitude": 14.25, "altitude": None}}
+    async with client.put("/api/v1/topology/nodes/berlin", json=moved) as response:
+        assert response.status == 200, await response.text()
+    await expect(page.get_by_label("Longitude, degrees")).to_have_value("14.25", timeout=SOON)
+    await expect(page.get_by_label("Region")).to_have_value("Prussia")
+    save = page.get_by_role("button", name="Save")
+    await save.press("Enter")
+    await expect(page.get_by_role("toolbar").get_by_role("status")).to_have_text("Changed berlin.", timeout=SOON)
+    await expect(page.locator(".details").get_by_text("Prussia")).to_be_visible(timeout=SOON)
+    await expect(save).to_be_disabled()
+    await expect(save).to_be_focused()
+    assert await _node(client, "berlin") == {**moved, "region": "Prussia"}
+
+    berlin, stage = page.locator('[data-node="berlin"]'), page.locator("#stage")
+    await expect(page.locator(".load").first).to_be_attached(timeout=SOON)
+    place = await berlin.get_attribute("transform")
+    assert place is not None
+    for event in ("pointerdown", "pointercancel"):  # another finger, or the system takes the pointer away
+        await _drag(page, "berlin")
+        await expect(berlin).not_to_have_attribute("transform", place)
+        await stage.dispatch_event(event, {"pointerId": 7 if event == "pointerdown" else 1, "bubbles": True})
+        await expect(berlin).to_have_attribute("transform", place)
+        await expect(page.locator(".load").first).to_be_attached()
+        await stage.dispatch_event("pointerup", {"pointerId": 7, "bubbles": True})
+        await page.mouse.up()
+    await _drag(page, "berlin")
+    async with client.delete("/api/v1/topology/nodes/berlin", params={"cascade": "true"}) as response:
+        assert response.status == 204, await response.text()
+    await expect(berlin).to_have_count(0, timeout=SOON)
+    await expect(page.locator(".load")).to_have_count(0)
+    await page.mouse.up()
+    await expect(page.locator(".load").first).to_be_attached()
+    assert watch.complaints == []
+
+
+async def _drag(page: Page, node: str) -> None:
+    """Press a node and move away with it, without letting go."""
+    box = await page.locator(f'[data-node="{node}"] .shape').bounding_box()
+    assert box is not None
+    await page.mouse.move(box["x"] + 8, box["y"] + 8)
+    await page.mouse.down()
+    await page.mouse.move(box["x"] + 68, box["y"] + 48, steps=4)
+
+
 async def test_a_node_is_found_and_what_is_on_it_read(page: Page, hub: Hub, client: aiohttp.ClientSession) -> None:
     """The search moves the map there; its chart begins before the page did; rows come from the device; a file of the network can be had."""
     await measured(client)
