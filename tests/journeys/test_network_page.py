@@ -161,6 +161,9 @@ async def test_a_node_is_found_and_what_is_on_it_read(page: Page, hub: Hub, clie
     await expect(page.locator(".rows li").first).to_contain_text("ip.", timeout=SOON)
     await page.get_by_text("Interfaces", exact=False).first.click()
     await expect(page.locator(".more .details").first).to_contain_text("eth0")
+    await page.get_by_role("button", name="Back to the overview").press("Enter")
+    await expect(page.get_by_role("heading", name="Busiest links")).to_be_visible()
+    await expect(page.locator("#panel")).to_be_focused()
     await page.get_by_text("Files").click()
     async with page.expect_download() as given:
         await page.get_by_role("link", name="GraphML").click()

@@ -91,7 +91,9 @@ function paint() {
   if (network.nodes.size > 0 && frame.width > 0) paintMap(sceneNow());
   else render(html`<${Empty} />`, map);
   render(html`<${Tools} ...${{ network, focus, viewport, shell, edit, onFile, onHead }} />`, tools);
+  const held = panel.contains(document.activeElement);
   render(html`<${Panel} ...${{ network, focus, shell, edit }} />`, panel);
+  if (held && !panel.contains(document.activeElement)) panel.focus({ preventScroll: true }); // what had the focus is gone
   render(html`<${Legend} />`, legend);
   render(file && html`<${ImportDialog} key=${file.name} ...${{ file, rest, edits: edit.edits }} onClose=${() => onFile(null)} />`, document.getElementById("dialog"));
 }
