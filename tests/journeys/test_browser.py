@@ -123,6 +123,7 @@ async def test_the_network_is_drawn_and_lives(page: Page, hub: Hub) -> None:
     await expect(page.get_by_role("heading", name="Frankfurt")).to_be_visible()
     await page.locator("#panel").get_by_role("button", name="Zurich").click()
     await expect(page.get_by_role("heading", name="Zurich → Frankfurt")).to_be_visible()
+    await expect(page.locator("#panel")).to_be_focused()  # the link's button is gone
     await page.keyboard.press("Escape")
     await expect(page.get_by_role("heading", name="Busiest links")).to_be_visible()
     assert watch.complaints == []

@@ -92,6 +92,56 @@ async def test_nothing_is_undone_over_what_somebody_else_did(page: Page, hub: Hu
     assert await _node(client, "oslo") is not None
 
 
+async def test_what_is_half_done_outlives_what_others_do(page: Page, hub: Hub, client: aiohttp.ClientSession) -> None:
+    """What is typed stays while the node is moved; Save keeps the focus; a drag that is given up, or whose node goes, leaves no trace."""
+    watch = await _open(page, hub)
+    await _press(page, "Edit")
+    await page.locator('[data-node="berlin"]').click()
+    await page.get_by_label("Region").fill("Prussia")
+    moved = {**await _node(client, "berlin"), "location": {"latitude": 52, "longitude": 14.25, "altitude": None}}
+    async with client.put("/api/v1/topology/nodes/berlin", json=moved) as response:
+        assert response.status == 200, await response.text()
+    await expect(page.get_by_label("Longitude, degrees")).to_have_value("14.25", timeout=SOON)
+    await expect(page.get_by_label("Region")).to_have_value("Prussia")
+    save = page.get_by_role("button", name="Save")
+    await save.press("Enter")
+    await expect(page.get_by_role("toolbar").get_by_role("status")).to_have_text("Changed berlin.", timeout=SOON)
+    await expect(page.locator(".details").get_by_text("Prussia")).to_be_visible(timeout=SOON)
+    await expect(save).to_be_disabled()
+    await expect(save).to_be_focused()
+    assert await _node(client, "berlin") == {**moved, "region": "Prussia"}
+
+    berlin, stage = page.locator('[data-node="berlin"]'), page.locator("#stage")
+    await expect(page.locator(".load").first).to_be_attached(timeout=SOON)
+    place = await berlin.get_attribute("transform")
+    assert place is not None
+    for event in ("pointerdown", "pointercancel"):  # another finger, or the system takes the pointer away
+        await _drag(page, "berlin")
+        await expect(berlin).not_to_have_attribute("transform", place)
+        await stage.dispatch_event(event, {"pointerId": 7 if event == "pointerdown" else 1, "bubbles": True})
+        await expect(berlin).to_have_attribute("transform", place)
+        await expect(page.locator(".load").first).to_be_attached()
+        await stage.dispatch_event("pointerup", {"pointerId": 7, "bubbles": True})
+        await page.mouse.up()
+    await _drag(page, "berlin")
+    async with client.delete("/api/v1/topology/nodes/berlin", params={"cascade": "true"}) as response:
+        assert response.status == 204, await response.text()
+    await expect(berlin).to_have_count(0, timeout=SOON)
+    await expect(page.locator(".load")).to_have_count(0)
+    await page.mouse.up()
+    await expect(page.locator(".load").first).to_be_attached()
+    assert watch.complaints == []
+
+
+async def _drag(page: Page, node: str) -> None:
+    """Press a node and move away with it, without letting go."""
+    box = await page.locator(f'[data-node="{node}"] .shape').bounding_box()
+    assert box is not None
+    await page.mouse.move(box["x"] + 8, box["y"] + 8)
+    await page.mouse.down()
+    await page.mouse.move(box["x"] + 68, box["y"] + 48, steps=4)
+
+
 async def test_a_node_is_found_and_what_is_on_it_read(page: Page, hub: Hub, client: aiohttp.ClientSession) -> None:
     """The search moves the map there; its chart begins before the page did; rows come from the device; a file of the network can be had."""
     await measured(client)
@@ -111,6 +161,9 @@ async def test_a_node_is_found_and_what_is_on_it_read(page: Page, hub: Hub, clie
     await expect(page.locator(".rows li").first).to_contain_text("ip.", timeout=SOON)
     await page.get_by_text("Interfaces", exact=False).first.click()
     await expect(page.locator(".more .details").first).to_contain_text("eth0")
+    await page.get_by_role("button", name="Back to the overview").press("Enter")
+    await expect(page.get_by_role("heading", name="Busiest links")).to_be_visible()
+    await expect(page.locator("#panel")).to_be_focused()
     await page.get_by_text("Files").click()
     async with page.expect_download() as given:
         await page.get_by_role("link", name="GraphML").click()
@@ -118,7 +171,7 @@ async def test_a_node_is_found_and_what_is_on_it_read(page: Page, hub: Hub, clie
 
 
 async def test_a_file_is_refused_or_added(page: Page, hub: Hub, client: aiohttp.ClientSession) -> None:
-    """What is wrong with a file is told before anything is taken in; one that is laid on top takes nothing away."""
+    """What is wrong with a file is told before anything is taken in; so is what has changed since; one laid on top takes nothing away."""
     await _open(page, hub)
     dialog, take = page.get_by_role("dialog"), page.get_by_role("button", name="Import", exact=True)
     await drop(page, "broken.json", b'{"nodes": [{"id": 7}]}')
@@ -127,15 +180,46 @@ async def test_a_file_is_refused_or_added(page: Page, hub: Hub, client: aiohttp.
     await _press(page, "Leave it")
     await drop(page, "more.json", b'{"nodes": [{"id": "oslo", "location": {"latitude": 59.9, "longitude": 10.8}}]}')
     await expect(dialog).to_contain_text("12 Nodes go", timeout=SOON)
+    async with client.post("/api/v1/topology/nodes", json={"id": "riga"}) as response:
+        assert response.status == 201, await response.text()
+    await take.click()
+    await expect(dialog.get_by_role("alert")).to_contain_text("Somebody else", timeout=SOON)
+    await expect(dialog).to_contain_text("13 Nodes go", timeout=SOON)
+    await expect(take).to_be_enabled()
     await page.get_by_label("On top of the network there is").check()
     await expect(dialog).not_to_contain_text("Nodes go", timeout=SOON)
     await expect(dialog).to_contain_text("+1 Nodes come")
     await take.click()
-    await expect(page.locator("[data-node]")).to_have_count(13, timeout=SOON)
+    await expect(page.locator("[data-node]")).to_have_count(14, timeout=SOON)
     await _press(page, "Edit")
     await _press(page, "Undo")
-    await expect(page.locator("[data-node]")).to_have_count(12, timeout=SOON)
+    await expect(page.locator("[data-node]")).to_have_count(13, timeout=SOON)
     assert await _node(client, "madrid") is not None
+
+
+async def test_the_first_nodes_are_added_by_keyboard(page: Page, hub: Hub, client: aiohttp.ClientSession) -> None:
+    """Nothing is needed on the map for it; Enter means the middle, also on a node; a drag of the map swallows its own click only."""
+    async with client.post("/api/v1/topology/import", json={"nodes": []}) as response:
+        assert response.status == 200, await response.text()
+    watch = Watch()
+    watch.over(page)
+    await sign_in(page, hub, hub.password)
+    await expect(page.get_by_role("heading", name="No topology yet")).to_be_visible(timeout=SOON)
+    await page.mouse.move(300, 400)
+    await page.mouse.down()
+    await page.mouse.move(340, 400, steps=4)
+    await page.mouse.up()
+    edit, add = page.get_by_role("button", name="Edit"), page.get_by_role("button", name="Add node")
+    await edit.press("Enter")
+    await expect(edit).to_have_attribute("aria-pressed", "true")
+    await add.press("Enter")
+    await page.keyboard.press("Enter")
+    await expect(page.locator('[data-node="node-1"]')).to_have_count(1, timeout=SOON)
+    await add.press("Enter")
+    await page.locator('[data-node="node-1"]').press("Enter")
+    await expect(page.locator('[data-node="node-2"]')).to_have_count(1, timeout=SOON)
+    assert (await _node(client, "node-2"))["display"] is not None
+    assert watch.complaints == []
 
 
 async def test_people_are_taken_in_and_have_tokens(page: Page, hub: Hub) -> None:

@@ -39,7 +39,7 @@ async def test_an_actor_is_restarted(page: Page, hub: Hub) -> None:
 
 
 async def test_the_tree_is_used_by_keyboard(page: Page, hub: Hub) -> None:
-    """Devices are folded until somebody opens them; arrows move, Enter selects, Escape goes back."""
+    """Devices are folded until somebody opens them; arrows move, Enter selects, Escape and the x go back."""
     await _open(page, hub)
     device, child = page.locator('[data-path="device"]'), page.locator('[data-path="device/amsterdam"]')
     await expect(device.get_by_title("children")).to_have_text("12", timeout=SOON)
@@ -51,6 +51,10 @@ async def test_the_tree_is_used_by_keyboard(page: Page, hub: Hub) -> None:
     await expect(child).to_be_focused()
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("heading", name="device/amsterdam")).to_be_visible()
+    await page.get_by_role("button", name="Close").press("Enter")
+    await expect(page.get_by_role("heading", name="Event loop")).to_be_visible()
+    await expect(child).to_be_focused()
+    await page.keyboard.press("Enter")
     await page.keyboard.press("Escape")
     await expect(page.get_by_role("heading", name="Event loop")).to_be_visible()
     await page.keyboard.press("ArrowLeft")

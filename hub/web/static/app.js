@@ -91,7 +91,9 @@ function paint() {
   if (network.nodes.size > 0 && frame.width > 0) paintMap(sceneNow());
   else render(html`<${Empty} />`, map);
   render(html`<${Tools} ...${{ network, focus, viewport, shell, edit, onFile, onHead }} />`, tools);
+  const held = panel.contains(document.activeElement);
   render(html`<${Panel} ...${{ network, focus, shell, edit }} />`, panel);
+  if (held && !panel.contains(document.activeElement)) panel.focus({ preventScroll: true }); // what had the focus is gone
   render(html`<${Legend} />`, legend);
   render(file && html`<${ImportDialog} key=${file.name} ...${{ file, rest, edits: edit.edits }} onClose=${() => onFile(null)} />`, document.getElementById("dialog"));
 }
@@ -189,7 +191,7 @@ client.subscribe("telemetry", {
 
 // ---- hands
 
-const edit = new Editing({ client, network, focus, draw, place: (x, y) => frame.scene.placeAt(x, y), size: () => frame });
+const edit = new Editing({ client, network, focus, draw, place: (x, y) => frame.scene?.placeAt(x, y) ?? {}, size: () => frame });
 const viewport = new Viewport(stage, { grasp, onMove: draw, onRest: draw });
 
 /** In the edit mode a node that is pressed goes along with the pointer. */
@@ -227,9 +229,17 @@ for (const name of ["dragover", "drop"]) {
     if (name === "drop" && shell.operates) onFile(event.dataTransfer.files[0]);
   });
 }
+addEventListener(
+  "keydown",
+  (event) => {
+    if (event.key !== "Enter" || edit.tool !== "add" || event.target.closest?.("button, input, summary, a")) return;
+    event.stopPropagation(); // a node that has the focus is not meant
+    edit.put({ x: frame.width / 2, y: frame.height / 2 });
+  },
+  { capture: true },
+);
 addEventListener("keydown", (event) => {
   if (event.key === "Escape" && !event.defaultPrevented && !file) edit.drop() || focus.select(null);
-  if (event.key === "Enter" && edit.tool === "add" && !event.target.closest?.("button, input, summary, a")) edit.put({ x: frame.width / 2, y: frame.height / 2 });
   if (event.key === "z" && (event.ctrlKey || event.metaKey) && edit.on && edit.edits.last && !event.target.closest?.("input, textarea")) {
     event.preventDefault();
     edit.edits.undo();

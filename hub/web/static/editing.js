@@ -81,15 +81,19 @@ export class Editing {
         this.draw();
       },
       drop: async (at) => {
+        if (!this.dragging) return; // it was only pressed
         this.dragging = false;
-        if (at === null) return;
-        const { location, display } = this.place(at.x, at.y);
-        const node = this.network.nodes.get(id);
-        const fields = location ? (node.location || !node.display ? { location: { ...node.location, ...location } } : { display: { x: location.longitude, y: location.latitude } }) : { display };
-        if (!(await this.edits.change("nodes", id, fields))) back();
+        const node = at && this.network.nodes.get(id); // somebody may have deleted it meanwhile
+        if (!node || !(await this.edits.change("nodes", id, placed(node, this.place(at.x, at.y))))) back();
         this.moved += 1;
         this.draw();
       },
     };
   }
+}
+
+/** The fields that say where a node is; one that is only drawn on a map of the earth gets no location. */
+function placed(node, { location, display }) {
+  if (!location) return { display };
+  return node.location || !node.display ? { location: { ...node.location, ...location } } : { display: { x: location.longitude, y: location.latitude } };
 }

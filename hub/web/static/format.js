@@ -1,5 +1,7 @@
 // Figures as operators read them.
 
+import { t } from "./i18n.js";
+
 const PREFIXES = ["", "k", "M", "G", "T", "P"];
 const TIME = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 
@@ -28,6 +30,6 @@ export const milliseconds = (seconds) => (given(seconds) ? `${(seconds * 1000).t
 export const clock = (ms) => (given(ms) ? TIME.format(ms) : NONE);
 
 export function coordinates({ latitude, longitude }) {
-  const part = (degrees, positive, negative) => `${Math.abs(degrees).toFixed(2)}° ${degrees < 0 ? negative : positive}`;
-  return `${part(latitude, "N", "S")}, ${part(longitude, "E", "W")}`;
+  const [north, east] = [latitude, longitude].map((value) => ({ degrees: Math.abs(value).toFixed(2) }));
+  return [latitude < 0 ? t("{degrees}° S", north) : t("{degrees}° N", north), longitude < 0 ? t("{degrees}° W", east) : t("{degrees}° E", east)].join(", ");
 }

@@ -11,6 +11,7 @@ const MODES = { replace: t("Instead of the network there is"), merge: t("On top 
 export function ImportDialog({ file, rest, edits, onClose }) {
   const [mode, setMode] = useState("replace");
   const [look, setLook] = useState({ result: null, problem: null, busy: true });
+  const [refused, setRefused] = useState(null); // why it was not taken in: the network may be another one by now, so one looks again
   const send = (dry, more = {}) => {
     const body = new FormData();
     body.append("file", file, file.name);
@@ -18,18 +19,18 @@ export function ImportDialog({ file, rest, edits, onClose }) {
   };
   useEffect(() => {
     let over = false;
-    setLook({ result: null, problem: null, busy: true });
+    setLook((old) => ({ result: refused && old.result, problem: null, busy: true }));
     send(true).then(
       ({ body }) => over || setLook({ result: body, problem: null, busy: false }),
-      (problem) => over || setLook({ result: null, problem, busy: false }),
+      (problem) => over || setLook((old) => ({ ...old, problem, busy: false })),
     );
     return () => (over = true);
-  }, [file, mode]);
+  }, [file, mode, refused]);
   const take = async () => {
     setLook((old) => ({ ...old, busy: true }));
     const done = await edits.other(t("Took {file} in.", { file: file.name }), () => send(false, { "If-Match": `"${look.result.revision}"` }));
     if (done) onClose();
-    else setLook((old) => ({ ...old, busy: false, problem: new Error(edits.note.text) }));
+    else setRefused(new Error(edits.note.text));
   };
   const { result, problem, busy } = look;
   return html`
@@ -37,10 +38,10 @@ export function ImportDialog({ file, rest, edits, onClose }) {
       <h2 id="import-title">${t("Import {file}", { file: file.name })}</h2>
       <fieldset>
         <legend>${t("Take it in")}</legend>
-        ${Object.entries(MODES).map(([name, text]) => html`<label key=${name}><input type="radio" name="mode" value=${name} checked=${mode === name} onChange=${() => setMode(name)} /> ${text}</label>`)}
+        ${Object.entries(MODES).map(([name, text]) => html`<label key=${name}><input type="radio" name="mode" value=${name} checked=${mode === name} onChange=${() => (setMode(name), setRefused(null))} /> ${text}</label>`)}
       </fieldset>
       ${busy && !result && html`<p class="none" role="status">${t("The hub reads it…")}</p>`}
-      <${Problem} error=${problem} />
+      <${Problem} error=${problem ?? refused} />
       ${result && html`<${Difference} result=${result} />`}
       <div class="actions">
         <button type="button" onClick=${onClose}>${t("Leave it")}</button>

@@ -90,9 +90,9 @@ export function NodeForm({ node, edit }) {
     if (form.latitude !== told.latitude || form.longitude !== told.longitude) {
       fields.location = form.latitude || form.longitude ? { ...node.location, latitude: Number(form.latitude), longitude: Number(form.longitude) } : null;
     }
-    edit.edits.change("nodes", node.id, fields);
+    return edit.edits.change("nodes", node.id, fields);
   };
-  return html`<${Form} key=${JSON.stringify(told)} ...${{ told, save, edit }} fields=${[
+  return html`<${Form} ...${{ told, save, edit }} fields=${[
     ["name", t("Name"), { required: true, maxlength: 200 }],
     ["type", t("Type"), { list: TYPES, required: true }],
     ["region", t("Region"), {}],
@@ -108,9 +108,9 @@ export function LinkForm({ link, edit }) {
     for (const name of ["bandwidth", "latency"]) if (form[name] !== told[name]) fields[name] = form[name].trim();
     for (const name of ["cost", "mtu"]) if (form[name] !== told[name]) fields[name] = Number(form[name]);
     if (form.enabled !== told.enabled) fields.enabled = form.enabled;
-    edit.edits.change("links", link.id, fields);
+    return edit.edits.change("links", link.id, fields);
   };
-  return html`<${Form} key=${JSON.stringify(told)} ...${{ told, save, edit }} fields=${[
+  return html`<${Form} ...${{ told, save, edit }} fields=${[
     ["bandwidth", t("Bandwidth"), { required: true }],
     ["latency", t("Latency"), { required: true }],
     ["cost", t("Cost"), { inputmode: "decimal", pattern: String.raw`\d+(\.\d+)?`, required: true }],
@@ -119,18 +119,25 @@ export function LinkForm({ link, edit }) {
   ]} />`;
 }
 
+const without = (values, known) => Object.fromEntries(Object.entries(values).filter(([name, value]) => value !== known[name]));
+
 function Form({ told, fields, save, edit }) {
-  const [form, setForm] = useState(told);
-  const changed = Object.keys(told).some((name) => form[name] !== told[name]);
-  const set = (name) => ({ currentTarget }) => setForm({ ...form, [name]: currentTarget.type === "checkbox" ? currentTarget.checked : currentTarget.value });
+  const [typed, setTyped] = useState({}); // what differs from what is told; all else follows what is told
+  const form = { ...told, ...typed };
+  const idle = Object.keys(without(form, told)).length === 0 || edit.edits.busy;
+  const set = (name) => ({ currentTarget }) => setTyped(without({ ...typed, [name]: currentTarget.type === "checkbox" ? currentTarget.checked : currentTarget.value }, told));
+  const onSubmit = async (event) => {
+    event.preventDefault();
+    if (!idle && (await save(form))) setTyped((now) => without(now, form));
+  };
   return html`
-    <form class="edit-form" onSubmit=${(event) => (event.preventDefault(), save(form))}>
+    <form class="edit-form" onSubmit=${onSubmit}>
       ${fields.map(([name, text, { type = "text", list, ...more }]) =>
         type === "checkbox"
           ? html`<label key=${name} class="inline"><input type="checkbox" checked=${form[name]} onChange=${set(name)} /> ${text}</label>`
           : html`<label key=${name}>${text}<input ...${more} value=${form[name]} list=${list && `list-${name}`} onInput=${set(name)} autocomplete="off" spellcheck="false" />
               ${list && html`<datalist id="list-${name}">${list.map((value) => html`<option key=${value} value=${value} />`)}</datalist>`}</label>`,
       )}
-      <button class="primary" disabled=${!changed || edit.edits.busy}>${t("Save")}</button>
+      <button class="primary" aria-disabled=${idle}>${t("Save")}</button>
     </form>`;
 }

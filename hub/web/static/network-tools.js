@@ -15,7 +15,7 @@ export function Tools({ network, focus, viewport, shell, edit, onFile, onHead })
       <${Files} operates=${shell.operates} onFile=${onFile} />
       ${shell.operates && html`<button type="button" aria-pressed=${edit.on} onClick=${() => edit.turn(!edit.on)}>${t("Edit")}</button>`}
     </div>
-    ${edit.on && html`<${EditTools} edit=${edit} focus=${focus} />`}</div>
+    ${edit.on && html`<${EditTools} ...${{ edit, focus, viewport }} />`}</div>
     <div class="tools-zoom" role="group" aria-label=${t("Zoom")}>
       <button type="button" title=${t("Larger (+)")} aria-label=${t("Larger (+)")} onClick=${viewport.larger}>+</button>
       <button type="button" title=${t("Smaller (−)")} aria-label=${t("Smaller (−)")} onClick=${viewport.smaller}>−</button>
@@ -85,8 +85,12 @@ function Files({ operates, onFile }) {
     </details>`;
 }
 
-function EditTools({ edit, focus }) {
+function EditTools({ edit, focus, viewport }) {
   const { tool, edits } = edit;
+  const add = () => {
+    edit.take("add");
+    if (edit.tool) viewport.stage.focus(); // where Enter means the middle
+  };
   const words = {
     add: t("Click where it is to stand, or press Enter for the middle."),
     connect: edit.from ? t("From {node}: choose the other end.", { node: edit.from }) : t("Choose the two ends."),
@@ -94,7 +98,7 @@ function EditTools({ edit, focus }) {
   const part = focus.selected;
   return html`
     <div class="tools-edit" role="toolbar" aria-label=${t("Change the network")}>
-      <button type="button" aria-pressed=${tool === "add"} onClick=${() => edit.take("add")}>${t("Add node")}</button>
+      <button type="button" aria-pressed=${tool === "add"} onClick=${add}>${t("Add node")}</button>
       <button type="button" aria-pressed=${tool === "connect"} onClick=${() => edit.take("connect")}>${t("Connect")}</button>
       <${TwoStep} key=${part?.id ?? ""} text=${t("Delete")} confirm=${t("Confirm delete")} disabled=${!part || edits.busy} onAct=${() => edit.remove()} />
       <button type="button" disabled=${!edits.last || edits.busy} title=${edits.last ?? ""} onClick=${edits.undo}>${t("Undo")}</button>

@@ -115,12 +115,14 @@ function paint() {
   if (!rows.some(({ item }) => item.path === view.cursor)) view.cursor = rows[0]?.item.path ?? null;
   const { selected, cursor, filter, detail, note } = view;
   render(html`<${TreeGrid} ...${{ rows, cursor, selected, filter, onFilter, onClick, onKeyDown }} />`, tree);
+  const held = panel.contains(document.activeElement);
   render(
     selected === null
       ? html`<${LoopPanel} key="" ...${facts} />`
-      : html`<${ActorPanel} key="actor" path=${selected} summary=${actors.get(selected)} ...${{ detail, note }} onAct=${act} onClose=${() => select(null)} />`,
+      : html`<${ActorPanel} key="actor" path=${selected} summary=${actors.get(selected)} ...${{ detail, note }} onAct=${act} onClose=${close} />`,
     panel,
   );
+  if (held && !panel.contains(document.activeElement)) panel.focus({ preventScroll: true }); // what had the focus is gone
   render(html`<${Totals} />`, totals);
   render(html`<${Records} ...${facts} tab=${view.tab} onTab=${onTab} onReplay=${replay} onDisconnect=${disconnect} note=${view.replayed} />`, records);
 }
@@ -179,6 +181,13 @@ function select(path) {
   if (matchMedia("(max-width: 900px)").matches) panel.scrollIntoView({ block: "start" });
 }
 
+/** No actor any more; the focus goes back to where it came from. */
+function close() {
+  const back = panel.contains(document.activeElement) ? view.selected : null;
+  select(null);
+  focusRow(back);
+}
+
 function focusRow(path) {
   if (path === undefined || path === null) return;
   view.cursor = path;
@@ -234,9 +243,7 @@ function onKeyDown(event) {
 
 addEventListener("keydown", (event) => {
   if (event.key !== "Escape" || view.selected === null || event.target.matches?.("input")) return;
-  const back = panel.contains(document.activeElement) ? view.selected : null;
-  select(null);
-  focusRow(back);
+  close();
 });
 document.addEventListener("visibilitychange", () => {
   if (document.visibilityState === "visible") askAll();

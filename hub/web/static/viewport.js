@@ -8,8 +8,8 @@ const FAR = 4; // px a pointer may move and still press
 const QUIET = 140; // ms after which a movement has ended
 
 /**
- * *grasp*(event) may take a press for itself: it returns {move(x, y), drop(x, y)} or null. *onMove* hears of every change of `view`,
- * *onRest* when a movement has ended.
+ * *grasp*(event) may take a press for itself: it returns {move(at), drop(at)} or null; drop(null) gives up. *onMove* hears of every
+ * change of `view`, *onRest* when a movement has ended.
  */
 export class Viewport {
   view = AT_REST;
@@ -25,7 +25,7 @@ export class Viewport {
     stage.addEventListener("pointerdown", this.#onDown);
     stage.addEventListener("pointermove", this.#onPointer);
     for (const name of ["pointerup", "pointercancel"]) stage.addEventListener(name, this.#onUp);
-    stage.addEventListener("click", (event) => this.#dragged && (event.stopPropagation(), event.preventDefault()), { capture: true });
+    stage.addEventListener("click", this.#onClick, { capture: true });
     stage.addEventListener("keydown", this.#onKey);
   }
 
@@ -80,8 +80,8 @@ export class Viewport {
     if (event.button !== 0 || event.target.closest("[data-tools]")) return;
     const at = this.at(event);
     this.#pointers.set(event.pointerId, { from: at, at });
-    if (this.#pointers.size > 1) this.#grasped = null;
-    else this.#grasped = this.grasp(event, at);
+    this.#grasped?.drop(null);
+    this.#grasped = this.#pointers.size > 1 ? null : this.grasp(event, at);
   };
 
   #onPointer = (event) => {
@@ -108,6 +108,14 @@ export class Viewport {
     if (this.#dragged && event.type === "pointerup") this.#grasped.drop(this.at(event));
     else this.#grasped.drop(null);
     this.#grasped = null;
+  };
+
+  /** A drag ends with a click that nobody meant; one by keyboard (detail 0) is meant. */
+  #onClick = (event) => {
+    if (!this.#dragged || event.detail === 0) return;
+    this.#dragged = false;
+    event.stopPropagation();
+    event.preventDefault();
   };
 
   #onKey = (event) => {
