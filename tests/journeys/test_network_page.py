@@ -218,7 +218,13 @@ async def test_the_first_nodes_are_added_by_keyboard(page: Page, hub: Hub, clien
     await add.press("Enter")
     await page.locator('[data-node="node-1"]').press("Enter")
     await expect(page.locator('[data-node="node-2"]')).to_have_count(1, timeout=SOON)
-    assert (await _node(client, "node-2"))["display"] is not None
+    await add.press("Enter")
+    box = await page.locator('[data-node="node-2"] circle').first.bounding_box()
+    assert box is not None
+    await page.mouse.click(box["x"] + box["width"] / 2 + 137, box["y"] + box["height"] / 2 - 61)
+    await expect(page.locator('[data-node="node-3"]')).to_have_count(1, timeout=SOON)
+    begin, end = [(await _node(client, name))["display"] for name in ("node-2", "node-3")]
+    assert (end["y"] - begin["y"]) / (end["x"] - begin["x"]) == pytest.approx(61 / 137, rel=0.05)
     assert watch.complaints == []
 
 

@@ -4,6 +4,7 @@ const MARGIN = { top: 34, right: 62, bottom: 46, left: 62 };
 const APART = 30; // px that two nodes keep
 const STEPS = [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30]; // degrees between the lines of the graticule
 export const CROWD = 400; // nodes above which spreading is not worth its quadratic cost, nor a picture of elements
+const ROOM = 0.2; // around a network of one place: radians on the globe
 const CELL = 64; // px of the squares in which what is taken is looked up
 
 /** The network's places at rest: {chart, frame, positions, above, radius}. The chart says what a place means, the frame how it comes to pixels; *above* px stay free. */
@@ -85,16 +86,17 @@ function plane(nodes) {
   return {
     lines: false,
     at: ({ id, display }) => (drawn ? display && [display.x, display.y] : [Math.sin(order.get(id)), Math.cos(order.get(id))]),
-    place: (u, v) => ({ display: { x: rounded(u, 4), y: rounded(v, 4) } }),
+    place: (u, v) => ({ display: { x: Number(u.toPrecision(8)), y: Number(v.toPrecision(8)) } }),
   };
 }
 
-/** Scale and offset that put places into the box, the same scale both ways. */
+/** Scale and offset that put places into the box, the same scale both ways; around a single one there is room for others. */
 function fit(places, box) {
   if (!places.length) return { scale: box.w / 2, dx: box.x + box.w / 2, dy: box.y + box.h / 2 };
   const least = [0, 1].map((axis) => places.reduce((low, place) => Math.min(low, place[axis]), Infinity));
   const most = [0, 1].map((axis) => places.reduce((high, place) => Math.max(high, place[axis]), -Infinity));
-  const scale = Math.min(box.w / Math.max(most[0] - least[0], 1e-3), box.h / Math.max(most[1] - least[1], 1e-3));
+  const narrow = places.length === 1 ? ROOM : 1e-3;
+  const scale = Math.min(box.w / Math.max(most[0] - least[0], narrow), box.h / Math.max(most[1] - least[1], narrow));
   return { scale, dx: box.x + box.w / 2 - (scale * (least[0] + most[0])) / 2, dy: box.y + box.h / 2 + (scale * (least[1] + most[1])) / 2 };
 }
 

@@ -35,7 +35,7 @@ export function LogTab({ shell, live }) {
     if (follow && box.current) box.current.scrollTop = box.current.scrollHeight;
   }, [log.items, follow]);
   const set = (name) => ({ target }) => setFilter({ ...filter, [name]: target.value.trim() });
-  const text = (name, word) => html`<label>${word}<input name=${name} value=${filter[name]} onInput=${set(name)} autocapitalize="none" spellcheck="false" /></label>`;
+  const text = (name, word) => html`<label>${word}<input name=${name} value=${filter[name]} onInput=${set(name)} autocapitalize="none" spellcheck=${false} /></label>`;
   const older = () => more(shell, filter, log, setLog);
   return html`
     <form class="filters" role="search" onSubmit=${(event) => event.preventDefault()}>

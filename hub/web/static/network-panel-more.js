@@ -135,7 +135,7 @@ function Form({ told, fields, save, edit }) {
       ${fields.map(([name, text, { type = "text", list, ...more }]) =>
         type === "checkbox"
           ? html`<label key=${name} class="inline"><input type="checkbox" checked=${form[name]} onChange=${set(name)} /> ${text}</label>`
-          : html`<label key=${name}>${text}<input ...${more} value=${form[name]} list=${list && `list-${name}`} onInput=${set(name)} autocomplete="off" spellcheck="false" />
+          : html`<label key=${name}>${text}<input ...${more} value=${form[name]} list=${list && `list-${name}`} onInput=${set(name)} autocomplete="off" spellcheck=${false} />
               ${list && html`<datalist id="list-${name}">${list.map((value) => html`<option key=${value} value=${value} />`)}</datalist>`}</label>`,
       )}
       <button class="primary" aria-disabled=${idle}>${t("Save")}</button>

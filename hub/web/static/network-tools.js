@@ -55,7 +55,7 @@ function Search({ network, onFind }) {
   };
   return html`
     <div class="search" role="search">
-      <input type="search" role="combobox" placeholder=${t("Search nodes and links")} aria-label=${t("Search nodes and links")} value=${text} autocomplete="off" spellcheck="false"
+      <input type="search" role="combobox" placeholder=${t("Search nodes and links")} aria-label=${t("Search nodes and links")} value=${text} autocomplete="off" spellcheck=${false}
         aria-expanded=${wanted !== ""} aria-controls="found" aria-activedescendant=${found.length ? `found-${at}` : undefined} aria-autocomplete="list"
         onInput=${({ currentTarget }) => (setText(currentTarget.value), setAt(0))} onKeyDown=${onKeyDown} />
       <ul id="found" role="listbox" aria-label=${t("Found")} hidden=${!wanted}>

@@ -96,7 +96,7 @@ export function TreeGrid({ rows, cursor, selected, filter, onFilter, ...hands })
   return html`
     <div class="tools">
       <h2>${t("Actors")}</h2>
-      <input type="search" placeholder=${t("Filter by path")} aria-label=${t("Filter by path")} autocomplete="off" spellcheck="false"
+      <input type="search" placeholder=${t("Filter by path")} aria-label=${t("Filter by path")} autocomplete="off" spellcheck=${false}
         value=${filter} onInput=${(event) => onFilter(event.currentTarget.value)} />
     </div>
     <div class="grid" role="treegrid" aria-label=${t("Actors")} ...${hands}>

@@ -58,7 +58,7 @@ export function SourceEditor({ source, findings, names, readOnly, onInput, onChe
       <ol class="lines" aria-hidden="true">${source.split("\n").map((_, i) => html`<li key=${i} class=${wrong.has(i + 1) ? "wrong" : ""}>${i + 1}</li>`)}</ol>
       <div class="code">
         <pre aria-hidden="true">${coloured.map(({ text, kind, severity }) => html`<span class="${kind ?? ""} ${severity ? `found ${severity}` : ""}">${text}</span>`)}${"\n"}</pre>
-        <textarea ref=${area} readonly=${readOnly} spellcheck="false" autocapitalize="none" autocomplete="off" wrap="off"
+        <textarea ref=${area} readonly=${readOnly} spellcheck=${false} autocapitalize="none" autocomplete="off" wrap="off"
           aria-label=${t("Source")} aria-invalid=${wrong.size > 0} aria-describedby="findings" aria-autocomplete="list"
           aria-controls=${offer ? "completions" : undefined} aria-activedescendant=${offer ? `completion-${offer.at}` : undefined}
           onInput=${(event) => (onInput(event.currentTarget.value), look())} onKeyDown=${onKeyDown} onBlur=${() => setOffer(null)}

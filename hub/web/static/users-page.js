@@ -60,7 +60,7 @@ function Add({ onAdd }) {
     <section aria-labelledby="add">
       <h2 id="add">${t("Take somebody in")}</h2>
       <form class="line" onSubmit=${onSubmit}>
-        <label>${t("User name")}<input name="username" required maxlength="64" autocomplete="off" autocapitalize="none" spellcheck="false" /></label>
+        <label>${t("User name")}<input name="username" required maxlength="64" autocomplete="off" autocapitalize="none" spellcheck=${false} /></label>
         <label>${t("Role")}<select name="role">${Object.entries(ROLES).map(([name, text]) => html`<option key=${name} value=${name}>${text}</option>`)}</select></label>
         ${password(t("Password"))}
         <button class="primary">${t("Add user")}</button>
