@@ -12,32 +12,52 @@ const DAY = new Intl.DateTimeFormat(language === "zh" ? "zh-CN" : "en-GB", { day
 const FAULTS = 12; // faults of one answer that are listed
 
 /**
- * Ask the hub an operation, again whenever *params* or *live* change, and every *every* ms while the page is seen. Gives {body, error, again};
- * the last good body stays while a later question fails. *params* null asks nothing.
+ * Gives what begins a round of *ask(counts)*, the *ask* of that time; `counts()` says whether its answer is still wanted. A round about another
+ * *subject* begins at once, one about the same waits for the end of that under way: were it to outdate it, no answer that takes longer than
+ * the period would ever be seen.
  */
-export function useAsked(shell, method, params, { every = null, live = shell.live } = {}) {
-  const [answer, setAnswer] = useState({ key: "", body: null, error: null });
-  const key = params === null ? "" : JSON.stringify([method, params]);
-  const turn = useRef(0);
-  const again = useCallback(async () => {
-    if (!key || !shell.live) return;
-    const mine = ++turn.current;
-    try {
-      const { body } = await shell.client.ask(...JSON.parse(key));
-      if (mine === turn.current) setAnswer({ key, body, error: null });
-    } catch (error) {
-      if (mine === turn.current && shell.live) setAnswer((old) => ({ key, body: old.key === key ? old.body : null, error }));
+export function useRounds(subject, ask) {
+  const { current } = useRef({ round: null, due: false });
+  Object.assign(current, { subject, ask });
+  useEffect(() => () => (current.round = null), []);
+  return useCallback(async () => {
+    current.due = true;
+    if (current.round?.subject === current.subject) return;
+    const round = { subject: current.subject };
+    const counts = () => current.round === round;
+    current.round = round;
+    while (counts() && current.due) {
+      current.due = false;
+      await current.ask(counts);
     }
-  }, [key]);
+    if (counts()) current.round = null;
+  }, []);
+}
+
+/**
+ * Ask the hub an operation, again whenever *params* or *live* change, and every *every* ms while the page is seen. Gives {body, error, again};
+ * the last good body stays while a later question fails, and where the params only move on (*moving*) until they are answered. *params* null
+ * asks nothing.
+ */
+export function useAsked(shell, method, params, { every = null, live = shell.live, moving = false } = {}) {
+  const [answer, setAnswer] = useState({ subject: "", body: null, error: null });
+  const key = params === null ? "" : JSON.stringify([method, params]);
+  const subject = moving ? method : key;
+  const again = useRounds(subject, async (counts) => {
+    if (!key || !shell.live) return;
+    try {
+      const { body } = await shell.client.ask(method, params);
+      if (counts()) setAnswer({ subject, body, error: null });
+    } catch (error) {
+      if (counts() && shell.live) setAnswer((old) => ({ subject, body: old.subject === subject ? old.body : null, error }));
+    }
+  });
   useEffect(() => {
     again();
     const timer = every && setInterval(() => document.visibilityState === "visible" && again(), every);
-    return () => {
-      turn.current += 1;
-      clearInterval(timer);
-    };
-  }, [again, live, every]);
-  const own = answer.key === key;
+    return () => clearInterval(timer);
+  }, [key, live, every]);
+  const own = answer.subject === subject;
   return { body: own ? answer.body : null, error: own ? answer.error : null, again };
 }
 

@@ -1,0 +1,131 @@
+"""Pieces of the pages in a real browser without a hub: the test answers their questions and turns the clock, so that slow is slow."""
+
+import json
+import re
+from collections.abc import AsyncIterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Page, Route, expect
+
+from hub.web.views import STATIC
+from tests.journeys.test_browser import SOON, chromium
+
+pytestmark = [pytest.mark.journey, pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
+
+NOW = 1_795_878_000_000
+"""UNIX ms, 2026-11-28 at 15:00 UTC"""
+IMPORTS = re.search(r"\{\"imports\".*\}\}", (STATIC.parent / "templates" / "page.html").read_text())
+FAKE = """async () => {
+  Object.assign(window, await import("htm/preact"), { asked: [], heard: {} });
+  const ask = (method, params) =>
+    new Promise((resolve, reject) => asked.push({ method, params, resolve: (body) => resolve({ body }), reject }));
+  const subscribe = (channel, listener) => ((heard[channel] = listener), () => {});
+  window.shell = { live: true, operates: true, client: Object.assign(new EventTarget(), { ask, subscribe }) };
+  window.show = (tree) => render(tree, document.querySelector("main"));
+}"""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    """One browser for all of them: starting it takes longer than a test."""
+    async with chromium() as started:
+        yield started
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def parts(browser: Browser) -> AsyncIterator[Page]:
+    """An empty page with the scripts: `show(tree)` draws, `asked` has the questions that its `shell` was asked. Its clock stands."""
+    page = await browser.new_page()
+    page.set_default_timeout(SOON)
+    await page.route("**/*", _serve)
+    await page.clock.install(time=NOW / 1000)
+    await page.goto("http://parts.test/")
+    await page.evaluate(FAKE)
+    await page.clock.pause_at(NOW / 1000 + 1)
+    yield page
+    await page.close()
+
+
+async def _serve(route: Route) -> None:
+    path = urlsplit(route.request.url).path
+    if path.startswith("/static/"):
+        await route.fulfill(path=STATIC / path.removeprefix("/static/"))
+    elif path.startswith("/api/"):
+        await route.fulfill(status=502, content_type="text/html", body="<html><h1>Bad Gateway</h1></html>")
+    else:
+        assert IMPORTS is not None
+        body = f'<!doctype html><html lang="en"><script type="importmap">{IMPORTS[0]}</script><main></main>'
+        await route.fulfill(content_type="text/html", body=body)
+
+
+async def _later(page: Page, ms: int = 300) -> None:
+    """Turn the clock on, so that what is due in between is done; 300 ms draw, and are enough for whoever types."""
+    await page.clock.run_for(ms)
+
+
+async def _asked(page: Page, name: str = "") -> list[dict[str, Any]]:
+    """Return the questions so far, of one operation or all."""
+    asked = json.loads(await page.evaluate("JSON.stringify(asked)"))
+    return [question for question in asked if name in question["method"]]
+
+
+async def _answer(page: Page, at: int, body: object) -> None:
+    """Answer the question at an index, and draw."""
+    await page.evaluate("([at, body]) => asked.at(at).resolve(body)", [at, body])
+    await _later(page)
+
+
+async def test_a_slow_answer_is_shown_and_asked_for_again_after_it(parts: Page) -> None:
+    """An answer that takes longer than the period is not outdated by the next question, which waits; nor where the params move on."""
+    await parts.evaluate("""async () => {
+      const { useAsked } = await import("/static/watch-parts.js");
+      const Probe = ({ at }) => {
+        const every = useAsked(shell, "every", {}, { every: 3000 });
+        const moving = useAsked(shell, "moving", { at }, { moving: true });
+        const chosen = useAsked(shell, "chosen", { at });
+        return html`<p>${every.body} ${moving.body} ${chosen.body ?? "nothing"}</p>`;
+      };
+      window.at = (at) => show(html`<${Probe} at=${at} />`);
+      at(1);
+    }""")
+    for at in (2, 3):
+        await _later(parts, 5_000)
+        await parts.evaluate(f"at({at})")
+    await _later(parts)
+    asked = [(question["method"], question["params"].get("at")) for question in await _asked(parts)]
+    assert asked == [("every", None), ("moving", 1), ("chosen", 1), ("chosen", 2), ("chosen", 3)]
+    for at, body in enumerate(("old", "older", "outdated")):
+        await _answer(parts, at, body)
+    await expect(parts.locator("p")).to_have_text("old older nothing")
+    asked = [(question["method"], question["params"].get("at")) for question in await _asked(parts)]
+    assert asked[5:] == [("every", None), ("moving", 3)]
+    await _answer(parts, 4, "chosen")
+    await _answer(parts, 6, "new")
+    await expect(parts.locator("p")).to_have_text("old new chosen")
+
+
+async def test_charts_wait_for_slow_answers_but_not_for_another_range(parts: Page) -> None:
+    """While a panel waits the clock asks for nothing more; whoever chooses a range does, and never sees the answer of the one before."""
+    await parts.evaluate("""async () => {
+      const { Charts } = await import("/static/monitor-charts.js");
+      show(html`<${Charts} shell=${shell} query="up" onQuery=${() => {}} live=${true} />`);
+    }""")
+    await _later(parts, 10_000)
+    first = await _asked(parts, "monitor.metrics")
+    assert len(first) == 7  # of five panels
+    start, end = first[0]["params"]["start"], first[0]["params"]["end"]
+    await parts.get_by_role("button", name="7d").click()
+    await _later(parts)
+    assert len(await _asked(parts, "monitor.metrics")) == 14
+    own = parts.locator('[data-panel="own"]')
+    body = {"series": [{"metric": {"node": "r1"}, "points": [[end, 1]]}], "warnings": []}
+    answer = "([query, start, body]) => asked.find(({ params }) => params.query === query && (params.start < start)).resolve(body)"
+    await parts.evaluate(answer, ["up", start + 1, body])
+    await _later(parts)
+    await expect(own).to_have_attribute("aria-busy", "true")
+    await parts.evaluate(answer, ["up", start, body])
+    await _later(parts)
+    await expect(own).to_have_attribute("data-series", "1")
