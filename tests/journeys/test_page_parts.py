@@ -129,3 +129,26 @@ async def test_charts_wait_for_slow_answers_but_not_for_another_range(parts: Pag
     await parts.evaluate(answer, ["up", start, body])
     await _later(parts)
     await expect(own).to_have_attribute("data-series", "1")
+
+
+async def test_what_is_under_way_is_not_done_twice(parts: Page) -> None:
+    """Two presses within a round trip are one order; when it fails it can be given again. Whoever has left is not led anywhere."""
+    await parts.evaluate("""async () => {
+      const { useAct } = await import("/static/watch-parts.js");
+      const Form = () => {
+        const [note, act] = useAct(shell, "form");
+        const make = () => act("make", {}, "done", () => (window.led = true));
+        return html`<button onClick=${make}>Make</button><p>${note?.text ?? note?.error.message}</p>`;
+      };
+      show(html`<${Form} />`);
+    }""")
+    button = parts.get_by_role("button", name="Make")
+    await button.dblclick()
+    assert len(await _asked(parts)) == 1
+    await parts.evaluate("asked[0].reject(new Error('refused'))")
+    await expect(parts.locator("p")).to_have_text("refused", timeout=SOON)
+    await button.dblclick()
+    assert len(await _asked(parts)) == 2
+    await parts.evaluate("show(null)")
+    await _answer(parts, 1, {})
+    assert await parts.evaluate("window.led === undefined")

@@ -61,18 +61,28 @@ export function useAsked(shell, method, params, { every = null, live = shell.liv
   return { body: own ? answer.body : null, error: own ? answer.error : null, again };
 }
 
-/** What somebody has done: `act(method, params, done)` asks the hub; *note* says how it went. Gives [note, act, setNote]. */
+/**
+ * What somebody has done: `act(method, params, done, then)` asks the hub; *note* says how it went, *then* goes on from there unless the reader has
+ * left. What is under way is not done twice: a second press changes nothing. Gives [note, act, setNote].
+ */
 export function useAct(shell, key) {
   const [note, setNote] = useState(null);
+  const { current } = useRef({ underWay: new Set(), left: false });
   useEffect(() => setNote(null), [key]);
+  useEffect(() => () => (current.left = true), []);
   const act = async (method, params, done, then) => {
+    const what = `${method} ${params.id ?? ""}`;
+    if (current.underWay.has(what)) return;
+    current.underWay.add(what);
     setNote({ text: t("Under way…") });
     try {
       const answer = await shell.client.ask(method, params);
       setNote({ text: typeof done === "function" ? done(answer.body) : done });
-      then?.(answer.body);
+      if (!current.left) then?.(answer.body);
     } catch (error) {
       setNote({ error });
+    } finally {
+      current.underWay.delete(what);
     }
   };
   return [note, act, setNote];
