@@ -152,3 +152,41 @@ async def test_what_is_under_way_is_not_done_twice(parts: Page) -> None:
     await parts.evaluate("show(null)")
     await _answer(parts, 1, {})
     assert await parts.evaluate("window.led === undefined")
+
+
+async def test_the_list_of_deployments_has_no_holes(parts: Page) -> None:
+    """What a filter found far back goes with it, also what comes too late; and what was found does not outlast a new snapshot."""
+    await parts.evaluate("""async () => {
+      const { Deployments, List } = await import("/static/deployments-list.js");
+      const item = (i) => ({ deploy_id: String(i).padStart(4, "0"), state: "succeeded", author: i % 100 ? "bob" : "alice", devices: 1 });
+      window.items = (from, to) => Array.from({ length: from - to + 1 }, (_, i) => item(from - i));
+      window.deployments = new Deployments();
+      window.draw = () => show(html`<${List} ...${{ shell, deployments, onSelect() {} }} moved=${deployments.moved} live=${true} />`);
+      deployments.replace(items(500, 401));
+      draw();
+    }""")
+    rows = parts.locator("[data-deployment]")
+    last, older, by = rows.last, parts.get_by_role("button", name="Older"), parts.get_by_label("By")
+    await by.fill("alice")
+    await _later(parts)
+    await _answer(
+        parts, -1, {"items": [{"deploy_id": f"0{i}00", "state": "failed", "author": "alice", "waves": []} for i in (3, 2)], "next": None}
+    )
+    await expect(rows).to_have_count(3)
+    await by.fill("")
+    await expect(rows).to_have_count(100)
+    await by.fill("alice")
+    await _later(parts)
+    await by.fill("")
+    await parts.evaluate("asked.at(-1).resolve({ items: items(200, 200), next: null })")
+    await _later(parts)
+    await expect(rows).to_have_count(100)
+    await older.click()
+    assert (await _asked(parts))[-1]["params"] == {"limit": 50, "cursor": "0401"}
+    await parts.evaluate("asked.at(-1).resolve({ items: items(400, 351), next: '0351' })")
+    await expect(last).to_have_attribute("data-deployment", "0351", timeout=SOON)
+    await parts.evaluate("deployments.replace(items(600, 501)); draw()")
+    await _later(parts)
+    await expect(rows).to_have_count(100)
+    await older.click()
+    assert (await _asked(parts))[-1]["params"] == {"limit": 50, "cursor": "0501"}
