@@ -190,3 +190,33 @@ async def test_the_list_of_deployments_has_no_holes(parts: Page) -> None:
     await expect(rows).to_have_count(100)
     await older.click()
     assert (await _asked(parts))[-1]["params"] == {"limit": 50, "cursor": "0501"}
+
+
+async def test_a_deployment_of_very_many_entries_is_shown_whole(parts: Page) -> None:
+    """What the cut log no longer has is still known of devices and gates; and the time that is left runs while nothing is told."""
+    await parts.evaluate("""async () => {
+      const { DeploymentView } = await import("/static/deployments-view.js");
+      const now = Date.now();
+      const summary = { deploy_id: "d", state: "gating", author: "ann", percent: 50, started_at: now, ended_at: null, eta: now + 90_000 };
+      show(html`<${DeploymentView} id="d" ...${{ shell, summary, onSelect() {} }} />`);
+    }""")
+    await _later(parts)
+    devices = [{"node": node, "state": "planned", "message": ""} for node in ("r1", "r2")]
+    await parts.evaluate(
+        "(waves) => asked.find(({ method }) => method === 'deploy.status').resolve({ waves })", [{"index": 0, "devices": devices}]
+    )
+    await parts.evaluate("""() => {
+      const event = (seq, more) => ({ seq, at: 1, state: "gating", wave: 0, device: null, step: null, percent: 1, message: "", ...more });
+      const first = [event(1, { device: "r1", step: "committed" }), event(2), event(3, { state: "committing", at: 8 })];
+      const many = Array.from({ length: 20_000 }, (_, i) => event(4 + i, { state: "committing", device: "r2", step: "staged" }));
+      heard["deploy/d"].onEvents([...first, ...many]);
+    }""")
+    await _later(parts)
+    await expect(parts.locator('[data-device="r1"]')).to_have_attribute("data-step", "committed")
+    await expect(parts.locator('[data-device="r2"]')).to_have_attribute("data-step", "staged")
+    await expect(parts.locator(".gates li")).to_have_count(1)
+    await expect(parts.locator(".gates")).to_contain_text("passed")
+    left = parts.get_by_text("about")
+    before = await left.text_content()
+    await _later(parts, 3_000)
+    await expect(left).not_to_have_text(before or "")

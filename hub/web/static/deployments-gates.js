@@ -11,7 +11,7 @@ const [BEFORE, AFTER] = [20_000, 20_000]; // ms drawn around the deployment
 const POINTS = 240;
 const EVERY = 2_000; // ms between two looks while it goes on
 
-/** What was looked at after each wave and what was found, from the log. */
+/** What was looked at after each wave and what was found, from what the deployment tells of itself. */
 function gatesOf(events) {
   const gates = [];
   let open = null;
