@@ -220,3 +220,15 @@ async def test_a_deployment_of_very_many_entries_is_shown_whole(parts: Page) -> 
     before = await left.text_content()
     await _later(parts, 3_000)
     await expect(left).not_to_have_text(before or "")
+
+
+async def test_a_chart_says_which_day_begins(parts: Page) -> None:
+    """Ticks are times of day, but a day where one begins."""
+    week, night, close = await parts.evaluate("""async () => {
+      const { stamps } = await import("/static/monitor-chart.js");
+      const day = new Date(2026, 10, 28) / 1000;
+      return [[day, day + 86_400], [day - 3600, day, day + 3600], [day + 1, day + 6]].map(stamps);
+    }""")
+    assert week == ["28 Nov", "29 Nov"]
+    assert night == ["23:00", "28 Nov", "01:00"]
+    assert close == ["00:00:01", "00:00:06"]

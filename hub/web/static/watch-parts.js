@@ -8,7 +8,7 @@ import { TwoStep } from "./operators-panel.js";
 
 export { TwoStep };
 
-const DAY = new Intl.DateTimeFormat(language === "zh" ? "zh-CN" : "en-GB", { day: "numeric", month: "short" });
+export const DAY = new Intl.DateTimeFormat(language === "zh" ? "zh-CN" : "en-GB", { day: "numeric", month: "short" });
 const FAULTS = 12; // faults of one answer that are listed
 
 /**
