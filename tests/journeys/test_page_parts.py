@@ -232,3 +232,12 @@ async def test_a_chart_says_which_day_begins(parts: Page) -> None:
     assert week == ["28 Nov", "29 Nov"]
     assert night == ["23:00", "28 Nov", "01:00"]
     assert close == ["00:00:01", "00:00:06"]
+
+
+async def test_the_error_page_of_a_proxy_is_told_by_its_status(parts: Page) -> None:
+    """What stands before the hub answers in HTML; nobody is helped by the place where that is no JSON."""
+    told = await parts.evaluate("""async () => {
+      const { Rest } = await import("/static/rest.js");
+      return new Rest({}).get("/x").catch((error) => [error.message, error.status]);
+    }""")
+    assert told == ["HTTP 502", 502]
