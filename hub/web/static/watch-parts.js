@@ -165,8 +165,7 @@ export function Moment({ at }) {
 
 export function duration(seconds) {
   if (!Number.isFinite(seconds)) return "–";
-  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
-  if (seconds < 120) return `${seconds.toFixed(0)} s`;
-  if (seconds < 7200) return `${(seconds / 60).toFixed(0)} min`;
-  return seconds < 172_800 ? `${(seconds / 3600).toFixed(0)} h` : `${(seconds / 86_400).toFixed(0)} d`;
+  if (seconds < 120) return t("{count} s", { count: seconds.toFixed(seconds < 9.95 ? 1 : 0) });
+  if (seconds < 7200) return t("{count} min", { count: (seconds / 60).toFixed(0) });
+  return seconds < 172_800 ? t("{count} h", { count: (seconds / 3600).toFixed(0) }) : t("{count} d", { count: (seconds / 86_400).toFixed(0) });
 }
