@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NoReturn
 from urllib.parse import urlsplit
@@ -10,7 +11,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import attrs
 import pytest
-from playwright.async_api import ConsoleMessage, Page, Request, WebSocket, async_playwright, expect
+from playwright.async_api import Browser, ConsoleMessage, Page, Request, WebSocket, async_playwright, expect
 
 from tests.journeys.hub import Hub, running
 
@@ -64,18 +65,25 @@ class Watch:
             self.complaints.append(f"{message.location['url']}: {message.text}")
 
 
-@pytest.fixture
-async def page() -> AsyncIterator[Page]:
-    """An empty page of a browser that has never been here."""
+@asynccontextmanager
+async def chromium() -> AsyncIterator[Browser]:
+    """Start a browser that has never been anywhere."""
     executable = next((path for name in NAMES if (path := shutil.which(name))), None)
     if executable is None:
         _without_browser()
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
+        yield browser
+        await browser.close()
+
+
+@pytest.fixture
+async def page() -> AsyncIterator[Page]:
+    """An empty page of a browser that has never been here."""
+    async with chromium() as browser:
         page = await browser.new_page(viewport={"width": 1280, "height": 800})
         page.set_default_timeout(SOON)
         yield page
-        await browser.close()
 
 
 def _without_browser() -> NoReturn:

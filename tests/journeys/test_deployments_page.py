@@ -107,6 +107,9 @@ async def test_drift_is_restored(page: Page, hub: Hub, client: aiohttp.ClientSes
     async with client.delete("/api/v1/lab/nodes/paris/rows", params={"family": row["family"], "key": row["key"]}) as response:
         assert response.status < 300, await response.text()
     await page.get_by_role("tab", name="Drift").click()
+    await page.goto(f"{hub.url}/deployments#{demo['deploy_id']}")
+    await expect(page.get_by_role("heading", name="Waves")).to_be_visible(timeout=SOON)
+    await page.get_by_role("tab", name="Drift").click()
     await expect(page.get_by_role("region", name="paris")).to_contain_text("missing", timeout=SOON)
     await page.get_by_role("checkbox", name="paris").check()
     await page.get_by_role("button", name="Restore").click()

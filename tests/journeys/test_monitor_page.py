@@ -72,6 +72,9 @@ async def test_charts_follow_zoom_together_and_take_promql(page: Page, hub: Hub)
 async def test_an_alert_is_acknowledged_and_silenced(page: Page, hub: Hub, client: aiohttp.ClientSession) -> None:
     """A link that is cut burns on the page without a reload; acknowledging and silencing show, and so does why nobody was told."""
     await _open(page, hub, "Alerts")
+    await page.goto(f"{hub.url}/monitor#tab=constructor")
+    await expect(page.get_by_role("tab", name="Charts")).to_have_attribute("aria-selected", "true", timeout=SOON)
+    await page.get_by_role("tab", name="Alerts").click()
     async with client.post("/api/v1/lab/links/ams-fra/cut") as response:
         assert response.status == 200, await response.text()
     alert = page.locator("[data-alert]").filter(has_text="LinkDown")
@@ -103,6 +106,9 @@ async def test_a_rule_is_tried_and_saved(page: Page, hub: Hub, client: aiohttp.C
     await expect(page.get_by_role("region", name="What it would have done")).to_contain_text("firing", timeout=SOON)
     await page.get_by_role("button", name="Save").click()
     rule = page.locator("[data-rule]").filter(has_text="AnyUp")
+    await expect(rule.locator("button")).to_have_attribute("aria-current", "true", timeout=SOON)
+    await expect(page.get_by_text("Saved.")).to_be_visible()
+    await expect(page.get_by_role("button", name="Save")).to_be_focused()
     await expect(rule).to_contain_text("burning", timeout=LATER)
     await rule.get_by_role("switch").click()
     await expect(rule).to_contain_text("off", timeout=SOON)

@@ -1,6 +1,6 @@
 // The gates of a deployment: what was looked at after each wave, what was found, and the figures meanwhile.
 
-import { html, useEffect, useRef, useState } from "htm/preact";
+import { html, useEffect, useState } from "htm/preact";
 import { bitrate, clock, NONE } from "./format.js";
 import { inWords } from "./hub-words.js";
 import { t } from "./i18n.js";
@@ -11,7 +11,7 @@ const [BEFORE, AFTER] = [20_000, 20_000]; // ms drawn around the deployment
 const POINTS = 240;
 const EVERY = 2_000; // ms between two looks while it goes on
 
-/** What was looked at after each wave and what was found, from the log. */
+/** What was looked at after each wave and what was found, from what the deployment tells of itself. */
 function gatesOf(events) {
   const gates = [];
   let open = null;
@@ -100,10 +100,8 @@ function mean(series) {
 
 function Chart({ shell, query, text, unit, threshold = null, gates, from, to, over }) {
   const step = 1000 * Math.max(1, Math.ceil((to - from) / 1000 / POINTS));
-  const { body, error } = useAsked(shell, "monitor.metrics", { query, start: from, end: to, step });
-  const kept = useRef([]); // while the next answer is under way
-  if (body) kept.current = mean(body.series);
-  const points = kept.current;
+  const { body, error } = useAsked(shell, "monitor.metrics", { query, start: from, end: to, step }, { moving: true });
+  const points = mean(body?.series ?? []);
   const values = points.map(([, value]) => value);
   const [low, high] = [Math.min(0, threshold ?? 0, ...values), Math.max(0, threshold ?? 0, ...values)];
   const [bottom, top] = [low * 1.08, high * 1.08 || (low < 0 ? 0 : 1)];

@@ -1,6 +1,6 @@
 // The list of deployments: the newest come over the socket, older ones and those on one device are asked for.
 
-import { html, useEffect, useState } from "htm/preact";
+import { html, useEffect, useRef, useState } from "htm/preact";
 import { STATES } from "./hub-words.js";
 import { t } from "./i18n.js";
 import { Moment, ms, Problem } from "./watch-parts.js";
@@ -38,6 +38,7 @@ function brief(item) {
 export class Deployments {
   known = false;
   moved = 0; // counts what has come
+  begun = 0; // counts how often what was found no longer lay behind what is live
   #live = new Map();
   #found = new Map();
 
@@ -50,7 +51,13 @@ export class Deployments {
   replace(items) {
     this.known = true;
     this.#live.clear();
+    this.#forget();
     this.change(items);
+  }
+
+  #forget() {
+    this.begun += 1;
+    this.#found.clear();
   }
 
   change(items) {
@@ -58,7 +65,9 @@ export class Deployments {
     for (const item of items) this.#live.set(item.deploy_id, brief(item));
     for (const id of [...this.#live.keys()].sort()) {
       if (this.#live.size <= LIVE_MOST) break;
-      if (ENDINGS.has(this.#live.get(id).state)) this.#live.delete(id);
+      if (!ENDINGS.has(this.#live.get(id).state)) continue;
+      this.#live.delete(id);
+      if (this.#found.size > 0) this.#forget();
     }
   }
 
@@ -77,33 +86,45 @@ export class Deployments {
 }
 
 const NONE = { state: "", author: "", node: "" };
+const UNASKED = { next: null, asked: false, full: false, error: null, busy: false };
 
 export function List({ shell, deployments, selected, onSelect, live }) {
   const [filter, setFilter] = useState(NONE);
-  const [more, setMore] = useState({ next: null, asked: false, full: false, error: null, busy: false });
+  const [more, setMore] = useState(UNASKED);
+  const turn = useRef(0);
   const filtered = Object.values(filter).some(Boolean);
   const rows = deployments.rows(filter);
   const find = async (cursor) => {
+    const [mine, { begun }] = [++turn.current, deployments];
+    const counts = () => mine === turn.current && begun === deployments.begun; // else something else is looked for by now
     setMore((old) => ({ ...old, busy: true, error: null }));
     try {
       const wanted = Object.fromEntries(Object.entries({ ...filter, cursor }).filter(([, value]) => value));
       const { body } = await shell.client.ask("deploy.history", { limit: PAGE, ...wanted });
+      if (!counts()) return;
       const full = deployments.find(body.items, !cursor);
       setMore({ next: body.next, asked: true, full, error: null, busy: false });
     } catch (error) {
-      setMore((old) => ({ ...old, error, busy: false }));
+      if (counts()) setMore((old) => ({ ...old, error, busy: false }));
     }
   };
+  const restart = () => {
+    turn.current += 1;
+    deployments.find([], true);
+    setMore(UNASKED);
+  };
+  useEffect(restart, [deployments.begun]);
   useEffect(() => {
     if (!live || !filtered) return undefined;
     const timer = setTimeout(() => find(null), 250);
     return () => clearTimeout(timer);
-  }, [live, filter, filter.node ? deployments.newest : null]);
+  }, [live, filter, filter.node ? deployments.newest : null, deployments.begun]);
   const set = (name) => ({ target }) => {
-    setMore({ next: null, asked: false, full: false, error: null, busy: false });
+    restart(); // what one filter found is not all that another shows
     setFilter({ ...filter, [name]: target.value.trim() });
   };
-  const older = more.asked ? more.next : rows.at(-1)?.deploy_id;
+  const whole = rows.findLast(({ state }) => ENDINGS.has(state)) ?? rows.at(-1); // the hub tells of one that has not ended however old it is
+  const older = more.asked ? more.next : whole?.deploy_id;
   return html`
     <form class="filters" role="search" onSubmit=${(event) => event.preventDefault()}>
       <label>${t("State")}<select value=${filter.state} onChange=${set("state")}>
@@ -114,7 +135,7 @@ export function List({ shell, deployments, selected, onSelect, live }) {
       <label>${t("On device")}<input value=${filter.node} placeholder=${t("any")} onInput=${set("node")} autocapitalize="none" spellcheck="false" /></label>
     </form>
     <${Problem} error=${more.error} />
-    ${rows.length === 0 && html`<p class="none">${filtered ? t("No deployment is like that.") : t("Nothing has been deployed yet. Write an intent, look at the preview, deploy it: it appears here at once.")}</p>`}
+    ${rows.length === 0 && html`<p class="none">${filtered && !more.asked && !more.error ? t("Asking…") : filtered ? t("No deployment is like that.") : t("Nothing has been deployed yet. Write an intent, look at the preview, deploy it: it appears here at once.")}</p>`}
     <ul class="items">
       ${rows.map((item) => html`<${Item} key=${item.deploy_id} ...${{ item, onSelect }} selected=${item.deploy_id === selected} />`)}
     </ul>

@@ -9,21 +9,33 @@ import { Moment } from "./watch-parts.js";
 const KEPT = 20_000; // entries kept; above it the oldest go, and the page says so
 const SHOWN = 300; // entries drawn at once
 
+const EMPTY = { events: [], own: [], steps: new Map() };
+
+/**
+ * The log with what *more* entries say. Of its *events* only the newest are kept; what has to be known to the end stands apart: the deployment's
+ * *own* entries, a few for each wave, and the last step of each device.
+ */
+function longer({ events, own, steps }, more) {
+  const whole = [...events, ...more];
+  const told = more.filter(({ device }) => device !== null).map(({ device, step, message }) => [device, { state: step, message }]);
+  return { events: whole.slice(-KEPT), own: [...own, ...more.filter(({ device }) => device === null)], steps: new Map([...steps, ...told]) };
+}
+
 /** Follows the log; a change is drawn once a frame, however many entries it brings. */
 export function useLog(shell, id) {
-  const [log, setLog] = useState({ events: [], error: null });
+  const [log, setLog] = useState({ ...EMPTY, error: null });
   useEffect(() => {
     if (id === null) return undefined;
-    let events = [];
+    let known = EMPTY;
     let frame = null;
-    const show = () => (frame ??= requestAnimationFrame(() => ((frame = null), setLog({ events, error: null }))));
-    const refused = ({ detail }) => detail.channel === `deploy/${id}` && setLog({ events, error: detail });
+    const show = () => (frame ??= requestAnimationFrame(() => ((frame = null), setLog({ ...known, error: null }))));
+    const refused = ({ detail }) => detail.channel === `deploy/${id}` && setLog({ ...known, error: detail });
     shell.client.addEventListener("problem", refused);
     const end = shell.client.subscribe(`deploy/${id}`, {
-      onReset: () => ((events = []), show()),
+      onReset: () => ((known = EMPTY), show()),
       onEvents(items) {
-        const last = events.at(-1)?.seq ?? 0;
-        events = [...events, ...items.filter(({ seq }) => seq > last)].slice(-KEPT);
+        const last = known.events.at(-1)?.seq ?? 0;
+        known = longer(known, items.filter(({ seq }) => seq > last));
         show();
       },
     });

@@ -66,7 +66,7 @@ client.subscribe("deployments", {
   onEvents: (items) => (deployments.change(items), draw()),
 });
 addEventListener("hashchange", () => {
-  view.selected = location.hash.slice(1) || null;
+  Object.assign(view, { selected: location.hash.slice(1) || null, tab: "deployment" });
   draw();
 });
 client.connect();

@@ -29,7 +29,7 @@ export function DeploymentView({ id, summary, shell, onSelect }) {
     seen.current = state;
   }, [state]);
   if (id === null) return html`<p class="none">${t("Choose a deployment.")}</p>`;
-  const known = { ...(status.body ?? {}), ...(summary ?? {}), waves: told(status.body?.waves ?? [], log.events) };
+  const known = { ...(status.body ?? {}), ...(summary ?? {}), waves: told(status.body?.waves ?? [], log.steps) };
   if (!status.body && !summary) {
     return status.error ? html`<${Problem} error=${status.error} />` : html`<p class="loading">${t("Loading the deployment…")}</p>`;
   }
@@ -37,7 +37,7 @@ export function DeploymentView({ id, summary, shell, onSelect }) {
     <${Head} ...${{ id, known, shell, onSelect, ended }} />
     <${Problem} error=${status.error} />
     <${Waves} waves=${known.waves} />
-    <${Gates} ...${{ shell, known }} events=${log.events} />
+    <${Gates} ...${{ shell, known }} events=${log.own} />
     <${Plan} plan=${plan} />
     <${Log} ...${{ log }} />
   </article>`;
@@ -48,7 +48,6 @@ function Head({ id, known, shell, onSelect, ended }) {
   const started = ms(known.started_at);
   const end = ms(known.ended_at);
   const eta = ms(known.eta);
-  const left = eta === null ? null : (eta - Date.now()) / 1000;
   const look = known.state === "succeeded" ? "good" : known.state === "failed" ? "bad" : ended ? "warn" : "busy";
   const cancel = () => act("deploy.cancel", { id }, t("It undoes what it has done."));
   const back = () => act("deploy.roll-back", { id }, t("The way back has begun."), (body) => onSelect(body.deploy_id));
@@ -60,7 +59,7 @@ function Head({ id, known, shell, onSelect, ended }) {
         <span>${t("by {author}", { author: known.author })}</span>
         <span>${t("begun")} <${Moment} at=${started} /></span>
         ${end !== null && html`<span>${t("ended")} <${Moment} at=${end} />, ${t("after {time}", { time: duration((end - started) / 1000) })}</span>`}
-        ${!ended && left !== null && html`<span>${left > 0.5 ? t("about {time} left", { time: duration(left) }) : t("about to end")}</span>`}
+        ${!ended && eta !== null && html`<${Left} until=${eta} />`}
       </p>
       <p class="facts">
         ${known.compile_id && html`<span>${t("Compilation")} <code>${known.compile_id}</code></span>`}
@@ -80,10 +79,19 @@ function Head({ id, known, shell, onSelect, ended }) {
     </header>`;
 }
 
+/** How long it still takes; while a gate looks nobody tells anything, so the page counts by itself. */
+function Left({ until }) {
+  const [, tick] = useState(0);
+  useEffect(() => {
+    const timer = setInterval(() => tick((count) => count + 1), 1000);
+    return () => clearInterval(timer);
+  }, []);
+  const left = (until - Date.now()) / 1000;
+  return html`<span>${left > 0.5 ? t("about {time} left", { time: duration(left) }) : t("about to end")}</span>`;
+}
+
 /** The waves with what the log says of their devices; the log is newer than the status, or as old. */
-function told(waves, events) {
-  const steps = new Map();
-  for (const { device, step, message } of events) if (device !== null) steps.set(device, { state: step, message });
+function told(waves, steps) {
   return waves.map((wave) => ({ ...wave, devices: wave.devices.map((device) => ({ ...device, ...steps.get(device.node) })) }));
 }
 

@@ -4,9 +4,11 @@ import { html, useEffect, useLayoutEffect, useRef, useState } from "htm/preact";
 import uPlot from "uplot";
 import { bitrate, clock, NONE, packets, percent } from "./format.js";
 import { t } from "./i18n.js";
+import { DAY } from "./watch-parts.js";
 
 const HEIGHT = 200;
 const SYNC = "monitor";
+const WHOLE_DAY = 86_400; // s
 const COLOURS = 10; // of monitor.css
 const NUMBER = new Intl.NumberFormat("en", { maximumSignificantDigits: 4, notation: "compact" });
 
@@ -105,9 +107,14 @@ function span(low, high) {
   return bottom === top ? [bottom, bottom + 1] : [bottom < 0 ? bottom * 1.05 : 0, top * 1.08];
 }
 
-function stamps(ticks) {
+/** Times of day for UNIX s; a day where one begins. */
+export function stamps(ticks) {
   const step = ticks.length > 1 ? ticks[1] - ticks[0] : 60;
-  return ticks.map((at) => (step < 60 ? clock(at * 1000) : clock(at * 1000).slice(0, 5)));
+  return ticks.map((at) => {
+    const time = clock(at * 1000);
+    if (step >= WHOLE_DAY || time === "00:00:00") return DAY.format(at * 1000);
+    return step < 60 ? time : time.slice(0, 5);
+  });
 }
 
 /** Calls *changed* when the page gets other colours; returns what ends that. */

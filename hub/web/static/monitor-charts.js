@@ -1,9 +1,9 @@
 // The charts: one for the expression that is asked for, and the ready panels. All show the same time; while it ends now they follow it.
 
-import { html, useEffect, useRef, useState } from "htm/preact";
+import { html, useEffect, useState } from "htm/preact";
 import { t } from "./i18n.js";
 import { aligned, Chart, SERIES_MOST } from "./monitor-chart.js";
-import { Moment, QueryProblem } from "./watch-parts.js";
+import { Moment, QueryProblem, useRounds } from "./watch-parts.js";
 
 const RANGES = { "5m": 300_000, "15m": 900_000, "1h": 3_600_000, "6h": 21_600_000, "24h": 86_400_000, "7d": 604_800_000 };
 const POINTS = 240; // of a series, about
@@ -66,7 +66,8 @@ export function Charts({ shell, query, onQuery, live }) {
     const [middle, half] = [(from + to) / 2 + shift * (to - from), ((to - from) * factor) / 2];
     zoom(middle - half, Math.min(middle + half, Date.now()));
   };
-  const shown = { shell, live, step, window: `${Math.max(15, Math.ceil((4 * step) / 1000))}s`, range: [Math.floor(from / step) * step, Math.floor(to / step) * step], onZoom: zoom };
+  const chosen = String(zoomed ?? range); // the clock moves the range, only people choose another
+  const shown = { shell, live, chosen, step, window: `${Math.max(15, Math.ceil((4 * step) / 1000))}s`, range: [Math.floor(from / step) * step, Math.floor(to / step) * step], onZoom: zoom };
   return html`
     <div class="toolbar" role="toolbar" aria-label=${t("Time shown")}>
       <span class="group">${Object.keys(RANGES).map((name) => html`<button key=${name} type="button" aria-pressed=${!zoomed && name === range} onClick=${() => choose(name)}>${name}</button>`)}</span>
@@ -111,20 +112,18 @@ function QueryBox({ query, onQuery, shown }) {
     ${query && html`<${Panel} key=${query} panel=${{ id: "own", title: query, unit: "", queries: [{ expr: () => query }] }} ...${shown} />`}`;
 }
 
-function Panel({ panel, shell, live, range, step, window, onZoom }) {
+function Panel({ panel, shell, live, chosen, range, step, window, onZoom }) {
   const [found, setFound] = useState({ times: [], series: [], error: null, range: null, notes: [] });
-  const turn = useRef(0);
-  const key = JSON.stringify([range, step, panel.id]);
-  useEffect(() => {
-    if (!live) return undefined;
-    const mine = ++turn.current;
-    read(shell, panel, range, step, window).then(
-      (answer) => mine === turn.current && setFound({ ...answer, error: null, range, step }),
-      (error) => mine === turn.current && shell.live && setFound((old) => ({ ...old, error })),
-    );
-    return undefined;
-  }, [key, live]);
-  useEffect(() => () => (turn.current = -1), []);
+  const round = useRounds(chosen, async (counts) => {
+    if (!shell.live) return;
+    try {
+      const answer = await read(shell, panel, range, step, window);
+      if (counts()) setFound({ ...answer, error: null, range, step });
+    } catch (error) {
+      if (counts() && shell.live) setFound((old) => ({ ...old, error }));
+    }
+  });
+  useEffect(() => void round(), [chosen, ...range, step, live]);
   const { times, series, error, notes } = found;
   return html`
     <section class="chart-panel" aria-label=${panel.title} data-panel=${panel.id} data-series=${series.length}

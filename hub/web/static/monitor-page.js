@@ -30,7 +30,7 @@ function paint() {
 }
 
 function Page() {
-  const tab = view.tab in TABS ? view.tab : "charts";
+  const tab = Object.hasOwn(TABS, view.tab) ? view.tab : "charts";
   const body = {
     charts: () => html`<${Charts} shell=${shell} query=${view.query} onQuery=${(query) => go({ query })} live=${shell.live} />`,
     alerts: () => html`<${AlertsTab} ...${{ shell, alerts }} moved=${alerts.moved} selected=${view.alert} onSelect=${(alert) => go({ alert })} />`,

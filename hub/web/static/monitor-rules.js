@@ -12,26 +12,36 @@ const SPANS = { 3600: t("the last hour"), 21600: t("the last 6 hours"), 86400: t
 const HEALTH = { ok: [t("ok"), "good"], error: [t("error"), "bad"], nodata: [t("no data"), "busy"] };
 const MISSING = { hold: t("keep the state"), resolve: t("resolve"), fire: t("fire") };
 const NEW = { name: "", expr: "", for: 0, keep_firing_for: 0, clear_expr: null, on_missing: "hold", severity: "warning", interval: 15, labels: {}, annotations: {}, enabled: true };
+const CLOSED = { id: null, editor: 0, made: null }; // the rule ("" is a new one), which editor has it, and what it made until the list has that
 const OWN = ["id", "health", "error", "burning"]; // of the hub, not of a rule
 
 export function RulesTab({ shell, moved }) {
   const { body, error, again } = useAsked(shell, "alerts.rules", {}, { every: EVERY });
   const [note, act] = useAct(shell, "rules");
-  const [edited, setEdited] = useState(null); // the id of a rule, "" for a new one
+  const [edited, setEdited] = useState(CLOSED);
   useEffect(() => void again(), [moved]);
   const rules = body?.items ?? [];
-  const rule = edited === "" ? NEW : rules.find(({ id }) => id === edited);
+  const { id, made } = edited;
+  const rule = id === "" ? NEW : (rules.find((one) => one.id === id) ?? made);
+  useEffect(() => {
+    if (made && rules.some((one) => one.id === id)) setEdited({ ...edited, made: null });
+  }, [body]);
+  const open = (wanted) => wanted !== id && setEdited({ id: wanted, editor: edited.editor + 1, made: null });
+  const onKept = (kept) => {
+    setEdited(kept ? { ...edited, id: kept.id, made: kept } : CLOSED);
+    again();
+  };
   const flip = (one) => act(one.enabled ? "alerts.rules.disable" : "alerts.rules.enable", { id: one.id }, one.enabled ? t("{name} is off.", one) : t("{name} is on.", one), again);
   return html`
     <section class="list" aria-label=${t("Rules")}>
-      ${shell.operates && html`<div class="filters"><button type="button" onClick=${() => setEdited("")}>${t("New rule")}</button></div>`}
+      ${shell.operates && html`<div class="filters"><button type="button" onClick=${() => open("")}>${t("New rule")}</button></div>`}
       ${body === null && !error && html`<p class="loading">${t("Asking…")}</p>`}
       <${Note} note=${error ? { error } : note} />
       <ul class="items">
         ${rules.map((one) => {
           const [word, look] = one.enabled ? (HEALTH[one.health] ?? HEALTH.ok) : [t("off"), "warn"];
           return html`<li key=${one.id} class="rule" data-rule=${one.id}>
-            <button type="button" class="item" aria-current=${one.id === edited ? "true" : undefined} onClick=${() => setEdited(one.id)}>
+            <button type="button" class="item" aria-current=${one.id === id ? "true" : undefined} onClick=${() => open(one.id)}>
               <span class="title">${one.name}</span><span class="chip state ${look}">${word}</span>
               <span class="sub"><code>${one.expr}</code></span>
               ${one.burning > 0 && html`<span class="flags"><span class="chip bad">${t("{count} burning", { count: one.burning })}</span></span>`}
@@ -43,7 +53,7 @@ export function RulesTab({ shell, moved }) {
     </section>
     <section class="detail" aria-label=${t("Rule")}>
       ${rule
-        ? html`<${Editor} key=${edited || "new"} ...${{ shell, rule }} isNew=${edited === ""} onKept=${(id) => (setEdited(id), again())} />`
+        ? html`<${Editor} key=${edited.editor} ...${{ shell, rule, onKept }} isNew=${id === ""} />`
         : html`<p class="none">${t("Choose a rule to see it, change it and try it on what was measured.")}</p>`}
     </section>`;
 }
@@ -81,7 +91,7 @@ function Editor({ shell, rule, isNew, onKept }) {
   });
   const [span, setSpan] = useState("3600");
   const [trial, setTrial] = useState(null);
-  const [note, act, setNote] = useAct(shell, rule.id ?? "");
+  const [note, act, setNote] = useAct(shell, "rule");
   const set = (name) => ({ target }) => setForm({ ...form, [name]: target.value });
   const whole = () => {
     try {
@@ -94,8 +104,8 @@ function Editor({ shell, rule, isNew, onKept }) {
   const keep = (event) => {
     event.preventDefault();
     const body = whole();
-    if (body && isNew) act("alerts.rules.create", { body }, t("Saved."), ({ id }) => onKept(id));
-    else if (body) act("alerts.rules.replace", { id: rule.id, body }, t("Saved."), () => onKept(rule.id));
+    if (body && isNew) act("alerts.rules.create", { body }, t("Saved."), onKept);
+    else if (body) act("alerts.rules.replace", { id: rule.id, body }, t("Saved."), onKept);
   };
   const tryOut = () => {
     const body = whole();

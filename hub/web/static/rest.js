@@ -30,8 +30,8 @@ export class Rest {
       await this.session.renew();
       return this.#fetch(path, { method, body, headers }, false);
     }
-    const answer = response.status === 204 ? null : await response.json();
-    if (response.ok) return { body: answer, etag: response.headers.get("ETag") };
-    throw Object.assign(new Error(answer.detail ?? answer.title ?? `HTTP ${response.status}`), answer, { status: response.status });
+    if (response.ok) return { body: response.status === 204 ? null : await response.json(), etag: response.headers.get("ETag") };
+    const problem = await response.json().catch(() => null); // the error page of a proxy is no JSON
+    throw Object.assign(new Error(problem?.detail ?? problem?.title ?? `HTTP ${response.status}`), problem, { status: response.status });
   }
 }

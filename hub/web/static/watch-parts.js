@@ -8,51 +8,81 @@ import { TwoStep } from "./operators-panel.js";
 
 export { TwoStep };
 
-const DAY = new Intl.DateTimeFormat(language === "zh" ? "zh-CN" : "en-GB", { day: "numeric", month: "short" });
+export const DAY = new Intl.DateTimeFormat(language === "zh" ? "zh-CN" : "en-GB", { day: "numeric", month: "short" });
 const FAULTS = 12; // faults of one answer that are listed
 
 /**
- * Ask the hub an operation, again whenever *params* or *live* change, and every *every* ms while the page is seen. Gives {body, error, again};
- * the last good body stays while a later question fails. *params* null asks nothing.
+ * Gives what begins a round of *ask(counts)*, the *ask* of that time; `counts()` says whether its answer is still wanted. A round about another
+ * *subject* begins at once, one about the same waits for the end of that under way: were it to outdate it, no answer that takes longer than
+ * the period would ever be seen.
  */
-export function useAsked(shell, method, params, { every = null, live = shell.live } = {}) {
-  const [answer, setAnswer] = useState({ key: "", body: null, error: null });
-  const key = params === null ? "" : JSON.stringify([method, params]);
-  const turn = useRef(0);
-  const again = useCallback(async () => {
-    if (!key || !shell.live) return;
-    const mine = ++turn.current;
-    try {
-      const { body } = await shell.client.ask(...JSON.parse(key));
-      if (mine === turn.current) setAnswer({ key, body, error: null });
-    } catch (error) {
-      if (mine === turn.current && shell.live) setAnswer((old) => ({ key, body: old.key === key ? old.body : null, error }));
+export function useRounds(subject, ask) {
+  const { current } = useRef({ round: null, due: false });
+  Object.assign(current, { subject, ask });
+  useEffect(() => () => (current.round = null), []);
+  return useCallback(async () => {
+    current.due = true;
+    if (current.round?.subject === current.subject) return;
+    const round = { subject: current.subject };
+    const counts = () => current.round === round;
+    current.round = round;
+    while (counts() && current.due) {
+      current.due = false;
+      await current.ask(counts);
     }
-  }, [key]);
+    if (counts()) current.round = null;
+  }, []);
+}
+
+/**
+ * Ask the hub an operation, again whenever *params* or *live* change, and every *every* ms while the page is seen. Gives {body, error, again};
+ * the last good body stays while a later question fails, and where the params only move on (*moving*) until they are answered. *params* null
+ * asks nothing.
+ */
+export function useAsked(shell, method, params, { every = null, live = shell.live, moving = false } = {}) {
+  const [answer, setAnswer] = useState({ subject: "", body: null, error: null });
+  const key = params === null ? "" : JSON.stringify([method, params]);
+  const subject = moving ? method : key;
+  const again = useRounds(subject, async (counts) => {
+    if (!key || !shell.live) return;
+    try {
+      const { body } = await shell.client.ask(method, params);
+      if (counts()) setAnswer({ subject, body, error: null });
+    } catch (error) {
+      if (counts() && shell.live) setAnswer((old) => ({ subject, body: old.subject === subject ? old.body : null, error }));
+    }
+  });
   useEffect(() => {
     again();
     const timer = every && setInterval(() => document.visibilityState === "visible" && again(), every);
-    return () => {
-      turn.current += 1;
-      clearInterval(timer);
-    };
-  }, [again, live, every]);
-  const own = answer.key === key;
+    return () => clearInterval(timer);
+  }, [key, live, every]);
+  const own = answer.subject === subject;
   return { body: own ? answer.body : null, error: own ? answer.error : null, again };
 }
 
-/** What somebody has done: `act(method, params, done)` asks the hub; *note* says how it went. Gives [note, act, setNote]. */
+/**
+ * What somebody has done: `act(method, params, done, then)` asks the hub; *note* says how it went, *then* goes on from there unless the reader has
+ * left. What is under way is not done twice: a second press changes nothing. Gives [note, act, setNote].
+ */
 export function useAct(shell, key) {
   const [note, setNote] = useState(null);
+  const { current } = useRef({ underWay: new Set(), left: false });
   useEffect(() => setNote(null), [key]);
+  useEffect(() => () => (current.left = true), []);
   const act = async (method, params, done, then) => {
+    const what = `${method} ${params.id ?? ""}`;
+    if (current.underWay.has(what)) return;
+    current.underWay.add(what);
     setNote({ text: t("Under way…") });
     try {
       const answer = await shell.client.ask(method, params);
       setNote({ text: typeof done === "function" ? done(answer.body) : done });
-      then?.(answer.body);
+      if (!current.left) then?.(answer.body);
     } catch (error) {
       setNote({ error });
+    } finally {
+      current.underWay.delete(what);
     }
   };
   return [note, act, setNote];
@@ -135,8 +165,7 @@ export function Moment({ at }) {
 
 export function duration(seconds) {
   if (!Number.isFinite(seconds)) return "–";
-  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
-  if (seconds < 120) return `${seconds.toFixed(0)} s`;
-  if (seconds < 7200) return `${(seconds / 60).toFixed(0)} min`;
-  return seconds < 172_800 ? `${(seconds / 3600).toFixed(0)} h` : `${(seconds / 86_400).toFixed(0)} d`;
+  if (seconds < 120) return t("{count} s", { count: seconds.toFixed(seconds < 9.95 ? 1 : 0) });
+  if (seconds < 7200) return t("{count} min", { count: (seconds / 60).toFixed(0) });
+  return seconds < 172_800 ? t("{count} h", { count: (seconds / 3600).toFixed(0) }) : t("{count} d", { count: (seconds / 86_400).toFixed(0) });
 }
