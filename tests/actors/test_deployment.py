@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
+import attrs
 import pytest
 
 from actors.deployer import Lapsed
@@ -14,9 +15,27 @@ from actors.progress import Progress
 from paranet.controller.simulator.flash import MemoryFlash
 from paranet.controller.simulator.network import SimulatedNetwork
 from paranet.errors import DevicesBusy, NotFound, ParaNetError, WrongState
+from paranet.models.device import Rows
 from paranet.orchestrator.plan import make_plan
 from paranet.orchestrator.waves import Strategy
-from tests.actors.deploying import AFTER, BEFORE, HOPS, NODES, Hub, T, flash, hub, kept, live, orderly, plan, plan_on, powered, starting
+from tests.actors.deploying import (
+    AFTER,
+    BEFORE,
+    HOPS,
+    NODES,
+    Hub,
+    T,
+    before,
+    flash,
+    hub,
+    kept,
+    live,
+    orderly,
+    plan,
+    plan_on,
+    powered,
+    starting,
+)
 from tests.paranet.controller.simulator.networks import route
 
 AT_ONCE = Strategy(kind="all-at-once")
@@ -182,6 +201,18 @@ async def test_a_failure_at_a_commit_takes_earlier_waves_back(
     assert {d.state for w in progress.waves for d in w.devices} == {"restored"}
     assert live(network) == await kept(memory) == BEFORE
     assert orderly(await house.journal.events("d1"))
+
+
+async def test_owners_are_taken_back_and_nothing_waits(house: Hub, network: SimulatedNetwork) -> None:
+    """A change of owners alone, which no device would notice, is undone whole: the owner is gone, and so is the device's timer."""
+    installed: dict[str, Rows] = {node: before(node) for node in ("a", "b")}
+    shared = {node: {key: attrs.evolve(row, owners=("web/web",)) for key, row in rows.items()} for node, rows in installed.items()}
+    house.lab.refuse_next("b", "commit")
+    progress = await house.run(make_plan(plan_id="d1", topology_revision=1, installed=installed, desired=shared))
+    assert progress.state == "rolled_back"
+    assert [network.device(node).store.running for node in ("a", "b")] == [before("a"), before("b")]
+    assert not network.device("a").store.awaits_confirm
+    assert (await house.run(plan("d2"))).state == "succeeded"
 
 
 async def test_a_device_that_dies_at_its_commit_is_restored(house: Hub, network: SimulatedNetwork, script: Script) -> None:
