@@ -3,6 +3,7 @@
 import pytest
 from playwright.async_api import Page, expect
 
+from tests.journeys.courier import Courier
 from tests.journeys.hub import Hub
 from tests.journeys.test_browser import SOON, Watch, page, sign_in
 
@@ -11,9 +12,10 @@ __all__ = ["page"]
 pytestmark = [pytest.mark.journey, pytest.mark.browser]
 
 
-async def _open(page: Page, hub: Hub) -> Watch:
+async def _open(page: Page, hub: Hub, courier: Courier) -> Watch:
     watch = Watch()
     watch.over(page)
+    await courier.between(page)
     await sign_in(page, hub, hub.password)
     await page.get_by_role("link", name="Intents").click()
     await expect(page.locator("[data-node]")).to_have_count(12, timeout=SOON)
@@ -21,8 +23,9 @@ async def _open(page: Page, hub: Hub) -> Watch:
 
 
 async def test_an_intent_is_mended_proven_and_deployed(page: Page, hub: Hub) -> None:
-    """Findings lead to their place; nothing but what is proven can be deployed, in two presses; it shows in the history."""
-    watch = await _open(page, hub)
+    """Findings lead to their place; nothing but what is proven can be deployed, in two presses; it shows in the history, page by page."""
+    courier = Courier()
+    watch = await _open(page, hub, courier)
     source, deploy = page.get_by_label("Source"), page.get_by_role("button", name="Deploy", exact=True)
     await source.press_sequentially("route mine { from: mad")
     await page.get_by_role("option", name="madrid").click()
@@ -40,17 +43,43 @@ async def test_an_intent_is_mended_proven_and_deployed(page: Page, hub: Hub) -> 
     await deploy.click()
     await page.get_by_role("button", name="Confirm deploy").click()
     await expect(page.get_by_text("Deployment: succeeded.")).to_be_visible(timeout=SOON)
+    await courier.heard(type="unsub", ch=await _followed(page))
     await page.get_by_role("tab", name="History").click()
-    compare = page.get_by_role("button", name="Compare")
+    compare, comparison = page.get_by_role("button", name="Compare"), page.get_by_role("region", name="Comparison")
     await compare.nth(0).click()
     await compare.nth(1).click()
-    await expect(page.get_by_role("region", name="Comparison")).to_contain_text("+route mine { from: madrid; to: vienna }")
+    await expect(comparison).to_contain_text("+route mine { from: madrid; to: vienna }")
+    await _deploy_one_after_another(page, courier)
     assert watch.complaints == []
+
+
+async def _followed(page: Page) -> str:
+    """Return the channel of the deployment that the page tells of."""
+    link = await page.get_by_role("link", name="Watch it").get_attribute("href")
+    assert link is not None
+    return f"deploy/{link.partition('#')[2]}"
+
+
+async def _deploy_one_after_another(page: Page, courier: Courier) -> None:
+    """The page tells of the later one, though the first is under way: what comes of that would hide whether the later one was refused."""
+    courier.muted = "deploy/"
+    deploy, confirm = page.get_by_role("button", name="Deploy", exact=True), page.get_by_role("button", name="Confirm deploy")
+    await deploy.click()
+    await confirm.click()
+    earlier = await _followed(page)
+    await courier.heard(type="sub", ch=earlier)
+    courier.keep("deploy.execute")
+    await deploy.click()
+    await confirm.click()
+    await courier.heard(type="unsub", ch=earlier)
+    courier.give(await courier.take("deploy.execute"))
+    await expect(page.get_by_role("link", name="Watch it")).not_to_have_attribute("href", f"/deployments#{earlier.removeprefix('deploy/')}")
 
 
 async def test_a_sentence_fills_the_editor_and_a_witness_is_played(page: Page, hub: Hub) -> None:
     """A question back is answered by a button; what the proof objects to is shown hop by hop; the page speaks Chinese."""
-    watch = await _open(page, hub)
+    courier = Courier()
+    watch = await _open(page, hub, courier)
     source = page.get_by_label("Source")
     await page.get_by_label("Say what you want").fill("connect london to paris via madridd")
     await page.keyboard.press("Enter")

@@ -55,6 +55,8 @@ function Proposal({ proposal, client, operates }) {
   const { compile_id: id, name, source, devices, rows, verified } = proposal;
   const [preview, setPreview] = useState(null);
   const [note, setNote] = useState(null);
+  const following = useRef(null);
+  useEffect(() => () => following.current?.(), []);
   const attempt = async (action) => {
     setNote(null);
     try {
@@ -76,7 +78,7 @@ function Proposal({ proposal, client, operates }) {
       ${preview?.conflict && html`<p class="notice bad">${preview.conflict}</p>`}
       <div class="actions">
         <button type="button" aria-expanded=${preview !== null} onClick=${look}>${t("Preview")}</button>
-        ${operates && html`<${TwoStep} text=${t("Deploy")} confirm=${t("Confirm deploy")} onAct=${() => attempt(() => deployAndFollow(client, id, setNote))} />`}
+        ${operates && html`<${TwoStep} text=${t("Deploy")} confirm=${t("Confirm deploy")} onAct=${() => attempt(() => deployAndFollow(client, id, setNote, following))} />`}
       </div>
       ${note && html`<${Told} note=${note} />`}
     </article>`;

@@ -29,6 +29,7 @@ const network = new Network();
 const draw = onceAFrame(paint);
 const shell = new Shell(client, { draw, onState: () => shell.live && readHistory() });
 const editor = { current: null };
+const following = { current: null };
 const view = {
   source: "",
   name: "",
@@ -118,7 +119,7 @@ function fill({ source, name }) {
 // ---- deploying
 
 async function deploy() {
-  await busily(() => deployAndFollow(client, view.found.id, (note) => change({ note })));
+  await busily(() => deployAndFollow(client, view.found.id, (note) => change({ note }), following));
 }
 
 // ---- looking back
