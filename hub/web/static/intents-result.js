@@ -25,7 +25,7 @@ export function Plan({ found, chosen, stale, onChoose, onPlay }) {
   if (!found) return html`<p class="none">${t("Nothing is checked yet. Write a source and check it: paths, proof and rows appear here.")}</p>`;
   const { paths, verification, conflict, topology_moved: moved } = found;
   return html`
-    ${stale && html`<p class="notice">${t("The source has changed since it was checked.")}</p>`}
+    ${stale && html`<p class="notice">${t("The source or its set has changed since it was checked.")}</p>`}
     ${moved && html`<p class="notice">${t("The topology has changed since it was checked.")}</p>`}
     ${conflict && html`<p class="notice bad">${conflict}</p>`}
     <${Proof} ...${{ verification, chosen, onChoose, onPlay }} />
