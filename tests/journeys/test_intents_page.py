@@ -49,6 +49,8 @@ async def test_an_intent_is_mended_proven_and_deployed(page: Page, hub: Hub) -> 
     await compare.nth(0).click()
     await compare.nth(1).click()
     await expect(comparison).to_contain_text("+route mine { from: madrid; to: vienna }")
+    await _pick_others_meanwhile(page, courier)
+    await _press_older_twice(page, courier)
     await _deploy_one_after_another(page, courier)
     assert watch.complaints == []
 
@@ -58,6 +60,38 @@ async def _followed(page: Page) -> str:
     link = await page.get_by_role("link", name="Watch it").get_attribute("href")
     assert link is not None
     return f"deploy/{link.partition('#')[2]}"
+
+
+async def _pick_others_meanwhile(page: Page, courier: Courier) -> None:
+    """A comparison that comes when others are picked is not shown."""
+    compare = page.get_by_role("button", name="Compare")
+    await compare.nth(1).click()
+    courier.keep("intent.compare")
+    await compare.nth(1).click()
+    answer = await courier.take("intent.compare")
+    courier.let("intent.compare")
+    await compare.nth(1).click()
+    courier.give(answer)
+    await courier.settled()
+    assert await page.get_by_role("region", name="Comparison").count() == 0
+
+
+async def _press_older_twice(page: Page, courier: Courier) -> None:
+    """What the history goes on with is there once."""
+    opens = page.get_by_role("button", name="Open", exact=True)
+    courier.keep("intent.history")
+    await page.get_by_role("button", name="Check").click()
+    newest = await courier.take("intent.history")
+    first, second, *_ = newest["body"]["items"]
+    courier.give(newest | {"body": {"items": [first], "next": "second"}})
+    await page.get_by_role("tab", name="History").click()
+    await page.get_by_role("button", name="Older ones").dblclick()
+    for _ in range(2):
+        answer = await courier.take("intent.history")
+        courier.give({"type": "ok", "id": answer["id"], "status": 200, "body": {"items": [second], "next": None}})
+    await courier.settled()
+    assert await opens.count() == 2
+    courier.let("intent.history")
 
 
 async def _deploy_one_after_another(page: Page, courier: Courier) -> None:

@@ -148,8 +148,10 @@ async function deploy() {
 
 async function readHistory(more = false) {
   const { history } = view;
+  const { next } = history;
   try {
-    const page = await ask("intent.history", { limit: 30, ...(more && { cursor: history.next }) });
+    const page = await ask("intent.history", { limit: 30, ...(more && { cursor: next }) });
+    if (more && history.next !== next) return; // the same was asked for twice
     Object.assign(history, { items: more ? [...history.items, ...page.items] : page.items, next: page.next, problem: null });
   } catch (problem) {
     history.problem = coded(problem);
@@ -166,17 +168,17 @@ async function open({ id, source, name }) {
 
 async function pick(id) {
   const { history } = view;
-  history.picked = history.picked.includes(id) ? history.picked.filter((other) => other !== id) : [...history.picked.slice(-1), id];
-  Object.assign(history, { comparison: null, problem: null });
+  const picked = history.picked.includes(id) ? history.picked.filter((other) => other !== id) : [...history.picked.slice(-1), id];
+  Object.assign(history, { picked, comparison: null, problem: null });
   draw();
-  if (history.picked.length < 2) return;
-  const [a, b] = [...history.picked].sort(); // ids grow with time
+  if (picked.length < 2) return;
+  const [a, b] = [...picked].sort(); // ids grow with time
+  const tell = (said) => history.picked === picked && (Object.assign(history, said), draw()); // others may be picked by now
   try {
-    history.comparison = await ask("intent.compare", { a, b });
+    tell({ comparison: await ask("intent.compare", { a, b }) });
   } catch (problem) {
-    history.problem = coded(problem);
+    tell({ problem: coded(problem) });
   }
-  draw();
 }
 
 // ---- a witness, hop by hop
