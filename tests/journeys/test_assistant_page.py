@@ -35,7 +35,52 @@ async def test_a_proposal_is_looked_at_and_deployed(page: Page, hub: Hub) -> Non
     await courier.heard(type="unsub", ch=f"deploy/{link.partition('#')[2]}")
     await page.reload()
     await expect(page.get_by_role("log")).to_contain_text("block ssh for guests", timeout=SOON)
+    await _go_elsewhere_meanwhile(page, courier)
     await page.get_by_role("button", name="Forget").click()
     await page.get_by_role("button", name="Confirm forget").click()
     await expect(page.get_by_role("heading", name="What do you want the network to do?")).to_be_visible()
     assert watch.complaints == []
+    await page.evaluate("location.hash = 'gone'")
+    await expect(page.get_by_role("alert")).to_contain_text("there is no channel")
+
+
+async def _go_elsewhere_meanwhile(page: Page, courier: Courier) -> None:
+    """What comes of a conversation that one has left changes nothing in the other; older ones are listed once."""
+    message, talks = page.get_by_label("Message"), page.get_by_role("navigation", name="Conversations").get_by_role("listitem")
+    courier.keep("chat.list")
+    await page.get_by_role("button", name="New conversation").click()
+    await message.fill("which nodes are down?")
+    await message.press("Enter")
+    newest = await courier.take("chat.list")
+    second, first = newest["body"]["items"]
+    courier.give(newest | {"body": {"items": [second], "next": "first"}})
+    await page.get_by_role("button", name="Older ones").dblclick()
+    for _ in range(2):
+        answer = await courier.take("chat.list")
+        courier.give({"type": "ok", "id": answer["id"], "status": 200, "body": {"items": [first], "next": None}})
+    await courier.settled()
+    assert await talks.count() == 2
+    courier.let("chat.list")
+
+    courier.keep("chat.say")
+    await expect(page.get_by_role("button", name="Send")).to_be_visible()
+    await message.fill("which links lose packets?")
+    await message.press("Enter")
+    answer = await courier.take("chat.say")
+    await talks.last.get_by_role("button").click()
+    await message.fill("typed here")
+    refusal = {"code": "too-many-requests", "detail": "at most 30 messages a minute", "errors": [], "retryable": True, "retry_ms": None}
+    courier.give({"type": "error", "id": answer["id"], "error": refusal})
+    await expect(page.get_by_role("alert")).to_contain_text("at most 30")
+    await expect(message).to_have_value("typed here")
+
+    courier.keep("chat.forget")
+    await page.get_by_role("button", name="Forget").click()
+    await page.get_by_role("button", name="Confirm forget").click()
+    answer = await courier.take("chat.forget")
+    await talks.first.get_by_role("button").click()
+    courier.give(answer)
+    await expect(talks).to_have_count(1)
+    await expect(talks.get_by_role("button")).to_have_attribute("aria-current", "true")
+    courier.let("chat.say")
+    courier.let("chat.forget")
