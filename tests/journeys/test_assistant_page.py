@@ -33,6 +33,7 @@ async def test_a_proposal_is_looked_at_and_deployed(page: Page, hub: Hub) -> Non
     link = await proposal.get_by_role("link", name="Watch it").get_attribute("href")
     assert link is not None
     await courier.heard(type="unsub", ch=f"deploy/{link.partition('#')[2]}")
+    await _read_above(page, courier)
     await page.reload()
     await expect(page.get_by_role("log")).to_contain_text("block ssh for guests", timeout=SOON)
     await _go_elsewhere_meanwhile(page, courier)
@@ -42,6 +43,30 @@ async def test_a_proposal_is_looked_at_and_deployed(page: Page, hub: Hub) -> Non
     assert watch.complaints == []
     await page.evaluate("location.hash = 'gone'")
     await expect(page.get_by_role("alert")).to_contain_text("there is no channel")
+
+
+async def _read_above(page: Page, courier: Courier) -> None:
+    """Whoever reads above is left there while an answer grows; whoever is at its end sees more of it."""
+    log, channel = page.get_by_role("log"), f"chat/{page.url.partition('#')[2]}"
+
+    async def grow(*items: object) -> None:
+        courier.give({"type": "events", "ch": channel, "epoch": "e", "to": 0, "items": items})
+        await courier.settled()
+
+    async def scroll(top: int) -> None:
+        await log.evaluate("(box, top) => void (box.scrollTop = top)", top)
+        await courier.settled()
+
+    below = "box => box.scrollHeight - box.clientHeight - box.scrollTop"
+    delta = {"kind": "delta", "text": "more and " * 400}
+    await grow({"kind": "user", "author": "admin", "text": "on"}, delta)
+    assert await log.evaluate(below) < 1
+    await scroll(0)
+    await grow(delta)
+    assert await log.evaluate("box => box.scrollTop") == 0
+    await scroll(1_000_000)
+    await grow(delta)
+    assert await log.evaluate(below) < 1
 
 
 async def _go_elsewhere_meanwhile(page: Page, courier: Courier) -> None:

@@ -8,13 +8,20 @@ import { Diff, tally } from "./intents-result.js";
 import { TwoStep } from "./operators-panel.js";
 import { Need } from "./sentence.js";
 
+const NEAR = 40; // px from its end at which a conversation is still followed
+
 export function Messages({ talk, client, operates, onAnswer }) {
-  const end = useRef(null);
+  const box = useRef(null);
+  const following = useRef(true); // until one scrolls up to read what was
   const { messages, answer } = talk;
-  useEffect(() => end.current.scrollIntoView({ block: "end" }), [messages.length, answer?.text, answer?.tools.length]);
+  const said = messages.filter(({ author }) => author !== "assistant").length;
+  const toEnd = () => (box.current.scrollTop = box.current.scrollHeight);
+  useEffect(() => void (following.current && toEnd()), [messages.length, answer?.text, answer?.tools.length]);
+  useEffect(() => void toEnd(), [said]); // one's own words are gone to in any case
+  const onScroll = ({ currentTarget: { scrollTop, scrollHeight, clientHeight } }) => (following.current = scrollHeight - scrollTop - clientHeight < NEAR);
   const newest = answer ? -1 : messages.length - 1;
   return html`
-    <div class="messages" role="log" aria-label=${t("Conversation")} tabindex="0">
+    <div ref=${box} class="messages" role="log" aria-label=${t("Conversation")} tabindex="0" onScroll=${onScroll}>
       ${messages.length === 0 && !answer && html`<${Welcome} onAnswer=${onAnswer} />`}
       ${messages.map((message, i) =>
         message.author === "assistant"
@@ -22,7 +29,6 @@ export function Messages({ talk, client, operates, onAnswer }) {
           : html`<div key=${i} class="said"><p>${message.text}</p></div>`,
       )}
       ${answer && html`<${Answer} key="answer" ...${{ ...answer, client, operates, onAnswer }} />`}
-      <span ref=${end}></span>
     </div>`;
 }
 
