@@ -111,7 +111,7 @@ async def _deploy_one_after_another(page: Page, courier: Courier) -> None:
 
 
 async def test_a_sentence_fills_the_editor_and_a_witness_is_played(page: Page, hub: Hub) -> None:
-    """A question back is answered by a button; what the proof objects to is shown hop by hop; the page speaks Chinese."""
+    """A question back is answered by a button; what the proof objects to is shown hop by hop; a conflict is told in Chinese."""
     courier = Courier()
     watch = await _open(page, hub, courier)
     source = page.get_by_label("Source")
@@ -127,6 +127,12 @@ async def test_a_sentence_fills_the_editor_and_a_witness_is_played(page: Page, h
     await _write_on_while_it_is_checked(page, courier)
     await page.get_by_role("button", name="中文").click()
     await expect(page.get_by_role("button", name="检查")).to_be_visible()
+    courier.keep("intent.preview")
+    await page.get_by_role("tab", name="历史").click()
+    await page.get_by_role("button", name="打开").first.click()
+    preview = await courier.take("intent.preview")
+    courier.give(preview | {"body": preview["body"] | {"conflict": "london: ip.route belongs to another set"}})
+    await expect(page.get_by_text("表项属于其他部署：london")).to_be_visible()
     assert watch.complaints == []
 
 

@@ -4,7 +4,7 @@ import { html, useEffect, useRef, useState } from "htm/preact";
 import { deployAndFollow, Told } from "./deploying.js";
 import { coded } from "./hub-words.js";
 import { t } from "./i18n.js";
-import { Diff, tally } from "./intents-result.js";
+import { Conflict, Diff, tally } from "./intents-result.js";
 import { TwoStep } from "./operators-panel.js";
 import { Need } from "./sentence.js";
 
@@ -81,7 +81,7 @@ function Proposal({ proposal, client, operates }) {
       </p>
       <pre tabindex="0">${source}</pre>
       ${preview && preview.devices.map(({ node, diff }) => html`<details key=${node}><summary>${node} <span class="chip">${tally(diff)}</span></summary><${Diff} diff=${diff} /></details>`)}
-      ${preview?.conflict && html`<p class="notice bad">${preview.conflict}</p>`}
+      ${preview?.conflict && html`<${Conflict} message=${preview.conflict} />`}
       <div class="actions">
         <button type="button" aria-expanded=${preview !== null} onClick=${look}>${t("Preview")}</button>
         ${operates && html`<${TwoStep} text=${t("Deploy")} confirm=${t("Confirm deploy")} onAct=${() => attempt(() => deployAndFollow(client, id, setNote, following))} />`}
