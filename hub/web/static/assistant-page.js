@@ -34,7 +34,9 @@ async function attempt(action) {
 
 const readList = (more = false) =>
   attempt(async () => {
-    const { body } = await client.ask("chat.list", { limit: 50, ...(more && { cursor: view.next }) });
+    const { next } = view;
+    const { body } = await client.ask("chat.list", { limit: 50, ...(more && { cursor: next }) });
+    if (more && view.next !== next) return; // the same was asked for twice
     change({ list: more ? [...view.list, ...body.items] : body.items, next: body.next });
   });
 
@@ -60,7 +62,7 @@ async function say(text) {
     if (view.id === id) open(body.conversation_id);
     if (!id) readList();
   } catch (problem) {
-    change({ problem: coded(problem), text });
+    change({ problem: coded(problem), ...(view.id === id && { text: view.text || text }) }); // what is being typed now is dearer
   }
   change({ sending: false });
 }
@@ -69,8 +71,9 @@ const busy = () => view.sending || view.talk.answer !== null;
 const stop = () => attempt(() => client.ask("chat.stop", { id: view.id }));
 const forget = () =>
   attempt(async () => {
-    await client.ask("chat.forget", { id: view.id });
-    open(null);
+    const { id } = view;
+    await client.ask("chat.forget", { id });
+    if (view.id === id) open(null);
     await readList();
   });
 
@@ -124,6 +127,9 @@ function Composer() {
     </form>`;
 }
 
+client.addEventListener("problem", ({ detail: { channel, code, detail, retryable } }) => {
+  if (channel === `chat/${view.id}` && !retryable) change({ problem: coded({ code, message: detail }) }); // the client asks again itself
+});
 addEventListener("hashchange", () => open(location.hash.slice(1) || null));
 if (location.hash.length > 1) open(location.hash.slice(1));
 client.connect();

@@ -4,17 +4,24 @@ import { html, useEffect, useRef, useState } from "htm/preact";
 import { deployAndFollow, Told } from "./deploying.js";
 import { coded } from "./hub-words.js";
 import { t } from "./i18n.js";
-import { Diff, tally } from "./intents-result.js";
+import { Conflict, Diff, tally } from "./intents-result.js";
 import { TwoStep } from "./operators-panel.js";
 import { Need } from "./sentence.js";
 
+const NEAR = 40; // px from its end at which a conversation is still followed
+
 export function Messages({ talk, client, operates, onAnswer }) {
-  const end = useRef(null);
+  const box = useRef(null);
+  const following = useRef(true); // until one scrolls up to read what was
   const { messages, answer } = talk;
-  useEffect(() => end.current.scrollIntoView({ block: "end" }), [messages.length, answer?.text, answer?.tools.length]);
+  const said = messages.filter(({ author }) => author !== "assistant").length;
+  const toEnd = () => (box.current.scrollTop = box.current.scrollHeight);
+  useEffect(() => void (following.current && toEnd()), [messages.length, answer?.text, answer?.tools.length]);
+  useEffect(() => void toEnd(), [said]); // one's own words are gone to in any case
+  const onScroll = ({ currentTarget: { scrollTop, scrollHeight, clientHeight } }) => (following.current = scrollHeight - scrollTop - clientHeight < NEAR);
   const newest = answer ? -1 : messages.length - 1;
   return html`
-    <div class="messages" role="log" aria-label=${t("Conversation")} tabindex="0">
+    <div ref=${box} class="messages" role="log" aria-label=${t("Conversation")} tabindex="0" onScroll=${onScroll}>
       ${messages.length === 0 && !answer && html`<${Welcome} onAnswer=${onAnswer} />`}
       ${messages.map((message, i) =>
         message.author === "assistant"
@@ -22,7 +29,6 @@ export function Messages({ talk, client, operates, onAnswer }) {
           : html`<div key=${i} class="said"><p>${message.text}</p></div>`,
       )}
       ${answer && html`<${Answer} key="answer" ...${{ ...answer, client, operates, onAnswer }} />`}
-      <span ref=${end}></span>
     </div>`;
 }
 
@@ -55,6 +61,8 @@ function Proposal({ proposal, client, operates }) {
   const { compile_id: id, name, source, devices, rows, verified } = proposal;
   const [preview, setPreview] = useState(null);
   const [note, setNote] = useState(null);
+  const following = useRef(null);
+  useEffect(() => () => following.current?.(), []);
   const attempt = async (action) => {
     setNote(null);
     try {
@@ -73,10 +81,10 @@ function Proposal({ proposal, client, operates }) {
       </p>
       <pre tabindex="0">${source}</pre>
       ${preview && preview.devices.map(({ node, diff }) => html`<details key=${node}><summary>${node} <span class="chip">${tally(diff)}</span></summary><${Diff} diff=${diff} /></details>`)}
-      ${preview?.conflict && html`<p class="notice bad">${preview.conflict}</p>`}
+      ${preview?.conflict && html`<${Conflict} message=${preview.conflict} />`}
       <div class="actions">
         <button type="button" aria-expanded=${preview !== null} onClick=${look}>${t("Preview")}</button>
-        ${operates && html`<${TwoStep} text=${t("Deploy")} confirm=${t("Confirm deploy")} onAct=${() => attempt(() => deployAndFollow(client, id, setNote))} />`}
+        ${operates && html`<${TwoStep} text=${t("Deploy")} confirm=${t("Confirm deploy")} onAct=${() => attempt(() => deployAndFollow(client, id, setNote, following))} />`}
       </div>
       ${note && html`<${Told} note=${note} />`}
     </article>`;

@@ -4,15 +4,23 @@ import { html } from "htm/preact";
 import { STATES } from "./hub-words.js";
 import { t } from "./i18n.js";
 
-const SADLY = new Set(["failed", "rolled_back", "cancelled", "inconsistent"]);
+const ENDINGS = { succeeded: false, failed: true, rolled_back: true, cancelled: true }; // state: whether that is sad
 
-/** *tell* hears {text, bad, link} again and again until it has ended. Rejects with the problem when it is refused. */
-export async function deployAndFollow(client, compileId, tell) {
+/**
+ * *tell* hears {text, bad, link} again and again until it has ended. *following* is a ref whose `current` ends what is followed there: a place
+ * tells of the newest deployment only, whatever becomes of those before. Rejects with the problem when it is refused.
+ */
+export async function deployAndFollow(client, compileId, tell, following) {
+  following.current?.();
   const { body } = await client.ask("deploy.execute", { body: { compile_id: compileId } });
   const link = `/deployments#${body.deploy_id}`;
-  const heard = ({ state }) => tell({ text: t("Deployment: {state}.", { state: STATES[state] ?? state }), bad: SADLY.has(state), link });
+  const heard = ({ state }) => {
+    tell({ text: t("Deployment: {state}.", { state: STATES[state] ?? state }), bad: ENDINGS[state] ?? false, link });
+    if (state in ENDINGS) following.current?.();
+  };
   heard(body);
-  client.subscribe(`deploy/${body.deploy_id}`, { onSnapshot: heard, onEvents: (events) => events.filter(({ state }) => state).forEach(heard) });
+  following.current?.(); // that of a press in the meantime
+  following.current = client.subscribe(`deploy/${body.deploy_id}`, { onSnapshot: heard, onEvents: (events) => events.filter(({ state }) => state).forEach(heard) });
 }
 
 /** What was told last. The link comes first: it stays where it is while the words behind it change. */

@@ -6,7 +6,7 @@ import { Diff, tally } from "./intents-result.js";
 
 const TIME = new Intl.DateTimeFormat(language === "zh" ? "zh-CN" : "en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit" });
 
-export function History({ items, next, picked, comparison, problem, onOpen, onPick, onMore }) {
+export function History({ items, next, picked, comparison, problem, busy, onOpen, onPick, onMore }) {
   if (items.length === 0 && !problem) return html`<p class="none">${t("Nothing has been compiled yet.")}</p>`;
   return html`
     ${problem && html`<p class="note bad" role="alert">${problem}</p>`}
@@ -20,7 +20,7 @@ export function History({ items, next, picked, comparison, problem, onOpen, onPi
           </p>
           <code>${firstLine(entry.source)}</code>
           <div class="actions">
-            <button type="button" onClick=${() => onOpen(entry)}>${t("Open")}</button>
+            <button type="button" disabled=${busy} onClick=${() => onOpen(entry)}>${t("Open")}</button>
             <button type="button" aria-pressed=${picked.includes(entry.id)} onClick=${() => onPick(entry.id)}>${t("Compare")}</button>
           </div>
         </li>`,

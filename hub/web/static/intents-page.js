@@ -29,12 +29,14 @@ const network = new Network();
 const draw = onceAFrame(paint);
 const shell = new Shell(client, { draw, onState: () => shell.live && readHistory() });
 const editor = { current: null };
+const following = { current: null };
 const view = {
   source: "",
   name: "",
   findings: [], // of the source as it stands
+  judged: false, // whether somebody has looked for them
   found: null, // the preview of a compilation
-  checked: null, // the source it was made of
+  checked: null, // {source, name} it was made of
   note: null, // {text, bad, link}
   busy: false,
   tab: "plan",
@@ -57,57 +59,78 @@ function change(values) {
 
 // ---- writing
 
+/** The set's name. */
+const named = () => view.name.trim() || null;
+
+/** Whether what was found is of what stands there: one may have typed on while it was checked. */
+const current = () => view.checked?.source === view.source && view.checked.name === named();
+
 function onInput(source) {
-  change({ source, findings: [], note: null });
-  clearTimeout(onInput.timer);
-  if (shell.operates && source.trim()) onInput.timer = setTimeout(() => lookThrough(source), PAUSE);
+  change({ source, findings: [], judged: false, note: null });
+  lookSoon();
+}
+
+function lookSoon() {
+  clearTimeout(lookSoon.timer);
+  if (shell.operates && view.source.trim()) lookSoon.timer = setTimeout(lookThrough, PAUSE);
 }
 
 /** What a compiler says of it; nothing is kept. */
-async function lookThrough(source) {
+async function lookThrough() {
+  const { source } = view;
   try {
-    const { diagnostics } = await ask("intent.diagnose", { body: { source, name: view.name.trim() || null } });
-    if (source === view.source && !view.busy) change({ findings: diagnostics });
+    const { diagnostics } = await ask("intent.diagnose", { body: { source, name: named() } });
+    if (!view.judged) judge(source, diagnostics);
   } catch (problem) {
     if (source === view.source) change({ note: { text: coded(problem), bad: true } });
   }
 }
 
+/** Findings of a source that is no longer there would mark the wrong places. */
+function judge(source, findings, more = {}) {
+  if (source === view.source) change({ findings, judged: true, ...more });
+}
+
 async function format() {
-  await busily(async () => {
-    const { source, changed } = await ask("intent.format", { body: { source: view.source } });
-    if (changed) editor.current.replace(source);
-    change({ note: { text: changed ? t("Formatted.") : t("It is in canonical form already.") } });
+  await busily(async (source) => {
+    const formatted = await ask("intent.format", { body: { source } });
+    if (source !== view.source) return; // one has typed on
+    if (formatted.changed) editor.current.replace(formatted.source);
+    change({ note: { text: formatted.changed ? t("Formatted.") : t("It is in canonical form already.") } });
   });
 }
 
-/** Do one thing at a time and tell how it went wrong. */
+/** Do one thing at a time to the source as it stands, and tell how it went wrong. */
 async function busily(action) {
-  clearTimeout(onInput.timer);
+  if (view.busy) return;
+  clearTimeout(lookSoon.timer);
   change({ busy: true, note: null });
+  const { source } = view;
   try {
-    await action();
+    await action(source);
   } catch (problem) {
-    if (problem.code === "compile-failed") change({ findings: problem.errors, found: null, note: { text: t("Errors in the source: {count}.", { count: problem.errors.length }), bad: true } });
+    if (problem.code === "compile-failed") judge(source, problem.errors, { found: null, note: { text: t("Errors in the source: {count}.", { count: problem.errors.length }), bad: true } });
     else change({ note: { text: coded(problem), bad: true } });
   }
   change({ busy: false });
+  if (!view.judged) lookSoon();
 }
 
 async function check() {
-  if (!view.source.trim() || view.busy || !shell.operates) return;
-  await busily(async () => {
-    const source = view.source;
-    const compiled = await ask("intent.compile", { body: { source, name: view.name.trim() || null } });
-    await show(compiled.id, source);
+  if (!view.source.trim() || !shell.operates) return;
+  await busily(async (source) => {
+    const name = named();
+    const compiled = await ask("intent.compile", { body: { source, name } });
+    await show(compiled.id, { source, name });
     readHistory();
   });
 }
 
-async function show(id, source) {
+async function show(id, checked) {
   const found = await ask("intent.preview", { id });
   const device = found.devices.some(({ node }) => node === view.device) ? view.device : (found.devices[0]?.node ?? null);
-  change({ found, checked: source, device, chosen: null, findings: found.diagnostics, tab: view.tab === "history" ? "plan" : view.tab });
+  change({ found, checked, device, chosen: null, tab: view.tab === "history" ? "plan" : view.tab });
+  judge(checked.source, found.diagnostics);
 }
 
 function fill({ source, name }) {
@@ -118,15 +141,17 @@ function fill({ source, name }) {
 // ---- deploying
 
 async function deploy() {
-  await busily(() => deployAndFollow(client, view.found.id, (note) => change({ note })));
+  await busily(() => deployAndFollow(client, view.found.id, (note) => change({ note }), following));
 }
 
 // ---- looking back
 
 async function readHistory(more = false) {
   const { history } = view;
+  const { next } = history;
   try {
-    const page = await ask("intent.history", { limit: 30, ...(more && { cursor: history.next }) });
+    const page = await ask("intent.history", { limit: 30, ...(more && { cursor: next }) });
+    if (more && history.next !== next) return; // the same was asked for twice
     Object.assign(history, { items: more ? [...history.items, ...page.items] : page.items, next: page.next, problem: null });
   } catch (problem) {
     history.problem = coded(problem);
@@ -134,25 +159,26 @@ async function readHistory(more = false) {
   draw();
 }
 
-async function open(entry) {
-  editor.current.replace(entry.source);
-  change({ name: entry.name ?? "" });
-  await busily(() => show(entry.id, entry.source));
+async function open({ id, source, name }) {
+  if (view.busy) return;
+  editor.current.replace(source);
+  change({ name: name ?? "" });
+  await busily(() => show(id, { source, name }));
 }
 
 async function pick(id) {
   const { history } = view;
-  history.picked = history.picked.includes(id) ? history.picked.filter((other) => other !== id) : [...history.picked.slice(-1), id];
-  Object.assign(history, { comparison: null, problem: null });
+  const picked = history.picked.includes(id) ? history.picked.filter((other) => other !== id) : [...history.picked.slice(-1), id];
+  Object.assign(history, { picked, comparison: null, problem: null });
   draw();
-  if (history.picked.length < 2) return;
-  const [a, b] = [...history.picked].sort(); // ids grow with time
+  if (picked.length < 2) return;
+  const [a, b] = [...picked].sort(); // ids grow with time
+  const tell = (said) => history.picked === picked && (Object.assign(history, said), draw()); // others may be picked by now
   try {
-    history.comparison = await ask("intent.compare", { a, b });
+    tell({ comparison: await ask("intent.compare", { a, b }) });
   } catch (problem) {
-    history.problem = coded(problem);
+    tell({ problem: coded(problem) });
   }
-  draw();
 }
 
 // ---- a witness, hop by hop
@@ -200,7 +226,7 @@ function names() {
 }
 
 function Page() {
-  const { source, findings, found, note } = view;
+  const { source, findings, found, note, busy } = view;
   const violations = found?.verification.violations.length ?? 0;
   const tabs = { plan: t("Plan"), devices: t("Devices"), history: t("History") };
   return html`
@@ -216,21 +242,21 @@ function Page() {
     <section class="look" aria-label=${t("Result")}>
       <${WayMap} network=${network} ways=${ways()} onPick=${({ id }) => editor.current.insert(id)} />
       <${Tabs} id="result" label=${t("Result")} names=${tabs} tab=${view.tab} counts=${{ plan: violations, devices: found?.devices.length }} onTab=${(tab) => change({ tab })}>
-        ${view.tab === "plan" && html`<${Plan} ...${{ found, chosen: view.chosen, onChoose: choose, onPlay: play }} stale=${found && view.checked !== source} />`}
+        ${view.tab === "plan" && html`<${Plan} ...${{ found, chosen: view.chosen, onChoose: choose, onPlay: play }} stale=${found && !current()} />`}
         ${view.tab === "devices" && html`<${Devices} ...${{ found, device: view.device, platform: view.platform, onView: change }} />`}
-        ${view.tab === "history" && html`<${History} ...${view.history} onOpen=${open} onPick=${pick} onMore=${() => readHistory(true)} />`}
+        ${view.tab === "history" && html`<${History} ...${view.history} busy=${busy} onOpen=${open} onPick=${pick} onMore=${() => readHistory(true)} />`}
       <//>
     </section>`;
 }
 
 function Actions() {
-  const { source, found, busy, checked } = view;
+  const { source, found, busy } = view;
   if (!shell.operates) return html`<p class="hint">${t("Checking and deploying need the role operator. You can look at what others have compiled: see History.")}</p>`;
-  const ready = found?.ok && found.verification.ok && !found.conflict && checked === source;
+  const ready = found?.ok && found.verification.ok && !found.conflict && current();
   return html`
     <div class="actions">
       <label>${t("Set")} <input value=${view.name} maxlength="128" autocomplete="off" spellcheck="false" size="14"
-        title=${t("Intents compiled under one name replace each other when they are deployed")} onInput=${(e) => change({ name: e.currentTarget.value, found: null })} /></label>
+        title=${t("Intents compiled under one name replace each other when they are deployed")} onInput=${(e) => change({ name: e.currentTarget.value })} /></label>
       <button type="button" class="primary" disabled=${busy || !source.trim()} onClick=${check} title=${t("Ctrl+Enter")}>${busy ? t("Working…") : t("Check")}</button>
       <button type="button" disabled=${busy || !source.trim()} onClick=${format}>${t("Format")}</button>
       <${TwoStep} text=${t("Deploy")} confirm=${t("Confirm deploy")} onAct=${deploy} disabled=${busy || !ready}

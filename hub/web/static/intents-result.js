@@ -25,9 +25,9 @@ export function Plan({ found, chosen, stale, onChoose, onPlay }) {
   if (!found) return html`<p class="none">${t("Nothing is checked yet. Write a source and check it: paths, proof and rows appear here.")}</p>`;
   const { paths, verification, conflict, topology_moved: moved } = found;
   return html`
-    ${stale && html`<p class="notice">${t("The source has changed since it was checked.")}</p>`}
+    ${stale && html`<p class="notice">${t("The source or its set has changed since it was checked.")}</p>`}
     ${moved && html`<p class="notice">${t("The topology has changed since it was checked.")}</p>`}
-    ${conflict && html`<p class="notice bad">${conflict}</p>`}
+    ${conflict && html`<${Conflict} message=${conflict} />`}
     <${Proof} ...${{ verification, chosen, onChoose, onPlay }} />
     <h3>${t("Paths")}</h3>
     ${paths.length === 0 && html`<p class="none">${t("It has no paths.")}</p>`}
@@ -43,6 +43,8 @@ export function Plan({ found, chosen, stale, onChoose, onPlay }) {
       )}
     </ul>`;
 }
+
+export const Conflict = ({ message }) => html`<p class="notice bad">${coded({ code: "row-conflict", message })}</p>`;
 
 function Proof({ verification, chosen, onChoose, onPlay }) {
   const { ok, checked, violations } = verification;
