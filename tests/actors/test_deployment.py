@@ -16,7 +16,8 @@ from paranet.controller.simulator.flash import MemoryFlash
 from paranet.controller.simulator.network import SimulatedNetwork
 from paranet.errors import DevicesBusy, NotFound, ParaNetError, WrongState
 from paranet.models.device import Rows
-from paranet.orchestrator.plan import make_plan
+from paranet.orchestrator.diff import apply
+from paranet.orchestrator.plan import Plan, make_plan
 from paranet.orchestrator.waves import Strategy
 from tests.actors.deploying import (
     AFTER,
@@ -205,14 +206,28 @@ async def test_a_failure_at_a_commit_takes_earlier_waves_back(
 
 async def test_owners_are_taken_back_and_nothing_waits(house: Hub, network: SimulatedNetwork) -> None:
     """A change of owners alone, which no device would notice, is undone whole: the owner is gone, and so is the device's timer."""
-    installed: dict[str, Rows] = {node: before(node) for node in ("a", "b")}
-    shared = {node: {key: attrs.evolve(row, owners=("web/web",)) for key, row in rows.items()} for node, rows in installed.items()}
     house.lab.refuse_next("b", "commit")
-    progress = await house.run(make_plan(plan_id="d1", topology_revision=1, installed=installed, desired=shared))
+    progress = await house.run(_shared("a", "b"))
     assert progress.state == "rolled_back"
     assert [network.device(node).store.running for node in ("a", "b")] == [before("a"), before("b")]
     assert not network.device("a").store.awaits_confirm
     assert (await house.run(plan("d2"))).state == "succeeded"
+
+
+async def test_owners_are_brought_forward_again(house: Hub, network: SimulatedNetwork, script: Script) -> None:
+    """A device that fell back before it was to keep new owners has the rows, and not the owners: it is decided that it has both."""
+    script.at(enters("confirming"), lambda: network.device("a").store.elapse(1000.0))
+    shared = _shared("a")
+    assert (await house.run(shared)).state == "succeeded"
+    assert network.device("a").store.running == apply(before("a"), shared.devices[0].delta)
+    assert not network.device("a").store.awaits_confirm
+
+
+def _shared(*nodes: str) -> Plan:
+    """A plan that changes nothing but owners."""
+    installed: dict[str, Rows] = {node: before(node) for node in nodes}
+    desired = {node: {key: attrs.evolve(row, owners=("web/web",)) for key, row in rows.items()} for node, rows in installed.items()}
+    return make_plan(plan_id="d1", topology_revision=1, installed=installed, desired=desired)
 
 
 async def test_a_device_that_dies_at_its_commit_is_restored(house: Hub, network: SimulatedNetwork, script: Script) -> None:
