@@ -156,7 +156,7 @@ async def test_a_hanging_device_stops_nobody_else(bench: Bench) -> None:
 
 async def test_reading_rows_does_not_wait_for_a_hanging_device(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not longer than its time, and only itself is left out."""
-    monkeypatch.setattr("actors.devices.READ_TIMEOUT", 0.05)
+    monkeypatch.setattr("actors.devices.READ_TIMEOUT", 0.5)
     bench.lab.hang("b")
     installed = await bench.installed()
     assert set(installed.rows) == {"a", "c"}
@@ -165,7 +165,7 @@ async def test_reading_rows_does_not_wait_for_a_hanging_device(bench: Bench, mon
 
 async def test_a_device_that_was_away_is_connected_later(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """Until it answers the session goes on trying."""
-    monkeypatch.setattr("actors.device.RECONNECT", 0.01)
+    monkeypatch.setattr("actors.device.RECONNECT", 0.2)
     bench.lab.refuse_next("c", "connect")
     await bench.topology.ask(ReplacePart(author="t", part=attrs.evolve(node("c"), management=Management(driver="simulator"))), timeout=T)
     assert "c" in (await bench.installed()).unreachable

@@ -5,8 +5,11 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from playwright.async_api import expect
 
 from tests.journeys.hub import Hub, running, signed_in
+
+expect.set_options(timeout=10_000)  # what a page shows may have to come from the hub first
 
 
 @pytest.fixture

@@ -176,10 +176,10 @@ async def test_a_page_left_open_stays_signed_in(page: Page, tmp_path: Path) -> N
     """The token is renewed before it expires, on the same socket; signing out leads back to the form and stays there."""
     watch = Watch()
     watch.over(page)
-    async with running(tmp_path / "data", "--demo", PARANET_AUTH_ACCESS_TTL="4") as hub:
+    async with running(tmp_path / "data", "--demo", PARANET_AUTH_ACCESS_TTL="6") as hub:
         await sign_in(page, hub, hub.password)
         for _ in range(2):
-            async with page.expect_response("**/api/v1/auth/refresh") as renewed:
+            async with page.expect_response("**/api/v1/auth/refresh", timeout=LATER) as renewed:
                 pass
             assert (await renewed.value).status == 200
         await _see_it_live(page)

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -66,7 +65,7 @@ class Played:
 
 
 @pytest.fixture
-async def played(page: Page) -> AsyncIterator[Played]:
+async def played(page: Page) -> Played:
     """A page with a client that is connected."""
     played = Played()
     await page.route_web_socket("**/ws", played.admit)
@@ -74,8 +73,8 @@ async def played(page: Page) -> AsyncIterator[Played]:
     await page.route("**/paranet-client.js", lambda route: route.fulfill(path=STATIC / "paranet-client.js"))
     await page.goto("http://hub.test/")
     await page.evaluate(CONNECT)
-    async with asyncio.timeout(WITHIN):
-        yield played
+    await page.evaluate("client.state === 'live' || when('live')")
+    return played
 
 
 async def test_a_subscription_that_the_hub_ends_is_asked_for_again(page: Page, played: Played) -> None:

@@ -31,6 +31,7 @@ async def test_an_intent_is_mended_proven_and_deployed(page: Page, hub: Hub) -> 
     await page.get_by_role("option", name="madrid").click()
     await expect(page.get_by_text("PN107")).to_be_visible()
     await source.press_sequentially("; to: viena }")
+    await expect(page.get_by_text("PN209")).to_be_visible()
     await expect(page.get_by_text("PN107")).to_have_count(0)
     await expect(source).to_have_value("route mine { from: madrid; to: viena }")
     await page.keyboard.press("Control+Enter")

@@ -1,5 +1,7 @@
 // One conversation as this page knows it: channel chat/<id> fills it (docs/assistant.md).
 
+import { coded } from "./hub-words.js";
+
 export class Talk {
   messages = []; // {author, text, body, tools, bad}
   answer = null; // {text, tools, proposal} of the answer under way
@@ -19,7 +21,7 @@ export class Talk {
       tool: () => this.answer?.tools.push({ name: event.name, detail: event.detail }),
       proposal: () => this.answer && (this.answer.proposal = event),
       done: () => this.#end({ text: event.reply, body: event }),
-      error: () => this.#end({ text: event.detail, body: {}, bad: true }),
+      error: () => this.#end({ text: coded({ code: event.code, message: event.detail }), body: {}, bad: true }),
     };
     steps[event.kind]?.();
   }

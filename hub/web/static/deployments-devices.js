@@ -2,6 +2,7 @@
 
 import { html, useState } from "htm/preact";
 import { shortId } from "./deployments-list.js";
+import { inWords } from "./hub-words.js";
 import { t } from "./i18n.js";
 import { Table } from "./table.js";
 import { duration, Moment, ms, Note, Problem, TwoStep, useAct, useAsked } from "./watch-parts.js";
@@ -61,7 +62,7 @@ export function Drift({ shell, onSelect }) {
       <span class="sub">${t("devices chosen: {count}", { count: picked.length })}</span>
     </div>
     <${Note} note=${note} /><${Problem} error=${error} />
-    ${away.length > 0 && html`<div class="problem" role="status"><p>${t("These could not be compared:")}</p><ul>${away.map(([node, why]) => html`<li key=${node}>${node}: ${why}</li>`)}</ul></div>`}
+    ${away.length > 0 && html`<div class="problem" role="status"><p>${t("These could not be compared:")}</p><ul>${away.map(([node, why]) => html`<li key=${node}>${node}: ${inWords(why)}</li>`)}</ul></div>`}
     ${body === null && !error && html`<p class="loading">${t("Reading the devices…")}</p>`}
     ${body !== null && nodes.length === 0 && away.length === 0 && html`<p class="none">${t("Every device shows what was deployed on it.")}</p>`}
     ${nodes.map((node) => html`<${Drifted} key=${node} node=${node} rows=${rows.filter((row) => row.node === node)} chosen=${chosen.has(node)} onPick=${pick} />`)}`;

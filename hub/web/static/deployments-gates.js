@@ -22,7 +22,7 @@ function gatesOf(events) {
     } else if (open && event.state !== "gating") {
       const closed = event.state === "rolling_back";
       Object.assign(open, {
-        verdict: closed ? "closed" : event.state === "cancelling" ? "left" : "passed",
+        verdict: !closed ? (event.state === "cancelling" ? "left" : "passed") : event.message === STOPPED ? "stopped" : "closed",
         finding: closed ? event.message : "",
         seconds: event.at - open.at,
       });
@@ -32,7 +32,8 @@ function gatesOf(events) {
   return gates;
 }
 
-const VERDICTS = { looking: [t("looking"), "busy"], passed: [t("passed"), "good"], closed: [t("closed"), "bad"], left: [t("left: it was cancelled"), "warn"] };
+const STOPPED = "the hub stopped before this was decided";
+const VERDICTS = { looking: [t("looking"), "busy"], passed: [t("passed"), "good"], closed: [t("closed"), "bad"], left: [t("left: it was cancelled"), "warn"], stopped: [t("left: the hub stopped"), "warn"] };
 
 export function Gates({ shell, known, events }) {
   const gates = gatesOf(events);

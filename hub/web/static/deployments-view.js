@@ -44,7 +44,7 @@ export function DeploymentView({ id, summary, shell, onSelect }) {
 }
 
 function Head({ id, known, shell, onSelect, ended }) {
-  const [note, act] = useAct(shell, id);
+  const [note, act] = useAct(shell, `${id} ${ended}`);
   const started = ms(known.started_at);
   const end = ms(known.ended_at);
   const eta = ms(known.eta);
@@ -64,7 +64,7 @@ function Head({ id, known, shell, onSelect, ended }) {
       <p class="facts">
         ${known.compile_id && html`<span>${t("Compilation")} <code>${known.compile_id}</code></span>`}
         ${known.rolls_back && html`<span>${t("undoes")} <button type="button" class="link" onClick=${() => onSelect(known.rolls_back)}>${shortId(known.rolls_back)}</button></span>`}
-        ${known.behind?.length > 0 && html`<span>${t("waits for")} ${known.behind.map((other) => html`<button key=${other} type="button" class="link" onClick=${() => onSelect(other)}>${shortId(other)}</button> `)}</span>`}
+        ${!ended && known.behind?.length > 0 && html`<span>${t("waits for")} ${known.behind.map((other) => html`<button key=${other} type="button" class="link" onClick=${() => onSelect(other)}>${shortId(other)}</button> `)}</span>`}
       </p>
       <div class="whole" role="progressbar" aria-label=${t("Progress")} aria-valuemin="0" aria-valuemax="100" aria-valuenow=${known.percent}>
         <${Bar} percent=${known.percent} look=${look} /><span>${known.percent} %</span>
@@ -122,7 +122,7 @@ function Wave({ wave, count }) {
       <ul class="devices">
         ${(all ? devices : devices.slice(0, DEVICES)).map(({ node, state, message }) => {
           const [sign, text, look] = STEPS[state] ?? ["·", state, "wait"];
-          return html`<li key=${node} class=${look} data-device=${node} data-step=${state} title=${message || undefined}>
+          return html`<li key=${node} class=${look} data-device=${node} data-step=${state} title=${inWords(message) || undefined}>
             <i aria-hidden="true">${sign}</i><span>${node}</span><small>${text}</small>
           </li>`;
         })}

@@ -32,6 +32,7 @@ export const CHECKS = {
   modality: t("modality"),
   reservation: t("reservation"),
   contradiction: t("contradiction"),
+  ownership: t("ownership"),
 };
 
 /** States of a deployment. */
@@ -51,7 +52,7 @@ export const STATES = {
   failed: t("failed"),
 };
 
-/** What deployments, gates and devices say on the way; a hole may hold such a sentence again. Narrow ones stand before wide ones. */
+/** What deployments, gates, devices and notices say on the way. Narrow ones stand before wide ones. */
 const SENTENCES = [
   "done",
   "cancelled",
@@ -72,6 +73,7 @@ const SENTENCES = [
   "{reason}; not certain: {nodes}",
   "a probe failed: packets of {intent} {what}",
   "a probe failed: {what}",
+  "to {prefix} are dropped at {node}: {cause}",
   "the probes are inconclusive: {why}",
   "throughput fell: flow {flow} delivers {now} of what it offers, it was {was}",
   "throughput is inconclusive: no figures of flow {flow}",
@@ -87,19 +89,41 @@ const SENTENCES = [
   "its rows are not what they were before",
   "{node} is no longer leased to this deployment (token {token}, {holder} holds it)",
   "{node} did not answer within {seconds} s",
+  "{actor} did not answer {step} in time",
   "{node} did not answer {step}",
   "{node} refused to {step}",
+  "{node} is unreachable: there is no namespace {namespace}",
   "{node} is unreachable",
   "not connected",
   "the connection was lost",
+  "there is no session",
+  "nothing is staged",
+  "an earlier commit still waits to be confirmed",
+  "the commit was not confirmed in time and is undone",
+  "the rows are not those the change was made for",
+  "{row}: the installed row is not the one the change expects",
+  "the kernel refused: {cause}",
+  "told already",
+  "inhibited by {alert}",
+  "silenced by {silences}",
+  "acknowledged by {user}",
+  "flapping",
+  "no receiver is set up",
+  "nobody was told that it fired",
+  "it was not told that it fired",
+  "overtaken by what came of it since",
   "{node}: {why}",
-].map((text) => [new RegExp(`^${text.replace(/[.()]/g, "\\$&").replace(/\{(\w+)\}/g, "(?<$1>.+?)")}$`, "s"), text]);
+].map((text) => [
+  new RegExp(`^${text.replace(/[.()]/g, "\\$&").replace(/\{(\w+)\}/g, (_, hole) => `(?<${hole}>${hole === "node" ? "\\S" : "."}+?)`)}$`, "s"),
+  text,
+]);
+const NESTED = new Set(["why", "what", "reason", "finding", "phase", "step", "flow"]); // holes that may hold such a sentence
 
 /** Such a sentence in the page's language; names, figures and what nobody foresaw stay as they are. */
 export function inWords(message) {
   for (const [pattern, text] of message ? SENTENCES : []) {
     const found = pattern.exec(message);
-    if (found) return t(text, Object.fromEntries(Object.entries(found.groups ?? {}).map(([name, part]) => [name, inWords(part)])));
+    if (found) return t(text, Object.fromEntries(Object.entries(found.groups ?? {}).map(([hole, part]) => [hole, NESTED.has(hole) ? inWords(part) : part])));
   }
   return message;
 }
@@ -110,5 +134,6 @@ export function inWords(message) {
  */
 export function coded({ code = "", message }) {
   const kind = t(`${code}`);
-  return kind === `${code}` ? inWords(message) : t("{what}: {reason}", { what: kind, reason: inWords(message) });
+  const text = code === "" || code === "device-error" ? inWords(message) : message;
+  return kind === `${code}` ? text : t("{what}: {reason}", { what: kind, reason: text });
 }

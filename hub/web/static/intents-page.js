@@ -109,7 +109,7 @@ async function busily(action) {
   try {
     await action(source);
   } catch (problem) {
-    if (problem.code === "compile-failed") judge(source, problem.errors, { found: null, note: { text: t("Errors in the source: {count}.", { count: problem.errors.length }), bad: true } });
+    if (problem.code === "compile-failed") judge(source, problem.errors, { found: null, note: { text: t("Errors in the source: {count}.", { count: problem.errors.filter(({ severity }) => severity === "error").length }), bad: true } });
     else change({ note: { text: coded(problem), bad: true } });
   }
   change({ busy: false });

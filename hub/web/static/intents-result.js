@@ -52,7 +52,7 @@ function Proof({ verification, chosen, onChoose, onPlay }) {
   return html`
     <h3>${t("Proof")}</h3>
     <p class="verdict ${ok ? "good" : "bad"}">${ok ? t("Proven: every promise holds.") : t("Not proven.")}</p>
-    ${made.length > 0 && html`<p class="checks">${made.map(([name, count]) => html`<span class="chip" key=${name}>${CHECKS[name] ?? name} ${count}</span>`)}</p>`}
+    ${made.length > 0 && html`<p class="checks">${t("Checked:")} ${made.map(([name, count]) => html`<span class="chip" key=${name}>${CHECKS[name] ?? name} ${count}</span>`)}</p>`}
     <ul class="violations">
       ${violations.map(
         (violation, i) => html`<li key=${i}><${Violation} ...${{ ...violation, chosen: chosen?.violation === i ? chosen : null }} onStep=${(step) => onChoose({ violation: i, step })} onPlay=${() => onPlay(i)} /></li>`,

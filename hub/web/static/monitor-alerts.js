@@ -1,6 +1,7 @@
 // Alerts by state from channel `alerts`; one of them with what was done about it and why notices were, or were not, sent.
 
 import { html, useEffect, useState } from "htm/preact";
+import { inWords } from "./hub-words.js";
 import { t } from "./i18n.js";
 import { SilenceForm, Silences } from "./monitor-silences.js";
 import { Table } from "./table.js";
@@ -149,7 +150,7 @@ function AlertView({ shell, alert, moved }) {
       head=${[t("At"), t("About"), t("Decision"), t("Reason"), t("Receiver")]}
       rows=${(decisions.body?.items ?? []).map((row) => {
         const [text, colour] = DECISIONS[row.decision] ?? [row.decision, "busy"];
-        return [html`<${Moment} at=${row.at} />`, STATES[row.state]?.[0] ?? row.state ?? "", html`<span class="chip state ${colour}">${text}</span>`, row.reason ?? row.error ?? "", row.receiver ?? ""];
+        return [html`<${Moment} at=${row.at} />`, STATES[row.state]?.[0] ?? row.state ?? "", html`<span class="chip state ${colour}">${text}</span>`, inWords(row.reason ?? row.error ?? ""), row.receiver ?? ""];
       })} />
     <h2>${t("History")}</h2>
     <${Problem} error=${changes.error} />

@@ -31,11 +31,11 @@ qos   slow  { match: { from: h1; to: h2; protocol: udp; port: 9 }; rate: 8kbps; 
 # 33 is SO_RCVBUFFORCE: room for all of them, however late the receiver gets its turn
 RECEIVE = (
     "import socket; s = socket.socket(type=socket.SOCK_DGRAM); s.setsockopt(1, 33, 2**22); "
-    "s.bind(('', {port})); s.settimeout(1.0); print('ready', flush=True)\n"
+    "s.bind(('', {port})); s.settimeout(5.0); print('ready', flush=True)\n"
 )
 COUNT = """n = 0
 try:
-    while True: n += len(s.recv(2000)) > 0
+    while True: n += len(s.recv(2000)) > 0; s.settimeout(1.0)
 except TimeoutError: print(n)
 """
 SEND = "import socket; s = socket.socket(type=socket.SOCK_DGRAM)\nfor _ in range(200): s.sendto(bytes(972), ('10.2.0.10', {port}))\n"
