@@ -49,11 +49,13 @@ function Understood({ explanation, confidence, needs, unknown, removes, question
     </div>`;
 }
 
+const PARTS = { pass: t("pass"), avoid: t("avoid") }; // answers that are no names
+
 /** A question back, with its answers as buttons. */
 export function Need({ question, options, completes, onAnswer }) {
   return html`
     <div class="need" role="group" aria-label=${question}>
       <p>${question}</p>
-      ${options.map((option) => html`<button key=${option} type="button" onClick=${() => onAnswer(completes ? completes.replace("{answer}", option) : option)}>${option}</button>`)}
+      ${options.map((option) => html`<button key=${option} type="button" onClick=${() => onAnswer(completes ? completes.replace("{answer}", option) : option)}>${PARTS[option] ?? option}</button>`)}
     </div>`;
 }
