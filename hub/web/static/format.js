@@ -27,6 +27,16 @@ export const capacity = (value) => bitrate(value).replace(/\.?0+ /, (zeros) => (
 export const packets = (value) => (given(value) ? scaled(Math.round(value * 100) / 100, "pkt/s") : NONE);
 export const percent = (ratio) => (given(ratio) ? `${(ratio * 100).toFixed(ratio !== 0 && ratio < 0.0995 ? 1 : 0)} %` : NONE);
 export const milliseconds = (seconds) => (given(seconds) ? `${(seconds * 1000).toFixed(seconds < 0.0995 ? 2 : 0)} ms` : NONE);
+
+/** A length of time in its one unit. */
+export function duration(seconds) {
+  if (!given(seconds)) return NONE;
+  if (seconds > 0 && seconds < 0.095) return milliseconds(seconds);
+  if (seconds < 120) return t("{count} s", { count: seconds.toFixed(seconds < 9.95 ? 1 : 0) });
+  if (seconds < 7200) return t("{count} min", { count: (seconds / 60).toFixed(0) });
+  return seconds < 172_800 ? t("{count} h", { count: (seconds / 3600).toFixed(0) }) : t("{count} d", { count: (seconds / 86_400).toFixed(0) });
+}
+
 export const clock = (ms) => (given(ms) ? TIME.format(ms) : NONE);
 
 export function coordinates({ latitude, longitude }) {

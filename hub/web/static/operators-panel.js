@@ -1,7 +1,7 @@
 // What is to be seen of one actor and done about it; the event loop while none is selected. And the records below the tree.
 
 import { html, useEffect, useState } from "htm/preact";
-import { clock, milliseconds, NONE, scaled } from "./format.js";
+import { clock, duration, milliseconds, NONE, scaled } from "./format.js";
 import { language, t } from "./i18n.js";
 import { Status } from "./operators-tree.js";
 import { WaitGraph } from "./operators-waits.js";
@@ -42,7 +42,7 @@ export function ActorPanel({ path, summary, detail, note, onAct, onClose }) {
     <p class="facts">
       ${gone ? html`<span class="chip bad">${t("gone")}</span>` : html`<${Status} status=${summary.status} />`}
       ${summary?.stuck && html`<span class="chip bad">${t("stuck in {message}", { message: summary.current ?? t("a message") })}</span>`}
-      ${detail && !gone && html`<span>${t("up {time}, generation {number}", { time: span(detail.uptime), number: detail.generation })}</span>`}
+      ${detail && !gone && html`<span>${t("up {time}, generation {number}", { time: duration(detail.uptime), number: detail.generation })}</span>`}
     </p>
     ${!gone && html`<${Actions} key=${path} ...${{ summary, onAct }} />`}
     <p class="note ${note?.bad ? "bad" : ""}" role=${note?.bad ? "alert" : "status"}>${note?.text ?? ""}</p>
@@ -162,14 +162,14 @@ const letterTable = (letters, onReplay) =>
 const waitTable = (items) =>
   html`<${WaitGraph} waits=${items ?? []} />
     <${Table} head=${[t("Who waits"), t("For"), t("Message"), t("Since"), t("Gives up in")]} none=${items === null ? t("Asking…") : t("Nobody waits for anybody.")}
-    rows=${(items ?? []).map((w) => [job(w.asker, w.job), job(w.target, w.answering), w.message, span(w.age), w.left === null ? NONE : span(w.left)])} />`;
+    rows=${(items ?? []).map((w) => [job(w.asker, w.job), job(w.target, w.answering), w.message, duration(w.age), w.left === null ? NONE : duration(w.left)])} />`;
 
 const clientTable = (items, onDisconnect) =>
   html`<${Table} head=${[t("User"), t("Address"), t("Since"), t("Channels"), t("Waits to be sent"), t("Spared"), ""]} none=${items === null ? t("Asking…") : t("Nobody is connected.")}
     rows=${(items ?? []).map((c) => [
-      html`${c.user} <span class="chip">${c.role}</span>`,
+      html`${c.user} <span class="chip">${t(c.role)}</span>`,
       c.address,
-      span(c.age),
+      duration(c.age),
       html`${c.subscriptions.join(", ")}${c.lagging.length > 0 && html` <span class="chip bad">${t("behind: {channels}", { channels: c.lagging.join(", ") })}</span>`}`,
       scaled(c.backlog, "B"),
       c.conflated,
@@ -206,13 +206,6 @@ function moment(text) {
   const at = new Date(text);
   const today = at.toDateString() === new Date().toDateString();
   return html`<time datetime=${text}>${today ? "" : `${DAY.format(at)} `}${clock(at.getTime())}</time>`;
-}
-
-export function span(seconds) {
-  if (seconds < 1) return milliseconds(seconds);
-  if (seconds < 120) return `${seconds.toFixed(0)} s`;
-  if (seconds < 7200) return `${(seconds / 60).toFixed(0)} min`;
-  return seconds < 172_800 ? `${(seconds / 3600).toFixed(0)} h` : `${(seconds / 86_400).toFixed(0)} d`;
 }
 
 const job = (path, name) => (name ? `${path} (${name})` : path);

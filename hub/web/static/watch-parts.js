@@ -1,12 +1,12 @@
 // Pieces that the deployments page and the monitor share: questions to the hub that are asked again, faults, tabs, actions.
 
 import { html, useCallback, useEffect, useRef, useState } from "htm/preact";
-import { clock } from "./format.js";
+import { clock, duration } from "./format.js";
 import { coded } from "./hub-words.js";
 import { language, t } from "./i18n.js";
 import { TwoStep } from "./operators-panel.js";
 
-export { TwoStep };
+export { duration, TwoStep };
 
 export const DAY = new Intl.DateTimeFormat(language === "zh" ? "zh-CN" : "en-GB", { day: "numeric", month: "short" });
 const FAULTS = 12; // faults of one answer that are listed
@@ -161,11 +161,4 @@ export function Moment({ at }) {
   const date = new Date(when);
   const today = date.toDateString() === new Date().toDateString();
   return html`<time datetime=${date.toISOString()} title=${date.toLocaleString()}>${today ? "" : `${DAY.format(date)} `}${clock(when)}</time>`;
-}
-
-export function duration(seconds) {
-  if (!Number.isFinite(seconds)) return "–";
-  if (seconds < 120) return t("{count} s", { count: seconds.toFixed(seconds < 9.95 ? 1 : 0) });
-  if (seconds < 7200) return t("{count} min", { count: (seconds / 60).toFixed(0) });
-  return seconds < 172_800 ? t("{count} h", { count: (seconds / 3600).toFixed(0) }) : t("{count} d", { count: (seconds / 86_400).toFixed(0) });
 }
