@@ -207,7 +207,7 @@ class Deployment(Actor):
         await self._note(self._progress.state, percent=percent, devices=self._states(message))
         if message.failed:
             node, why = next(iter(message.failed.items()))
-            await self._go_back(why if why.startswith(node) else f"{node}: {why}", f"{phase} failed on {node}: {why}")
+            await self._go_back(why if why.startswith((f"{node} ", f"{node}:")) else f"{node}: {why}", f"{phase} failed on {node}: {why}")
         elif phase == "commit":
             await self._gate()
         else:

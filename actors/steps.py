@@ -45,16 +45,19 @@ class Steps:
 
     async def confirm(self, device: DevicePlan) -> None:
         """Confirm; a device that fell back meanwhile (its timer, a power cut) is brought forward again: it is decided."""
+        refusal: DeviceError | None = None
         try:
             await self._ask(device, Confirm(token=self._token))
-            kept = True
-        except DeviceError:  # whoever is gone fails at the next step; whoever fell back may look no different, by owners alone
-            kept = False
+        except DeviceError as error:  # whoever fell back may look no different, by owners alone
+            refusal = error
         rows = await self._rows(device)
-        if kept and holds(rows, device.delta):
+        if refusal is None and holds(rows, device.delta):
             return
         await self._ask(device, Discard(token=self._token))
-        await self._stage(device, _towards(rows, device.delta), fingerprint(rows))
+        try:
+            await self._stage(device, _towards(rows, device.delta), fingerprint(rows))
+        except DeviceError as error:
+            raise (refusal or error) from None
         await self._ask(device, Commit(confirm_within=CONFIRM_WITHIN, token=self._token))
         await self._ask(device, Confirm(token=self._token))
         if not holds(await self._rows(device), device.delta):
@@ -68,9 +71,8 @@ class Steps:
             return
         await self._ask(device, Discard(token=self._token))
         inverse = device.delta.inverse()
-        await self._ask(
-            device, Revert(inverse=inverse, token=self._token)
-        )  # rows that look as before may have a new owner, or a timer running
+        # also where the rows look as before: their owners may be new, and a timer may be running
+        await self._ask(device, Revert(inverse=inverse, token=self._token))
         if not holds(await self._rows(device), inverse):
             raise DeviceError("its rows are not what they were before")
 

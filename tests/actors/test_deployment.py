@@ -214,9 +214,19 @@ async def test_owners_are_taken_back_and_nothing_waits(house: Hub, network: Simu
     assert (await house.run(plan("d2"))).state == "succeeded"
 
 
-async def test_owners_are_brought_forward_again(house: Hub, network: SimulatedNetwork, script: Script) -> None:
-    """A device that fell back before it was to keep new owners has the rows, and not the owners: it is decided that it has both."""
-    script.at(enters("confirming"), lambda: network.device("a").store.elapse(1000.0))
+@pytest.mark.parametrize(("fault", "step"), [("", ""), ("refuse", "commit"), ("lose", "stage"), ("lose", "commit")])
+async def test_owners_are_brought_forward_again(house: Hub, network: SimulatedNetwork, script: Script, fault: str, step: str) -> None:
+    """A device that fell back before it was to keep new owners has the rows, and not the owners: it is decided that it has both.
+
+    Whatever goes wrong on the way is tried again.
+    """
+
+    def fall_back() -> None:
+        network.device("a").store.elapse(1000.0)
+        if fault:
+            {"refuse": house.lab.refuse_next, "lose": house.lab.lose_next}[fault]("a", step)
+
+    script.at(enters("confirming"), fall_back)
     shared = _shared("a")
     assert (await house.run(shared)).state == "succeeded"
     assert network.device("a").store.running == apply(before("a"), shared.devices[0].delta)

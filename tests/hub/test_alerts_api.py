@@ -92,7 +92,7 @@ async def test_a_cut_link_raises_one_alert_within_two_seconds_and_resolves_once(
                         seen.append((item["labels"]["link"], item["state"]))
 
         await until("firing")
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 2
         rule = silent["id"]
         assert [row[:2] for row in await decided(ticking, "link-down", 1)] == [("firing", "sent")]
         assert len(await decided(ticking, rule, 1)) == 1

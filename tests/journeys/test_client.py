@@ -77,32 +77,38 @@ async def played(page: Page) -> Played:
     return played
 
 
+async def _value(page: Page, expression: str, argument: object = None) -> Any:
+    """Return what a script comes to, if it does in time."""
+    async with asyncio.timeout(WITHIN):
+        return await page.evaluate(expression, argument)
+
+
 async def test_a_subscription_that_the_hub_ends_is_asked_for_again(page: Page, played: Played) -> None:
     """It goes on where it was, and the page is told which channel was ended."""
-    await page.evaluate("follow('a') && null")
+    await _value(page, "follow('a') && null")
     played.send(type="ok", id=(await played.heard("sub"))["id"], ch="log", epoch="e", offset=0, recovered=False)
     played.tell("first", to=7)
     error = {"code": "actor-stopped", "detail": "it restarts", "retryable": True, "retry_ms": 1}
     played.send(type="error", id=None, ch="log", error=error)
     assert (await played.heard("sub"))["since"] == "e:7"
-    assert await page.evaluate("problems") == ["log"]
+    assert await _value(page, "problems") == ["log"]
 
 
 async def test_what_was_meant_for_a_subscription_before_is_not_told(page: Page, played: Played) -> None:
     """Two subscriptions to a channel in a row: the second hears nothing until the hub has taken it, and then all of its own."""
-    await page.evaluate("follow('a')(), follow('b') && null")
+    await _value(page, "follow('a')(), follow('b') && null")
     first, _, second = [await played.heard(kind) for kind in ("sub", "unsub", "sub")]
     played.send(type="ok", id=first["id"], ch="log", epoch="e", offset=2, recovered=False)
     played.tell("one", "two", to=2)
     played.send(type="resync", ch="log", reason="overrun")
     played.send(type="ok", id=second["id"], ch="log", epoch="e", offset=2, recovered=False)
     played.tell("one", "two", to=2)
-    assert await page.evaluate(UNTIL, 2) == ["b one", "b two"]
+    assert await _value(page, UNTIL, 2) == ["b one", "b two"]
 
 
 async def test_the_end_of_an_earlier_subscriber_leaves_the_later_one_alone(page: Page, played: Played) -> None:
     """Who has been replaced has nothing to end."""
-    await page.evaluate("{ const end = follow('a'); follow('b'); end(); client.ask('x').catch(() => {}); null }")
+    await _value(page, "{ const end = follow('a'); follow('b'); end(); client.ask('x').catch(() => {}); null }")
     assert [(await played.heard(kind))["type"] for kind in ("sub", "sub", "ask")] == ["sub", "sub", "ask"]
 
 
@@ -115,25 +121,25 @@ async def test_what_is_asked_over_a_socket_ends_with_it(page: Page, played: Play
         await route.fulfill(json={"access_token": "new"})
 
     await page.route("**/api/v1/auth/refresh", renew)
-    await page.evaluate("window.first = pose('monitor.logs'), null")
+    await _value(page, "window.first = pose('monitor.logs'), null")
     await played.heard("ask")
     await played.sockets[-1].close(code=4001, reason="token_expired")
-    assert await page.evaluate("first") == "the connection was lost"
-    assert await page.evaluate("pose('monitor.logs')") == "not connected"
+    assert await _value(page, "first") == "the connection was lost"
+    assert await _value(page, "pose('monitor.logs')") == "not connected"
     renewed.set()
-    await page.evaluate("client.state === 'live' || when('live')")
-    await page.evaluate("window.second = pose('monitor.logs'), null")
+    await _value(page, "client.state === 'live' || when('live')")
+    await _value(page, "window.second = pose('monitor.logs'), null")
     played.send(type="ok", id=(await played.heard("ask"))["id"], status=200, body="answer")
-    assert await page.evaluate("second") == "answer"
+    assert await _value(page, "second") == "answer"
 
 
 async def test_an_answer_s_pause_does_not_put_off_the_next_connection(page: Page, played: Played) -> None:
     """What a refused question is to wait is its own matter; after a loss the client is back within its first pause."""
-    await page.evaluate("window.first = pose('monitor.logs'), null")
+    await _value(page, "window.first = pose('monitor.logs'), null")
     error = {"code": "mailbox-full", "detail": "too much", "retryable": True, "retry_ms": 60_000}
     played.send(type="error", id=(await played.heard("ask"))["id"], error=error)
-    assert await page.evaluate("first") == "too much"
-    await page.evaluate("window.lost = when('lost').then(({ retryAt }) => retryAt - Date.now()), null")
+    assert await _value(page, "first") == "too much"
+    await _value(page, "window.lost = when('lost').then(({ retryAt }) => retryAt - Date.now()), null")
     await page.route("**/api/v1/auth/me", lambda route: route.fulfill(json={}))
     await played.sockets[-1].close(code=1001, reason="going away")
-    assert await page.evaluate("lost") < 1000
+    assert await _value(page, "lost") < 1000

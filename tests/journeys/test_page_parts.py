@@ -185,9 +185,10 @@ async def test_the_list_of_deployments_has_no_holes(parts: Page) -> None:
     assert (await _asked(parts))[-1]["params"] == {"limit": 50, "cursor": "0401"}
     await parts.evaluate("asked.at(-1).resolve({ items: items(400, 351), next: '0351' })")
     await expect(last).to_have_attribute("data-deployment", "0351", timeout=SOON)
-    await parts.evaluate("deployments.replace(items(600, 501)); draw()")
+    await parts.evaluate("deployments.replace([...items(600, 501), { ...items(100, 100)[0], state: 'gating' }]); draw()")
     await _later(parts)
-    await expect(rows).to_have_count(100)
+    await expect(rows).to_have_count(101)
+    await parts.evaluate("deployments.change(items(100, 100)); draw()")
     await older.click()
     assert (await _asked(parts))[-1]["params"] == {"limit": 50, "cursor": "0501"}
 

@@ -62,7 +62,7 @@ function Proposal({ proposal, client, operates }) {
   const [preview, setPreview] = useState(null);
   const [note, setNote] = useState(null);
   const following = useRef(null);
-  useEffect(() => () => following.current?.(), []);
+  useEffect(() => () => ((following.left = true), following.current?.()), []);
   const attempt = async (action) => {
     setNote(null);
     try {

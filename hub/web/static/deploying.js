@@ -8,11 +8,12 @@ const ENDINGS = { succeeded: false, failed: true, rolled_back: true, cancelled: 
 
 /**
  * *tell* hears {text, bad, link} again and again until it has ended. *following* is a ref whose `current` ends what is followed there: a place
- * tells of the newest deployment only, whatever becomes of those before. Rejects with the problem when it is refused.
+ * tells of the newest deployment only, whatever becomes of those before, and of none once it is *left*. Rejects with the problem when it is refused.
  */
 export async function deployAndFollow(client, compileId, tell, following) {
   following.current?.();
   const { body } = await client.ask("deploy.execute", { body: { compile_id: compileId } });
+  if (following.left) return;
   const link = `/deployments#${body.deploy_id}`;
   const heard = ({ state }) => {
     tell({ text: t("Deployment: {state}.", { state: STATES[state] ?? state }), bad: ENDINGS[state] ?? false, link });

@@ -39,6 +39,7 @@ export class Deployments {
   known = false;
   moved = 0; // counts what has come
   begun = 0; // counts how often what was found no longer lay behind what is live
+  end = null; // id of the oldest that all newer ones are here of: one that has not ended the hub tells of however old it is
   #live = new Map();
   #found = new Map();
 
@@ -52,6 +53,8 @@ export class Deployments {
     this.known = true;
     this.#live.clear();
     this.#forget();
+    const ended = items.filter(({ state }) => ENDINGS.has(state));
+    this.end = (ended.length > 0 ? ended : items).map(({ deploy_id }) => deploy_id).sort()[0] ?? null;
     this.change(items);
   }
 
@@ -63,12 +66,11 @@ export class Deployments {
   change(items) {
     this.moved += 1;
     for (const item of items) this.#live.set(item.deploy_id, brief(item));
-    for (const id of [...this.#live.keys()].sort()) {
-      if (this.#live.size <= LIVE_MOST) break;
-      if (!ENDINGS.has(this.#live.get(id).state)) continue;
-      this.#live.delete(id);
-      if (this.#found.size > 0) this.#forget();
-    }
+    const ended = [...this.#live.keys()].sort().filter((id) => ENDINGS.has(this.#live.get(id).state));
+    const gone = ended.splice(0, Math.max(0, this.#live.size - LIVE_MOST));
+    for (const id of gone) this.#live.delete(id);
+    if (gone.at(-1) >= this.end) this.end = ended[0] ?? this.end;
+    if (gone.length > 0 && this.#found.size > 0) this.#forget();
   }
 
   find(items, fresh) {
@@ -123,16 +125,15 @@ export function List({ shell, deployments, selected, onSelect, live }) {
     restart(); // what one filter found is not all that another shows
     setFilter({ ...filter, [name]: target.value.trim() });
   };
-  const whole = rows.findLast(({ state }) => ENDINGS.has(state)) ?? rows.at(-1); // the hub tells of one that has not ended however old it is
-  const older = more.asked ? more.next : whole?.deploy_id;
+  const older = more.asked ? more.next : deployments.end;
   return html`
     <form class="filters" role="search" onSubmit=${(event) => event.preventDefault()}>
       <label>${t("State")}<select value=${filter.state} onChange=${set("state")}>
         <option value="">${t("any")}</option>
         ${Object.entries(STATES).map(([name, text]) => html`<option key=${name} value=${name}>${text}</option>`)}
       </select></label>
-      <label>${t("By")}<input value=${filter.author} placeholder=${t("anybody")} onInput=${set("author")} autocapitalize="none" spellcheck="false" /></label>
-      <label>${t("On device")}<input value=${filter.node} placeholder=${t("any")} onInput=${set("node")} autocapitalize="none" spellcheck="false" /></label>
+      <label>${t("By")}<input value=${filter.author} placeholder=${t("anybody")} onInput=${set("author")} autocapitalize="none" spellcheck=${false} /></label>
+      <label>${t("On device")}<input value=${filter.node} placeholder=${t("any")} onInput=${set("node")} autocapitalize="none" spellcheck=${false} /></label>
     </form>
     <${Problem} error=${more.error} />
     ${rows.length === 0 && html`<p class="none">${filtered && !more.asked && !more.error ? t("Asking…") : filtered ? t("No deployment is like that.") : t("Nothing has been deployed yet. Write an intent, look at the preview, deploy it: it appears here at once.")}</p>`}

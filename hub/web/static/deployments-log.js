@@ -64,7 +64,7 @@ export function Log({ log }) {
     <div class="log-head">
       <h2>${t("Log")} <span class="sub">${t("entries: {count}", { count: events.length })}</span></h2>
       <label class="inline"><input type="checkbox" checked=${follow} onChange=${({ target }) => setFollow(target.checked)} /> ${t("Follow")}</label>
-      <label class="inline">${t("Find")} <input type="search" value=${text} onInput=${({ target }) => setText(target.value)} spellcheck="false" /></label>
+      <label class="inline">${t("Find")} <input type="search" value=${text} onInput=${({ target }) => setText(target.value)} spellcheck=${false} /></label>
     </div>
     ${error && html`<div class="problem" role="alert"><p>${coded({ code: error.code, message: error.detail })}</p></div>`}
     ${gaps && html`<div class="problem" role="alert"><p>${t("Entries are missing: reload the page.")}</p></div>`}

@@ -255,7 +255,7 @@ function Actions() {
   const ready = found?.ok && found.verification.ok && !found.conflict && current();
   return html`
     <div class="actions">
-      <label>${t("Set")} <input value=${view.name} maxlength="128" autocomplete="off" spellcheck="false" size="14"
+      <label>${t("Set")} <input value=${view.name} maxlength="128" autocomplete="off" spellcheck=${false} size="14"
         title=${t("Intents compiled under one name replace each other when they are deployed")} onInput=${(e) => change({ name: e.currentTarget.value })} /></label>
       <button type="button" class="primary" disabled=${busy || !source.trim()} onClick=${check} title=${t("Ctrl+Enter")}>${busy ? t("Working…") : t("Check")}</button>
       <button type="button" disabled=${busy || !source.trim()} onClick=${format}>${t("Format")}</button>

@@ -95,8 +95,9 @@ function fit(places, box) {
   if (!places.length) return { scale: box.w / 2, dx: box.x + box.w / 2, dy: box.y + box.h / 2 };
   const least = [0, 1].map((axis) => places.reduce((low, place) => Math.min(low, place[axis]), Infinity));
   const most = [0, 1].map((axis) => places.reduce((high, place) => Math.max(high, place[axis]), -Infinity));
-  const narrow = places.length === 1 ? ROOM : 1e-3;
-  const scale = Math.min(box.w / Math.max(most[0] - least[0], narrow), box.h / Math.max(most[1] - least[1], narrow));
+  const [wide, high] = [most[0] - least[0], most[1] - least[1]];
+  const narrow = wide === 0 && high === 0 ? ROOM : 1e-3;
+  const scale = Math.min(box.w / Math.max(wide, narrow), box.h / Math.max(high, narrow));
   return { scale, dx: box.x + box.w / 2 - (scale * (least[0] + most[0])) / 2, dy: box.y + box.h / 2 + (scale * (least[1] + most[1])) / 2 };
 }
 

@@ -60,7 +60,7 @@ export function AlertsTab({ shell, alerts, moved, selected, onSelect }) {
         <label>${t("Severity")}<select value=${severity} onChange=${({ target }) => setSeverity(target.value)}>
           <option value="">${t("any")}</option>${Object.entries(SEVERITIES).map(([name, word]) => html`<option key=${name} value=${name}>${word}</option>`)}
         </select></label>
-        <label>${t("Find")}<input type="search" value=${text} onInput=${({ target }) => setText(target.value)} spellcheck="false" /></label>
+        <label>${t("Find")}<input type="search" value=${text} onInput=${({ target }) => setText(target.value)} spellcheck=${false} /></label>
       </form>
       ${rows.length === 0 && html`<p class="none">${severity || text ? t("No alert is like that.") : t("All is quiet.")}</p>`}
       ${Object.entries(STATES).map(([state, [word]]) => {

@@ -103,7 +103,7 @@ function QueryBox({ query, onQuery, shown }) {
   };
   return html`
     <form class="query" onSubmit=${run}>
-      <label>PromQL<input class="code" name="promql" list="metrics" value=${text} onInput=${({ target }) => setText(target.value)} autocomplete="off" autocapitalize="none" spellcheck="false"
+      <label>PromQL<input class="code" name="promql" list="metrics" value=${text} onInput=${({ target }) => setText(target.value)} autocomplete="off" autocapitalize="none" spellcheck=${false}
         placeholder="rate(paranet_link_transmit_bytes_total[1m]) * 8" /></label>
       <datalist id="metrics">${names.slice(0, 1000).map((name) => html`<option key=${name} value=${name} />`)}</datalist>
       <button type="submit" class="primary">${t("Show")}</button>

@@ -73,15 +73,15 @@ const oldestFirst = (a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0);
  */
 function followed(shell, filter, setLog) {
   if (!shell.live) return undefined;
-  let [ring, found, over, end] = [[], null, false, () => {}];
+  let [ring, found, problem, over, end] = [[], null, null, false, () => {}]; // the problem is the search's
   let frame = null;
   const items = () => {
     const known = new Set(ring.map(same));
     return [...(found ?? []).filter((item) => !known.has(same(item))), ...ring].sort(oldestFirst).slice(-KEPT);
   };
-  const show = () => (frame ??= requestAnimationFrame(() => ((frame = null), setLog({ items: items(), next: null, error: null, busy: found === null }))));
-  const fail = (error) => over || setLog({ items: items(), next: null, error, busy: false });
-  const refused = ({ detail }) => detail.channel === "log" && fail(Object.assign(new Error(detail.detail), { code: detail.code }));
+  const tell = (error) => over || setLog({ items: items(), next: null, error, busy: found === null && error === null });
+  const show = () => (frame ??= requestAnimationFrame(() => ((frame = null), tell(problem))));
+  const refused = ({ detail }) => detail.channel === "log" && tell(Object.assign(new Error(detail.detail), { code: detail.code }));
   const begin = () => {
     shell.client.addEventListener("problem", refused);
     end = shell.client.subscribe("log", {
@@ -95,7 +95,7 @@ function followed(shell, filter, setLog) {
       if (over) return;
       found = body.items.reverse().map(keyed);
       show();
-    }, fail);
+    }, (error) => tell((problem = error)));
   };
   setLog({ items: [], next: null, error: null, busy: true });
   const timer = setTimeout(begin, filter === NONE ? 0 : PAUSE); // each time the whole ring comes

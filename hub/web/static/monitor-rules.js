@@ -115,7 +115,7 @@ function Editor({ shell, rule, isNew, onKept }) {
     act("alerts.rules.dry-run", { body, start: end - Number(span) * 1000, end }, (answer) => t("{count} changes.", { count: answer.changes.length }), setTrial);
   };
   const about = note?.error?.message?.startsWith("clear_expr") ? form.clear_expr : form.expr;
-  const field = (name, text, rest = {}) => html`<label>${text}<input name=${name} value=${form[name]} onInput=${set(name)} spellcheck="false" ...${rest} /></label>`;
+  const field = (name, text, rest = {}) => html`<label>${text}<input name=${name} value=${form[name]} onInput=${set(name)} spellcheck=${false} ...${rest} /></label>`;
   const choice = (name, text, words) => html`<label>${text}<select name=${name} value=${form[name]} onChange=${set(name)}>${Object.entries(words).map(([key, word]) => html`<option key=${key} value=${key}>${word}</option>`)}</select></label>`;
   return html`<article>
     <form class="editor" onSubmit=${keep} aria-label=${t("Rule")}>
@@ -124,14 +124,14 @@ function Editor({ shell, rule, isNew, onKept }) {
       <div class="fields">
         ${field("name", t("Name"), { required: true, disabled: !shell.operates })}
         ${choice("severity", t("Severity"), SEVERITIES)}
-        <label class="wide">${t("Expression")}<textarea name="expr" class="code" rows="3" required value=${form.expr} onInput=${set("expr")} spellcheck="false"></textarea></label>
+        <label class="wide">${t("Expression")}<textarea name="expr" class="code" rows="3" required value=${form.expr} onInput=${set("expr")} spellcheck=${false}></textarea></label>
         ${field("for", t("Must hold for"), { placeholder: "30s" })}
         ${field("keep_firing_for", t("Goes on for"), { placeholder: "1m" })}
         ${field("interval", t("Looked at every"), { placeholder: "15s" })}
         ${choice("on_missing", t("When the data is gone"), MISSING)}
-        <label class="wide">${t("Ends when (optional)")}<input name="clear_expr" class="code" value=${form.clear_expr} onInput=${set("clear_expr")} spellcheck="false" /></label>
+        <label class="wide">${t("Ends when (optional)")}<input name="clear_expr" class="code" value=${form.clear_expr} onInput=${set("clear_expr")} spellcheck=${false} /></label>
         <label class="wide">${t("Summary")}<input name="summary" value=${form.summary} onInput=${set("summary")} /></label>
-        <label class="wide">${t("Labels")}<input name="labels" class="code" value=${form.labels} onInput=${set("labels")} placeholder=${'{"team": "core"}'} spellcheck="false" /></label>
+        <label class="wide">${t("Labels")}<input name="labels" class="code" value=${form.labels} onInput=${set("labels")} placeholder=${'{"team": "core"}'} spellcheck=${false} /></label>
       </div>
       ${shell.operates && html`<div class="actions">
         <button type="submit" class="primary">${t("Save")}</button>

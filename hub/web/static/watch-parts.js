@@ -63,7 +63,7 @@ export function useAsked(shell, method, params, { every = null, live = shell.liv
 
 /**
  * What somebody has done: `act(method, params, done, then)` asks the hub; *note* says how it went, *then* goes on from there unless the reader has
- * left. What is under way is not done twice: a second press changes nothing. Gives [note, act, setNote].
+ * left. The same that is under way is not done twice: a second press changes nothing. Gives [note, act, setNote].
  */
 export function useAct(shell, key) {
   const [note, setNote] = useState(null);
@@ -71,7 +71,7 @@ export function useAct(shell, key) {
   useEffect(() => setNote(null), [key]);
   useEffect(() => () => (current.left = true), []);
   const act = async (method, params, done, then) => {
-    const what = `${method} ${params.id ?? ""}`;
+    const what = params.id === undefined ? method : JSON.stringify([method, params]); // of what is new a second one is a slip of the hand
     if (current.underWay.has(what)) return;
     current.underWay.add(what);
     setNote({ text: t("Under way…") });

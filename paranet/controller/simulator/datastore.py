@@ -49,13 +49,13 @@ class Datastore:
             self._check_before(change)
         self._candidate = delta
         self._committed = None
-        self._undone = False
 
     def commit(self, *, confirm_within: float | None) -> None:
         """Make the candidate live. Repeating it changes nothing but starts the time to confirm again."""
         if self._candidate is not None:
             self._apply(self._candidate)
             self._committed, self._candidate = self._candidate, None
+            self._undone = False
         elif self._committed is None:
             raise self._refusal("the commit was not confirmed in time and is undone" if self._undone else "nothing is staged")
         elif self._left is None:
