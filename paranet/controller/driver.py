@@ -51,13 +51,13 @@ class Driver(Protocol):
         """Make the staged delta live. Unless `confirm` follows within *confirm_within* seconds a device that can, reverts."""
 
     async def confirm(self) -> None:
-        """Keep what was committed."""
+        """Keep what was committed. Refused from when a commit has gone by itself until the next one."""
 
     async def discard(self) -> None:
         """Forget what is staged."""
 
     async def revert(self, inverse: Delta) -> None:
-        """Undo a commit: make the rows of *inverse* as they were, whether or not the commit got through."""
+        """Undo a commit: make the rows of *inverse* as they were, whether or not it got through, and let nothing wait for a confirm."""
 
     async def counters(self) -> Sequence[Sample]:
         """Return the device's figures now. Counters only grow, but for a restart of the device."""

@@ -145,7 +145,7 @@ async def test_every_step_may_be_repeated(driver: Driver, rig: Rig, delta: Delta
 
 
 async def test_an_unconfirmed_commit_goes_by_itself(driver: Driver, rig: Rig, delta: Delta) -> None:
-    """In its time, not before; a confirm that comes too late is an error."""
+    """In its time, not before; a confirm that comes too late is an error, until there is another commit."""
     only_if(rig.confirms, "timer")
     await commit(driver, delta, confirm_within=30)
     rig.wait(29)
@@ -154,6 +154,11 @@ async def test_an_unconfirmed_commit_goes_by_itself(driver: Driver, rig: Rig, de
     assert await rows(driver) == set()
     with pytest.raises(DeviceError):
         await driver.confirm()
+    await stage(driver, delta)
+    with pytest.raises(DeviceError):
+        await driver.confirm()
+    await driver.commit(confirm_within=30)
+    await driver.confirm()
 
 
 async def test_a_confirmed_commit_stays(driver: Driver, rig: Rig, delta: Delta) -> None:
