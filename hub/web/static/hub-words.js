@@ -95,6 +95,8 @@ const SENTENCES = [
   "{node} is unreachable: there is no namespace {namespace}",
   "{node} is unreachable",
   "not connected",
+  "held by deployment {id}",
+  "there is no actor {actor}",
   "the connection was lost",
   "there is no session",
   "nothing is staged",
