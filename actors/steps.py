@@ -31,8 +31,17 @@ class Steps:
             raise DeviceError("its rows changed since the plan was made")
 
     async def stage(self, device: DevicePlan) -> None:
-        """Have the device hold the change ready."""
-        await self._stage(device, device.delta, device.base)
+        """Have the device hold the change ready.
+
+        A commit that waits to be confirmed there is of a deployment that lost the device: what it shows, and the plan was made on, is kept.
+        """
+        try:
+            await self._stage(device, device.delta, device.base)
+        except DeviceError as error:
+            if not error.extra.get("unconfirmed"):
+                raise
+            await self._ask(device, Confirm(token=self._token))
+            await self._stage(device, device.delta, device.base)
 
     async def commit(self, device: DevicePlan, *, confirm_within: float) -> None:
         """Compare once more, make the change live and read it back."""

@@ -45,7 +45,10 @@ class Driver(Protocol):
         """Return a value that changes whenever the installed rows do (as RFC 9144 comparisons need)."""
 
     async def stage(self, delta: Delta, *, base: str) -> None:
-        """Check *delta* and hold it ready. *base* is the transaction id it was computed on; another one is refused."""
+        """Check *delta* and hold it ready. *base* is the transaction id it was computed on; another one is refused.
+
+        Where an earlier commit still waits to be confirmed the DeviceError has *unconfirmed*.
+        """
 
     async def commit(self, *, confirm_within: float | None) -> None:
         """Make the staged delta live. Unless `confirm` follows within *confirm_within* seconds a device that can, reverts."""

@@ -10,7 +10,7 @@ import pytest
 from actors.deployer import Lapsed
 from actors.journal import Wanted
 from actors.leases import TTL
-from actors.orders import CancelDeployment, GetDeployHistory, GetDeployment
+from actors.orders import CancelDeployment, ForceRelease, GetDeployHistory, GetDeployment
 from actors.progress import Progress
 from paranet.controller.simulator.flash import MemoryFlash
 from paranet.controller.simulator.network import SimulatedNetwork
@@ -418,6 +418,25 @@ async def test_a_lease_without_progress_lapses(house: Hub, network: SimulatedNet
     assert (lost.state, lost.inconsistent_devices) == ("rolled_back", ())
     assert "b is no longer leased" in (lost.reason or "")
     assert live(network)["a"] == BEFORE["a"]
+
+
+async def test_a_device_that_was_taken_away_can_be_deployed_to(house: Hub, network: SimulatedNetwork, script: Script) -> None:
+    """Committed and not confirmed, it waits for nobody any more: the next deployment keeps what it shows and goes on."""
+    taken = asyncio.Event()
+
+    async def take() -> None:
+        house.deployer.tell(ForceRelease(node="a"))
+        taken.set()
+
+    script.at(commits(1), take)
+    progress = await house.run(plan())
+    assert (progress.state, progress.inconsistent_devices) == ("failed", ("a",))
+    assert network.device("a").store.awaits_confirm
+    shown = network.device("a").store.running
+    own = route("10.5.0.0/24", HOPS["a"])
+    assert (await house.run(plan_on(network, "d2", "a", own))).state == "succeeded"
+    assert network.device("a").store.running == {**shown, own.id: own}
+    assert not network.device("a").store.awaits_confirm
 
 
 async def test_a_lease_that_lapsed_holds_up_nobody_in_the_queue(house: Hub, script: Script) -> None:

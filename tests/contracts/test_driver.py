@@ -161,6 +161,17 @@ async def test_an_unconfirmed_commit_goes_by_itself(driver: Driver, rig: Rig, de
     await driver.confirm()
 
 
+async def test_an_unconfirmed_commit_is_told_from_other_refusals(driver: Driver, rig: Rig, delta: Delta) -> None:
+    """Whoever comes next can end it."""
+    only_if(rig.confirms, "timer")
+    await commit(driver, delta, confirm_within=30)
+    with pytest.raises(DeviceError) as refused:
+        await stage(driver, delta.inverse())
+    assert refused.value.extra["unconfirmed"] is True
+    await driver.confirm()
+    await stage(driver, delta.inverse())
+
+
 async def test_a_confirmed_commit_stays(driver: Driver, rig: Rig, delta: Delta) -> None:
     """Also over a power cycle."""
     only_if(rig.keeps, "memory")

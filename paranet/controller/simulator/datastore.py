@@ -42,7 +42,8 @@ class Datastore:
     def stage(self, delta: Delta, *, base: str) -> None:
         """Hold *delta* ready. Raise DeviceError when it was made for other rows than these."""
         if self.awaits_confirm:
-            raise self._refusal("an earlier commit still waits to be confirmed")
+            why = "an earlier commit still waits to be confirmed"
+            raise DeviceError(f"{self._node_id}: {why}", node=self._node_id, unconfirmed=True)
         if base != fingerprint(self._running):
             raise self._refusal("the rows are not those the change was made for")
         for change in delta.changes:
