@@ -1,20 +1,16 @@
 """actors.deployment and actors.deployer, on simulated devices"""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import attrs
 import pytest
 
-from actors.deployer import Lapsed
 from actors.journal import Wanted
-from actors.leases import TTL
-from actors.orders import CancelDeployment, ForceRelease, GetDeployHistory, GetDeployment
-from actors.progress import Progress
+from actors.orders import CancelDeployment, GetDeployHistory, GetDeployment
 from paranet.controller.simulator.flash import MemoryFlash
 from paranet.controller.simulator.network import SimulatedNetwork
-from paranet.errors import DevicesBusy, NotFound, ParaNetError, WrongState
+from paranet.errors import NotFound, ParaNetError, WrongState
 from paranet.models.device import Rows
 from paranet.orchestrator.diff import apply
 from paranet.orchestrator.plan import Plan, make_plan
@@ -27,74 +23,18 @@ from tests.actors.deploying import (
     Hub,
     T,
     before,
-    flash,
     hub,
     kept,
     live,
     orderly,
     plan,
-    plan_on,
-    powered,
-    starting,
 )
+from tests.actors.scripted import Script, commits, enters, house, hurry, memory, network, script
 from tests.paranet.controller.simulator.networks import route
 
+__all__ = ["house", "hurry", "memory", "network", "script"]
+
 AT_ONCE = Strategy(kind="all-at-once")
-ROUTE = "ip.route"
-When = Callable[[Progress], object]
-
-
-@pytest.fixture(autouse=True)
-def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Retries follow at once."""
-    monkeypatch.setattr("actors.deployment.RETRY_AFTER", 0.001)
-
-
-class Script:
-    """Things to do the first time a deployment's progress is at some point: after the journal knows, before any device does."""
-
-    def __init__(self) -> None:
-        self._acts: list[tuple[When, Callable[[], object]]] = []
-
-    def at(self, moment: When, act: Callable[[], object]) -> None:
-        self._acts.append((moment, act))
-
-    async def hook(self, _call: int, when: str, progress: Progress) -> None:
-        for moment, act in [a for a in self._acts if when == "after" and a[0](progress)]:
-            self._acts.remove((moment, act))
-            done = act()
-            if isinstance(done, Awaitable):
-                await done
-
-
-@pytest.fixture
-def script() -> Script:
-    return Script()
-
-
-@pytest.fixture
-def memory() -> MemoryFlash:
-    return flash()
-
-
-@pytest.fixture
-async def network(memory: MemoryFlash) -> SimulatedNetwork:
-    return await powered(memory)
-
-
-@pytest.fixture
-async def house(tmp_path: Path, network: SimulatedNetwork, script: Script) -> AsyncIterator[Hub]:
-    """A hub whose journal runs the script."""
-    async with hub(tmp_path, network, script.hook) as opened:
-        yield opened
-
-
-def commits(wave: int) -> When:
-    return lambda progress: starting(progress, wave)
-
-
-def enters(state: str) -> When:
-    return lambda progress: progress.state == state
 
 
 async def test_it_succeeds(house: Hub, network: SimulatedNetwork, memory: MemoryFlash) -> None:
@@ -377,86 +317,6 @@ async def test_what_is_decided_cannot_be_cancelled(house: Hub, network: Simulate
         house.lab.release("b")
         assert (await house.ended(deploy_id)).state == "succeeded"
     assert live(network) == AFTER
-
-
-async def test_devices_in_use_are_refused(house: Hub, script: Script) -> None:
-    """With the deployment that holds them; others are free, and so are these when it has ended."""
-    held = asyncio.Event()
-
-    def hold() -> None:
-        house.lab.hang("a")
-        held.set()
-
-    script.at(enters("staging"), hold)
-    first = await house.begin(plan("d1", ["a", "b"]))
-    await held.wait()
-    with pytest.raises(DevicesBusy) as caught:
-        await house.begin(plan("d2", ["b", "c"]))
-    assert caught.value.extra == {"leases": {"b": first}, "behind": [first]}
-    assert first in caught.value.detail
-    assert (await house.run(plan("d3", ["c"]))).state == "succeeded"
-    house.lab.release("a")
-    assert (await house.ended(first)).state == "succeeded"
-    assert house.leases() == {}
-
-
-async def test_a_lease_without_progress_lapses(house: Hub, network: SimulatedNetwork, script: Script) -> None:
-    """Another one gets the device then, and whoever held it before can do nothing to it any more."""
-    held, go_on = asyncio.Event(), asyncio.Event()
-
-    async def hold() -> None:
-        held.set()
-        await go_on.wait()
-
-    script.at(enters("staging"), hold)
-    await house.begin(plan("d1", ["a", "b"]))
-    await held.wait()
-    house.now.advance(TTL)
-    assert (await house.run(plan_on(network, "d2", "b", route("10.9.9.0/24", HOPS["b"])))).state == "succeeded"
-    go_on.set()
-    lost = await house.ended("d1")
-    assert (lost.state, lost.inconsistent_devices) == ("rolled_back", ())
-    assert "b is no longer leased" in (lost.reason or "")
-    assert live(network)["a"] == BEFORE["a"]
-
-
-async def test_a_device_that_was_taken_away_can_be_deployed_to(house: Hub, network: SimulatedNetwork, script: Script) -> None:
-    """Committed and not confirmed, it waits for nobody any more: the next deployment keeps what it shows and goes on."""
-    taken = asyncio.Event()
-
-    async def take() -> None:
-        house.deployer.tell(ForceRelease(node="a"))
-        taken.set()
-
-    script.at(commits(1), take)
-    progress = await house.run(plan())
-    assert (progress.state, progress.inconsistent_devices) == ("failed", ("a",))
-    assert network.device("a").store.awaits_confirm
-    shown = network.device("a").store.running
-    own = route("10.5.0.0/24", HOPS["a"])
-    assert (await house.run(plan_on(network, "d2", "a", own))).state == "succeeded"
-    assert network.device("a").store.running == {**shown, own.id: own}
-    assert not network.device("a").store.awaits_confirm
-
-
-async def test_a_lease_that_lapsed_holds_up_nobody_in_the_queue(house: Hub, script: Script) -> None:
-    """Its holder has not ended, and may never."""
-    held, go_on = asyncio.Event(), asyncio.Event()
-
-    async def hold() -> None:
-        held.set()
-        await go_on.wait()
-
-    script.at(enters("staging"), hold)
-    await house.begin(plan("d1", ["a", "b"]))
-    await held.wait()
-    assert await house.begin(plan("d2", ["b"]), queue=True) == "d2"
-    house.now.advance(TTL)
-    house.deployer.tell(Lapsed())
-    assert (await house.ended("d2")).state == "succeeded"
-    assert (await house.recorded("d1")).progress.state == "staging"
-    go_on.set()
-    await house.ended("d1")
 
 
 async def test_a_journal_that_cannot_be_written_starts_nothing(house: Hub, network: SimulatedNetwork) -> None:

@@ -5,7 +5,6 @@ import tempfile
 from pathlib import Path
 
 import attrs
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -17,7 +16,10 @@ from paranet.orchestrator.plan import Plan, make_plan
 from paranet.orchestrator.waves import Strategy
 from tests.actors.deploying import HOPS, NODES, Hub, before, flash, hub, orderly, powered
 from tests.actors.recorder import WITHIN
+from tests.actors.scripted import hurry
 from tests.paranet.controller.simulator.networks import route
+
+__all__ = ["hurry"]
 
 STEPS = ("stage", "commit", "confirm", "discard", "revert", "read_rows")
 KINDS = ("keep", "own", "change", "remove")
@@ -43,12 +45,6 @@ ACTS = st.one_of(
 )
 WISHES = st.fixed_dictionaries({node: st.tuples(*[st.sampled_from(KINDS)] * 3) for node in NODES})
 STRATEGIES = st.sampled_from((Strategy(), Strategy(kind="all-at-once")))
-
-
-@pytest.fixture(autouse=True)
-def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Retries follow at once."""
-    monkeypatch.setattr("actors.deployment.RETRY_AFTER", 0.001)
 
 
 @given(wishes=WISHES, acts=st.lists(ACTS, max_size=5), strategy=STRATEGIES)
